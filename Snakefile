@@ -1,0 +1,37 @@
+# Espalier: results on neural-network compression, reproducible.
+#
+#   snakemake --cores all                          run config.yaml
+#   snakemake --cores all --configfile FILE        run another config instead
+#   snakemake --report results/report.html         put the results into one page
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+if not workflow.overwrite_configfiles:  # a config given on the command line replaces the default, it does not add to it
+
+    configfile: "config.yaml" if Path("config.yaml").exists() else Path(workflow.current_basedir) / "config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/prune.smk"
+include: "workflow/rules/profile.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report_items.input,
+
+
+rule models:
+    input:
+        [model_of(node) for node in GRID.jobs],

@@ -1,0 +1,124 @@
+# The checked config and its grid, and the small functions by which rules look things up in it.
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The library lies beside the scripts. Jobs find it there by themselves; only this file has to be told.
+SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
+sys.path.append(str(SCRIPTS))
+
+from espalier import grid, registry
+from espalier.code import code_version
+from espalier.config import ConfigError
+
+try:
+    GRID = grid.build(config)
+except ConfigError as error:
+    raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
+
+STUDIES = GRID.studies
+MODEL_FILE = {"pytorch": "model.safetensors", "keras": "model.keras"}
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    study="|".join(STUDIES),
+    seed=r"\d+",
+    item="[a-z0-9_]+",
+
+
+def nodes(step, backend):
+    """A regular expression for the nodes of a kind of step, in the studies of a backend."""
+    studies = "|".join(name for name, study in STUDIES.items() if study["backend"] == backend) or "none"
+    return rf"(?:{studies})/seed\d+/(?:[^/]+/)*{step}(?:~[^/]+)?"
+
+
+def job_of(wildcards):
+    """The grid's job of a node."""
+    if wildcards.node not in GRID.jobs:
+        raise WorkflowError(f"no chain of the config leads to {wildcards.node}")
+    return GRID.jobs[wildcards.node]
+
+
+def model_of(node):
+    return f"<results>/models/{node}/{MODEL_FILE[GRID.jobs[node].backend]}"
+
+
+def dataset_of(study):
+    return f"<results>/data/{grid.dataset_id(STUDIES[study]['dataset'])}"
+
+
+def parent_of_node(wildcards):
+    return model_of(job_of(wildcards).parent)
+
+
+def data_of_node(wildcards):
+    """The files of a node's data set."""
+    return [f"{dataset_of(job_of(wildcards).study)}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
+
+
+def folder_of_data(wildcards, input):
+    return str(Path(input.data[0]).parent)
+
+
+def threads_of_node(wildcards):
+    return STUDIES[job_of(wildcards).study]["threads"]
+
+
+def memory_of_node(wildcards, attempt):
+    return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
+
+
+def code_of(script, *modules):
+    """A params function: the digest of the code that a node's job runs."""
+
+    def digest(wildcards):
+        job = job_of(wildcards)
+        return code_version(SCRIPTS / f"{script}.py", [f"espalier.{job.backend}.{m}" for m in ("runtime", *modules)], job.uses)
+
+    return digest
+
+
+def timed_jobs(wildcards):
+    return GRID.timed(wildcards.study, int(wildcards.seed))
+
+
+def baseline_of(job):
+    """The trained net that a node comes from."""
+    while job.parent:
+        job = GRID.jobs[job.parent]
+    return job.node
+
+
+def all_latency():
+    return [
+        f"<results>/records/{name}/seed{seed}/latency.json"
+        for name, study in STUDIES.items()
+        for seed in study["seeds"]
+        if "latency" in study
+    ]
+
+
+def title_of_study(wildcards):
+    return STUDIES[wildcards.study]["title"]
+
+
+def item_of(kind, wildcards):
+    """The register's entry of a figure or table."""
+    return registry.get(kind, wildcards.item)
+
+
+def code_of_item(script, kind):
+    """A params function: the digest of the code that draws a figure or makes a table."""
+    path = SCRIPTS / f"{script}.py"
+    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
+
+
+def items(kind, scope="study"):
+    """The names of the figures or tables of each study, by what each says it is for."""
+    for name, entry in registry.entries(kind).items():
+        for study in STUDIES:
+            if entry.options.get("scope", "study") == scope and entry.options["when"](GRID.frame(study)):
+                yield study, name

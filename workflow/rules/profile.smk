@@ -1,0 +1,30 @@
+rule measure_latency:
+    message:
+        "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
+    input:
+        models=lambda wildcards: [model_of(job.node) for job in timed_jobs(wildcards)],
+        data=lambda wildcards: f"{dataset_of(wildcards.study)}/manifest.json",
+    output:
+        record="<results>/records/{study}/seed{seed}/latency.json",
+    log:
+        "<results>/logs/{study}/seed{seed}/latency.log",
+    params:
+        nodes=lambda wildcards: [job.node for job in timed_jobs(wildcards)],
+        baselines=lambda wildcards: {job.node: baseline_of(job) for job in timed_jobs(wildcards)},
+        backend=lambda wildcards: STUDIES[wildcards.study]["backend"],
+        data=lambda wildcards, input: str(Path(input.data).parent),
+        how=lambda wildcards: {
+            key: STUDIES[wildcards.study]["latency"][key] for key in ("batch_sizes", "threads", "warmup", "repeats")
+        },
+        code=lambda wildcards: code_version(
+            SCRIPTS / "measure_latency.py",
+            [f"espalier.{STUDIES[wildcards.study]['backend']}.{module}" for module in ("runtime", "latency")],
+            [("model", STUDIES[wildcards.study]["model"]["name"], STUDIES[wildcards.study]["backend"])],
+        ),
+    threads: workflow.cores # all of them, so that nothing else runs beside it
+    resources:
+        mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
+    conda:
+        lambda wildcards: f"../../envs/{STUDIES[wildcards.study]['backend']}.yaml"
+    script:
+        "../scripts/measure_latency.py"

@@ -1,0 +1,71 @@
+# Training from new weights, under a penalty, or after pruning: one script, one recipe. The Keras rules differ in the
+# model's file and write TensorBoard logs too.
+
+
+rule train_model:
+    message:
+        "training {params.label}"
+    input:
+        data=data_of_node,
+    output:
+        model="<results>/models/{node}/model.safetensors",
+        record="<results>/models/{node}/record.json",
+    log:
+        "<results>/logs/{node}.log",
+    wildcard_constraints:
+        node=nodes("train", "pytorch"),
+    params:
+        step=lambda wildcards: job_of(wildcards).params,
+        columns=lambda wildcards: job_of(wildcards).columns,
+        label=lambda wildcards: job_of(wildcards).label,
+        backend=lambda wildcards: job_of(wildcards).backend,
+        data=folder_of_data,
+        code=code_of("train_model", "train", "profile"),
+    threads: threads_of_node
+    resources:
+        mem_mb=memory_of_node,
+    conda:
+        "../../envs/pytorch.yaml"
+    cache: True
+    script:
+        "../scripts/train_model.py"
+
+
+use rule train_model as train_keras_model with:
+    output:
+        model="<results>/models/{node}/model.keras",
+        record="<results>/models/{node}/record.json",
+        tensorboard=directory("<results>/logs/tensorboard/{node}"),
+    wildcard_constraints:
+        node=nodes("train", "keras"),
+    conda:
+        "../../envs/keras.yaml"
+    cache: False
+
+
+use rule train_model as regularize_model with:
+    message:
+        "training further with a penalty: {params.label}"
+    input:
+        parent=parent_of_node,
+        data=data_of_node,
+    wildcard_constraints:
+        node=nodes("regularize", "pytorch"),
+    cache: False
+
+
+use rule regularize_model as finetune_model with:
+    message:
+        "fine-tuning {params.label}"
+    wildcard_constraints:
+        node=nodes("finetune", "pytorch"),
+
+
+use rule train_keras_model as finetune_keras_model with:
+    message:
+        "fine-tuning {params.label}"
+    input:
+        parent=parent_of_node,
+        data=data_of_node,
+    wildcard_constraints:
+        node=nodes("finetune", "keras"),

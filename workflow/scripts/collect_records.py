@@ -1,0 +1,9 @@
+"""Rule collect_records: all records into tidy tables."""
+
+from pathlib import Path
+
+from espalier import tidy
+from espalier.job import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    tidy.collect(this.input.records, this.input.latency, Path(this.output.results).parent)

@@ -1,0 +1,28 @@
+"""The figures of the report. A figure is one registered function: the tidy table of a study -> a matplotlib Figure.
+
+    @register("accuracy_vs_macs", kind="figure", title="Accuracy against computation", caption="How to read it.", when=pruned)
+    def accuracy_vs_macs(tidy, study): ...
+
+`when(rows, study)` says whether a study gets it, from what is known before the run: rows of the grid and the study's config.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from espalier import registry, tidy
+from espalier.figures import style
+
+
+def names(rows: pd.DataFrame, study: dict) -> list[str]:
+    """The figures that a study gets. rows: its part of the grid; study: its checked config."""
+    return [name for name, entry in registry.entries("figure").items() if entry.options["when"](rows, study)]
+
+
+def draw(name: str, folder: str | Path, study: dict, out: str | Path) -> None:
+    """Draw a figure from the tidy table in `folder` into `out` (.svg, .png or .pdf): the same bytes for the same table."""
+    figure = registry.get("figure", name)
+    with style.applied():
+        style.save(figure(tidy.load(folder).of(study["name"]), study), out)

@@ -1,0 +1,93 @@
+"""How all figures look: readable in black and white, so nothing is told by colour alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+# Of one series each; colours of different lightness, so that they differ as greys too.
+COLOURS = ("#000000", "#0072b2", "#d55e00", "#6a3d9a", "#8a8a00", "#2a9d8f", "#b5651d", "#4d4d4d")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1.2)),
+    (0, (5, 1.5, 1, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 2)),
+    (0, (2, 2)),
+    (0, (4, 4)),
+)
+PUBLISHED = "#8c8c8c"
+DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.8,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "espalier",
+    "svg.fonttype": "path",
+}
+
+
+@contextlib.contextmanager
+def applied():
+    """The style, for as long as the context lasts: figures are drawn and saved inside it."""
+    import matplotlib
+
+    with matplotlib.rc_context(_RC):
+        yield
+
+
+def figure(width: float, height: float):
+    """An empty figure of that size in inches, laid out so that nothing overlaps. The report shows it at 96 dots per inch
+    and cuts off what is taller than the window: stay below 7 inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure, out: str | Path) -> None:
+    """Write a figure as its suffix says, without a date."""
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    figure.savefig(out, dpi=160, metadata=dates.get(out.suffix))
+
+
+def styles(names: Iterable[str]) -> dict[str, dict]:
+    """A colour, marker and line style for each name, in their order."""
+    return {
+        name: {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "linestyle": LINES[i % 8]}
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def proxy(**look):
+    """A legend's sample of a line with that look."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **look)
+
+
+def legend_below(figure, handles: list, columns: int = 4) -> None:
+    """One legend for the whole figure, under its panels."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)), columnspacing=2.2)

@@ -1,0 +1,72 @@
+"""How the nets learned: loss and accuracy, epoch by epoch."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import variants, when
+from espalier.figures import style
+from espalier.registry import register
+from espalier.tidy import Tidy
+
+
+@register(
+    "training_curves",
+    kind="figure",
+    title="Training curves",
+    caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin lines of the same "
+    "style training images, which are augmented, so that their accuracy can be the lower one. Right, where nets were fine-tuned: the "
+    "median over all pruned nets of a prune type on validation images, the band from the worst to the best of them. A penalty "
+    "is not part of the loss shown.",
+    when=when.always,
+)
+def training_curves(tidy: Tidy, study: dict):
+    """Columns: trainings, fine-tunings; rows: loss, top-1. Lines: one per training; median and range per prune type."""
+    results = tidy.results
+    history = tidy.history.merge(results, on="node", suffixes=("", "_of_node"))
+    history["series"] = [variants.training_label(row) for _, row in history.iterrows()]
+    trained = history[history["step"].isin(("train", "regularize"))]
+    tuned = history[history["step"] == "finetune"]
+    figure = style.figure(10.4 if len(tuned) else 6.8, 6.4)
+    grid = figure.subplots(2, 2 if len(tuned) else 1, squeeze=False, sharex="col", sharey="row")
+    looks = style.styles(trained["series"])
+    for row, value in enumerate(("loss", "top1")):
+        _trainings(grid[row][0], trained, value, looks)
+        if len(tuned):
+            _tunings(grid[row][1], tuned, value)
+        grid[row][0].set_ylabel({"loss": "loss", "top1": "top-1 (%)"}[value])
+    for axes, title in zip(
+        grid[0], ("training", f"fine-tuning of {tuned['node'].nunique()} pruned nets"), strict=False
+    ):
+        axes.set_title(title)
+    for axes in grid[1]:
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    handles = [style.proxy(**look, label=name) for name, look in looks.items()]
+    handles += [
+        style.proxy(color="#444444", linewidth=1.6, label="validation images"),
+        style.proxy(color="#444444", linewidth=0.7, label="training images"),
+    ]
+    style.legend_below(figure, handles, columns=3)
+    if len(tuned):
+        grid[1][1].legend(loc="lower right")
+    return figure
+
+
+def _trainings(axes, history: pd.DataFrame, value: str, looks: dict) -> None:
+    """Mean over seeds of each training: validation thick with markers, train thin."""
+    for series, lines in history.groupby("series", sort=False):
+        look, mean = looks[series], lines.groupby("epoch")[[f"train_{value}", f"validation_{value}"]].mean()
+        step = max(1, len(mean) // 8)
+        axes.plot(mean.index, mean[f"validation_{value}"], **look, linewidth=1.6, markevery=step, label=series)
+        axes.plot(mean.index, mean[f"train_{value}"], **(look | {"marker": ""}), linewidth=0.7)
+
+
+def _tunings(axes, history: pd.DataFrame, value: str) -> None:
+    """Median and range of the validation curves of each prune type."""
+    looks = style.styles(history["prune_type"])
+    for kind, lines in history.groupby("prune_type", sort=False):
+        curves = lines.groupby("epoch")[f"validation_{value}"]
+        look = looks[kind]
+        axes.fill_between(curves.min().index, curves.min(), curves.max(), color=look["color"], alpha=0.13, linewidth=0)
+        axes.plot(curves.median().index, curves.median(), **look, label=kind)

@@ -1,0 +1,31 @@
+"""The documents' questions, answered by numbers of the records. A finding is one registered function:
+
+    @register("knee", kind="finding", title="Where the curves bend", when=weights_and_units)
+    def knee(tidy, study): return [Finding(question, answer, evidence, definition)]
+
+`when(rows, study)` says whether a study gets it, as for figures and tables.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import registry
+from espalier.findings import budget, sparsity, speed, structured, trainings  # noqa: F401 (they register findings)
+from espalier.findings.finding import Finding
+from espalier.tidy import Tidy
+
+
+def names(rows: pd.DataFrame, study: dict) -> list[str]:
+    """The findings that a study gets. rows: its part of the grid, or of results.csv; study: its checked config."""
+    return [name for name, entry in registry.entries("finding").items() if entry.options["when"](rows, study)]
+
+
+def of_study(tidy: Tidy, study: dict) -> list[Finding]:
+    """All findings about a study. tidy: the study's part of the tidy table."""
+    return [f for name in names(tidy.results, study) for f in registry.get("finding", name)(tidy, study)]
+
+
+def headline(found: list[Finding]) -> str:
+    """What is said of a study in one line; a dash, if nothing is."""
+    return next((f.headline for f in found if f.headline), "\N{EN DASH}")

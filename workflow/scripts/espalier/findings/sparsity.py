@@ -1,0 +1,136 @@
+"""The questions of the MNIST document about weight and unit pruning."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import curves, published, when
+from espalier.findings.finding import Finding, listed, percent
+from espalier.html import number
+from espalier.registry import register
+from espalier.tidy import Tidy
+
+
+@register("weight_against_unit", kind="finding", title="Weight against unit pruning", when=when.weights_and_units)
+def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
+    """Do the curves differ, and does unit pruning ever win?"""
+    pairs = _pairs(tidy)
+    there = _published(study)
+    points = listed(f"{p:g}" for p in curves.PARTING)
+    return [
+        Finding(
+            "Do the curves of weight and unit pruning differ?",
+            f"{_differ(pairs)} {_each(pairs, _parting)}.",
+            _each(pairs, _gap) + ".",
+            f"The curves part at the first sparsity at which weight pruning is more than {points} point(s) of top-1 better.",
+            _said(there, _parting, _gap),
+        ),
+        Finding(
+            "Does unit pruning ever overtake weight pruning?",
+            _each(pairs, _overtaken) + ".",
+            _each(
+                pairs,
+                lambda w, u: f"at best {number((u - w).max(), 2, signed=True)} points, at {percent((u - w).idxmax())}",
+            )
+            + ".",
+            "Sparsities at which unit pruning has the higher top-1.",
+            _said(there, _overtaken),
+        ),
+    ]
+
+
+@register("knee", kind="finding", title="Where the curves bend", when=when.weights_and_units)
+def knee(tidy: Tidy, study: dict) -> list[Finding]:
+    """Where is the knee, and does it move with the initial weights?"""
+    pairs = _pairs(tidy)
+    there = _published(study)
+    knees = {name: curves.knee(weight) for name, (weight, _) in pairs.items()}
+    definition = (
+        f"The knee is the largest sparsity at which, and below which, top-1 is within {curves.KNEE:g} points of the net that is not "
+        "pruned; the evidence gives it for 1 and 10 points too."
+    )
+    best = listed(f"{percent(k)}{f' with init {n}' if n else ''}" for n, k in knees.items())
+    found = [
+        Finding(
+            "Where is the knee, after which accuracy falls?",
+            _each(pairs, _knee) + ".",
+            _each(pairs, _other_knees) + ".",
+            definition,
+            _said(there, _knee, _other_knees),
+            headline=f"Weight pruning keeps within {curves.KNEE:g} points of the unpruned net up to {best}",
+        )
+    ]
+    if len(pairs) > 1:
+        moved = max(knees.values()) > min(knees.values())
+        kept = {n: weight.iloc[0] - weight for n, (weight, _) in pairs.items()}
+        at = next(iter(pairs.values()))[0].index
+        at = max(at, key=lambda s: max(k[s] for k in kept.values()) - min(k[s] for k in kept.values()))
+        found.append(
+            Finding(
+                "Is the knee a property of pruning, or of the initial weights?",
+                f"It {'moves' if moved else 'does not move'} with the initial weights: {best} for weight pruning.",
+                f"They make the most of a difference at {percent(at)}, where weight pruning has cost "
+                + listed(f"{number(k[at], 2)} points with init {n}" for n, k in kept.items())
+                + ".",
+                definition,
+                "The document draws a general rule (60 to 70 %) from one net and does not print its initial weights."
+                if study.get("published") == "mnist_mlp"
+                else "",
+            )
+        )
+    return found
+
+
+def _pairs(tidy: Tidy) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """The curves of weight and unit pruning, by initialisation."""
+    return {name: _pair(frame) for name, frame in curves.of_run(tidy.results)}
+
+
+def _pair(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return curves.curve(frame, "weight"), curves.curve(frame, "unit")
+
+
+def _published(study: dict) -> tuple[pd.Series, pd.Series] | None:
+    return _pair(published.frame(study["published"])) if study.get("published") else None
+
+
+def _each(pairs: dict, say) -> str:
+    """What `say` says of the two curves of each initialisation."""
+    return "; ".join(f"{f'init {name}: ' if name else ''}{say(*pair)}" for name, pair in pairs.items())
+
+
+def _said(pair, *says) -> str:
+    return "; ".join(say(*pair) for say in says) + "." if pair else ""
+
+
+def _differ(pairs: dict) -> str:
+    apart = [curves.parting(w, u, max(curves.PARTING)) is not None for w, u in pairs.values()]
+    return "Yes." if all(apart) else "Only in part." if any(apart) else "No."
+
+
+def _parting(weight: pd.Series, unit: pd.Series) -> str:
+    where = [(points, curves.parting(weight, unit, points)) for points in curves.PARTING]
+    return "they part " + listed(
+        f"by {p:g} at {percent(s)}" if s is not None else f"by {p:g} nowhere" for p, s in where
+    )
+
+
+def _gap(weight: pd.Series, unit: pd.Series) -> str:
+    at, gap = curves.widest(weight, unit)
+    return f"furthest apart at {percent(at)} ({number(weight[at], 2)} against {number(unit[at], 2)}: {number(gap, 2)} points)"
+
+
+def _overtaken(weight: pd.Series, unit: pd.Series) -> str:
+    ahead = (unit - weight)[unit > weight]
+    return f"yes, at {listed(map(percent, ahead.index))}" if len(ahead) else "never"
+
+
+def _knee(weight: pd.Series, unit: pd.Series) -> str:
+    return f"weight {percent(curves.knee(weight))}, unit {percent(curves.knee(unit))}"
+
+
+def _other_knees(weight: pd.Series, unit: pd.Series) -> str:
+    return listed(
+        f"within {p} points: weight {percent(curves.knee(weight, p))}, unit {percent(curves.knee(unit, p))}"
+        for p in (1, 10)
+    )

@@ -1,0 +1,53 @@
+"""What the penalties did to training."""
+
+from __future__ import annotations
+
+from espalier import published, variants, when
+from espalier.findings.finding import Finding, listed
+from espalier.html import number
+from espalier.registry import register
+from espalier.tidy import Tidy
+
+SAME = ("top1", "top5", "test_loss")
+
+
+@register("identical_trainings", kind="finding", title="Which trainings are one and the same", when=when.penalised)
+def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
+    """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
+    trainings = tidy.results[tidy.results["step"].isin(("train", "regularize"))]
+    trainings = trainings.assign(name=[variants.training_label(row) for _, row in trainings.iterrows()])
+    # Equal in every seed: the same numbers in all of them.
+    numbers = trainings.groupby("name", sort=False).apply(
+        lambda g: tuple(map(tuple, g[list(SAME)].to_numpy())), include_groups=False
+    )
+    dense = [name for name, row in zip(trainings["name"], trainings["penalty"].isna(), strict=True) if row]
+    accuracies = trainings.groupby("name", sort=False)["top1"].mean()
+    said = ""
+    if study.get("published"):
+        there = published.frame(study["published"])
+        there = there[there["kind"] == "training"]
+        names = there["penalty_type"].fillna("dense")
+        pairs = dict(zip(names, zip(there["top1"], there["top5"], strict=True), strict=True))
+        said = (
+            f"{_sets(pairs)}: " + ", ".join(f"{n} {number(a, 2)} / {number(b, 2)}" for n, (a, b) in pairs.items()) + "."
+        )
+    return [
+        Finding(
+            "Do different penalties train different nets?",
+            f"{_sets(numbers.to_dict())}.",
+            "Top-1: " + ", ".join(f"{name} {number(top1, 2)}" for name, top1 in accuracies.items()) + ".",
+            "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and top-5). l2_groups "
+            "is a plain sum of squares over all weights: filters or channels, it is the same sum. group_lasso is not."
+            + ("" if dense else " There is no dense training to compare with."),
+            said,
+        )
+    ]
+
+
+def _sets(numbers: dict[str, tuple]) -> str:
+    """The names whose numbers are the same, in words."""
+    sets: dict[tuple, list[str]] = {}
+    for name, values in numbers.items():
+        sets.setdefault(values, []).append(name)
+    same = [listed(names) for names in sets.values() if len(names) > 1]
+    return f"The same net: {'; '.join(same)}" if same else "No two are the same"

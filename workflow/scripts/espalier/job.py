@@ -1,0 +1,99 @@
+"""What every rule's script begins with: the log, the threads, the clock, and the record at the end.
+
+    with job(snakemake) as this:
+        train = this.backend("train")
+        ...
+
+Nothing else of the library knows of Snakemake.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Job:
+    """One running job: Snakemake's object, and how long each part of it took."""
+
+    def __init__(self, snakemake):
+        self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
+        self.wildcards, self.threads = snakemake.wildcards, snakemake.threads
+        self.log = Path(str(snakemake.log))
+        self.started = time.perf_counter()
+        self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
+        self.software: dict[str, str] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Count the time of a block as that of a part: import, work or evaluate."""
+        started = time.perf_counter()
+        yield
+        self.seconds[part] += time.perf_counter() - started
+
+    def backend(self, *modules: str):
+        """Start the job's framework and give the named modules of its backend."""
+        package = f"espalier.{self.params.backend}"
+        with self.timed("import"):
+            runtime = importlib.import_module(f"{package}.runtime")
+            runtime.start(self.threads)
+            loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
+        self.software = runtime.versions()
+        return loaded[0] if len(loaded) == 1 else loaded
+
+    def timing(self) -> dict[str, float]:
+        """Seconds since the job began, by part, and the most memory it held (MiB)."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
+        return {"seconds": time.perf_counter() - self.started, **parts, "peak_memory_mib": peak}
+
+    def record(self, *details: dict) -> None:
+        """Write the node's record from what the library measured."""
+        from espalier import records
+
+        records.write(self.output.record, self.params.columns, records.merged(*details), self.timing(), self.software)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder for the state of this training while it lasts, beside the log."""
+        return self.log.with_suffix(".checkpoint")
+
+    def forget_checkpoint(self) -> None:
+        """The training is done and its model written: the state is of no more use."""
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+
+
+@contextmanager
+def job(snakemake) -> Iterator[Job]:
+    """Run a script's body with its output in the job's log and its libraries on the job's threads.
+
+    An error goes into the log with its traceback, and to the terminal as one line that names the log.
+    """
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
+    this = Job(snakemake)
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    from espalier import progress
+
+    progress.terminal = terminal
+    this.log.parent.mkdir(parents=True, exist_ok=True)
+    with this.log.open("w", buffering=1) as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        try:
+            yield this
+        except Exception as error:
+            traceback.print_exc()
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(f"error: {reason}\n       (the whole story is in {this.log})", file=terminal)
+            sys.exit(1)

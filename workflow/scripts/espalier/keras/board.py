@@ -1,0 +1,46 @@
+"""TensorBoard logs of a training: loss and accuracy by epoch, for training and validation images, and the net's graph."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+
+class Board:
+    """Event files in `folder`/train and `folder`/validation. Without a folder nothing is written.
+
+    The logs always hold the whole training, once: what an earlier attempt left is removed, and the epochs in `history`,
+    which a resumed training does not repeat, are written again.
+    """
+
+    def __init__(self, folder: str | Path | None, net, history: list[dict]):
+        self.writers = {}
+        if folder is None:
+            return
+        from espalier.keras.runtime import tf
+
+        for run in ("train", "validation"):
+            shutil.rmtree(Path(folder) / run, ignore_errors=True)
+            self.writers[run] = tf.summary.create_file_writer(str(Path(folder) / run))
+        forward = tf.function(lambda images: net(images, training=False))
+        graph = forward.get_concrete_function(tf.TensorSpec((None, *net.input_shape[1:]), tf.uint8)).graph
+        with self.writers["train"].as_default():
+            tf.summary.graph(graph)
+        for row in history:
+            self.add(row)
+
+    def add(self, row: dict) -> None:
+        """Write one epoch: `epoch_loss`, and `epoch_accuracy` in percent, at the epoch's number."""
+        for run, writer in self.writers.items():
+            from espalier.keras.runtime import tf
+
+            with writer.as_default(step=row["epoch"]):
+                for tag, key in (("epoch_loss", f"{run}_loss"), ("epoch_accuracy", f"{run}_top1")):
+                    if key in row:
+                        tf.summary.scalar(tag, row[key])
+            writer.flush()
+
+    def close(self) -> None:
+        """Finish the event files."""
+        for writer in self.writers.values():
+            writer.close()

@@ -1,0 +1,49 @@
+"""The state of a training after each epoch, so that a long one can be interrupted. No pickle: arrays and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from espalier.fingerprint import fingerprint
+
+
+class Checkpoint:
+    """The latest state of one training in a folder. Without a folder nothing is kept."""
+
+    def __init__(self, folder: str | Path | None, identity: list, parent: str | Path | None):
+        self.path = Path(folder) / "state.npz" if folder else None
+        self.identity = fingerprint(identity, files=[parent]) if folder else None
+
+    def keep(self, net, optimizer, history: list[dict]) -> None:
+        """Put the present state in place of the last, whole or not at all."""
+        if self.path is None:
+            return
+        arrays = {f"{number:04}": variable.numpy() for number, variable in enumerate(_variables(net, optimizer))}
+        header = json.dumps({"identity": self.identity, "history": history})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_suffix(".partial")
+        with beside.open("wb") as file:
+            np.savez(file, header=np.array(header), **arrays)
+        os.replace(beside, self.path)
+
+    def resume(self, net, optimizer) -> list[dict]:
+        """Bring net and optimizer to the kept state and return its history; an empty one if there is none to go on from,
+        or it belongs to another training."""
+        if self.path is None or not self.path.exists():
+            return []
+        with np.load(self.path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            if header["identity"] != self.identity:
+                return []
+            for number, variable in enumerate(_variables(net, optimizer)):
+                variable.assign(file[f"{number:04}"])
+        print(f"going on after epoch {len(header['history'])}", flush=True)
+        return header["history"]
+
+
+def _variables(net, optimizer) -> list:
+    return [*net.variables, *optimizer.variables]

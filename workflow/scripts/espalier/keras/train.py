@@ -1,0 +1,141 @@
+"""Training: from initial weights, or further from a net in a file. One recipe for both.
+
+An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory: several
+times as fast for a small net as calling into TensorFlow for every step, and nothing in it depends on a hidden state, so
+that the same seed gives the same bits, resumed or not.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from espalier import progress
+from espalier.data import load as load_data
+from espalier.keras.board import Board
+from espalier.keras.checkpoint import Checkpoint
+from espalier.keras.evaluate import evaluate
+from espalier.keras.models import build_model, load, save, weighted_layers
+from espalier.schedule import learning_rate
+
+
+def train_model(
+    out: str | Path,
+    *,
+    data: str | Path,
+    model: dict,
+    recipe: dict,
+    seed: int,
+    parent: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    label: str = "training",
+) -> dict:
+    """Train a net and write it to `out`.
+
+    data: a prepared data set. model: {"name", "width", ...}. recipe: every key of the config's recipe. seed: of the
+    initial weights and the order of the images; each epoch derives its own, so nothing random needs to be kept to resume.
+    parent: a model file to train further, None for new weights; its weights that are zero, pruned ones, stay zero.
+    checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same recipe, seed,
+    data and parent goes on from there and ends where it would have ended. tensorboard: a folder for TensorBoard's logs.
+    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step.
+    Raises ValueError for what this backend cannot do and FloatingPointError if the training diverges.
+    """
+    for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
+        if recipe.get(key):
+            raise ValueError(f"the keras backend has no {what}: take `{key}: {recipe[key]}` out, or use backend: pytorch")
+    data = load_data(data)
+    if parent:
+        net = load(parent)
+    else:
+        pixels = {key: data.manifest[key] for key in ("mean", "std")}
+        shape, init = data.train.images.shape[1:], recipe.get("init")
+        net = build_model(model, shape, len(data.classes), **pixels, init=init, seed=seed)
+    optimizer = make_optimizer(net, recipe)
+    state = Checkpoint(checkpoint, [recipe, model, seed, data.manifest], parent)
+    run_epoch = epoch_graph(net, optimizer, recipe, zero_masks(net) if parent else {})
+    history = state.resume(net, optimizer)
+    board = Board(tensorboard, net, history)
+    for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
+        started = time.perf_counter()
+        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed)
+        if len(data.validation):
+            measured = evaluate(net, data.validation)
+            row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        row["seconds"] = time.perf_counter() - started
+        history.append(row)
+        progress.line(row, recipe["epochs"])
+        board.add(row)
+        state.keep(net, optimizer, history)
+    board.close()
+    save(net, out)
+    return {"history": history}
+
+
+def make_optimizer(net, recipe: dict):
+    """The recipe's optimizer, its variables made. The learning rate is set step by step, weight decay added to gradients."""
+    from espalier.keras.runtime import keras
+
+    if recipe["optimizer"] == "adam":
+        optimizer = keras.optimizers.Adam(jit_compile=False)
+    else:
+        optimizer = keras.optimizers.SGD(momentum=recipe["momentum"], nesterov=recipe["nesterov"], jit_compile=False)
+    optimizer.build(net.trainable_variables)
+    return optimizer
+
+
+def zero_masks(net) -> dict:
+    """For the kernels that have zeros: variable reference -> mask of the weights that may change (1) or not (0)."""
+    kernels = {layer.kernel.ref(): layer.kernel.numpy() for layer in weighted_layers(net)}
+    return {ref: (kernel != 0).astype(kernel.dtype) for ref, kernel in kernels.items() if not kernel.all()}
+
+
+def epoch_graph(net, optimizer, recipe: dict, masks: dict):
+    """A compiled function that trains one epoch: (images, labels, order, rates) -> summed loss, number of hits.
+
+    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step.
+    A weight whose gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
+    """
+    from espalier.keras.runtime import tf
+
+    size, classes, smoothing = recipe["batch_size"], net.output_shape[-1], recipe["label_smoothing"]
+    variables, decay = net.trainable_variables, recipe["weight_decay"]
+    decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or recipe["decay_norm_and_bias"])}
+
+    @tf.function
+    def run(images, labels, order, rates):
+        loss_sum, hits = 0.0, 0
+        for step in tf.range(tf.size(rates)):
+            chosen = order[step * size : (step + 1) * size]
+            truth = tf.gather(labels, chosen)
+            target = tf.one_hot(truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes)
+            with tf.GradientTape() as tape:
+                logits = net(tf.gather(images, chosen), training=True)
+                losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+                loss = tf.reduce_mean(losses)
+            gradients = tape.gradient(loss, variables)
+            gradients = [g + decay * v if v.ref() in decayed else g for g, v in zip(gradients, variables, strict=True)]
+            gradients = [g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)]
+            optimizer.learning_rate.assign(rates[step])
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            loss_sum += tf.reduce_sum(losses)
+            hits += tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == truth, tf.int32))
+        return loss_sum, hits
+
+    return run
+
+
+def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int) -> dict:
+    """One pass over the training images: mean loss (with label smoothing), accuracy and last learning rate."""
+    number = len(split.labels)
+    steps = -(-number // recipe["batch_size"])
+    order = np.random.default_rng([seed, epoch]).permutation(number) if recipe["shuffle"] else np.arange(number)
+    rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps) for step in range(steps)]
+    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32))
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
+        )
+    return {"learning_rate": rates[-1], "train_loss": float(loss) / number, "train_top1": 100 * int(hits) / number}

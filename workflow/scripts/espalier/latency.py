@@ -1,0 +1,56 @@
+"""How long prediction takes: nets timed side by side, in one process and in turns, so that their ratios are of one run.
+
+A shared or busy machine makes single times worthless; when all nets take turns, whatever disturbs one disturbs all.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from espalier.data import load
+
+
+def measure(
+    nets: dict[str, str | Path],
+    predictor: Callable,
+    data: str | Path,
+    baselines: dict[str, str],
+    *,
+    batch_sizes: list[int],
+    threads: int,
+    warmup: int,
+    repeats: int,
+) -> list[dict]:
+    """Time every net at every batch size.
+
+    nets: node -> model file. predictor: (file, threads) -> function of a uint8 batch (n, h, w, c). data: prepared data
+    set; its test images are the input. baselines: node -> the node it is compared with. Returns one row per net and
+    batch size: median and 90th percentile in milliseconds per call, over `repeats` calls after `warmup` calls.
+    """
+    images = load(data).test.images
+    functions = {node: predictor(path, threads) for node, path in nets.items()}
+    order, turns = list(functions), random.Random(0)
+    rows = []
+    for size in batch_sizes:
+        batch = np.resize(images, (size, *images.shape[1:]))
+        for function in functions.values():
+            for _ in range(warmup):
+                function(batch)
+        taken: dict[str, list[float]] = {node: [] for node in order}
+        for _ in range(repeats):
+            turns.shuffle(order)  # so that no net always runs in another's wake
+            for node in order:
+                started = time.perf_counter()
+                functions[node](batch)
+                taken[node].append(1000 * (time.perf_counter() - started))
+        for node in functions:
+            median, p90 = np.percentile(taken[node], [50, 90])
+            place = {"node": node, "baseline": baselines[node], "threads": threads, "batch_size": size, "repeats": repeats}
+            rows.append({**place, "median_ms": float(median), "p90_ms": float(p90)})
+        print(f"batch size {size}: {len(functions)} nets, {repeats} calls each", flush=True)
+    return rows

@@ -1,0 +1,1 @@
+"""The PyTorch backend: the same file names and signatures as the Keras backend."""

@@ -1,0 +1,139 @@
+"""What a net costs and how well it does: counts, sizes, accuracy. Everything is measured on the file read back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from espalier.data import load as load_data
+from espalier.files import zipped_size
+from espalier.pytorch.models import load
+from espalier.pytorch.evaluate import evaluate
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Counts for one image. macs: multiply-accumulates of conv and linear layers, without biases. flops: 2 x macs.
+    published_macs: the count that the CIFAR-100 study's tables call FLOPs. params: all parameters."""
+
+    params: int
+    macs: int
+    flops: int
+    published_macs: int
+
+
+def profile_model(model, input_size: int) -> Profile:
+    """Count a net for one RGB (or, if its first conv says so, other) image of input_size x input_size pixels.
+
+    Raises RuntimeError if thop's and PyTorch's own counter disagree on the multiply-accumulates.
+    """
+    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = copy.deepcopy(model).eval()
+    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+    image = _image(first, input_size)
+    macs = _thop(model, image, _macs)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        model(image)
+    flops = counter.get_total_flops()
+    if flops != 2 * macs:
+        raise RuntimeError(f"thop counts {macs} multiply-accumulates, PyTorch {flops} FLOPs: one must be twice the other")
+    params = sum(p.numel() for p in model.parameters())
+    return Profile(params, macs, flops, _thop(model, image, _published))
+
+
+def measure_model(path: str | Path, data: str | Path) -> dict:
+    """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers.
+
+    Returns {"measured": {...}, "layers": [{layer, width, weights, zeros}, ...]}; zipped_bytes is the file deflated.
+    """
+    path, data = Path(path), load_data(data)
+    net = load(path)
+    tensors = [p.detach() for p in net.parameters()]
+    params = sum(t.numel() for t in tensors)
+    nonzero = sum(int(t.count_nonzero()) for t in tensors)
+    measured = evaluate(net, data.test, data.manifest) | asdict(profile_model(net, data.manifest["size"]))
+    measured["test_loss"] = measured.pop("loss")
+    measured |= {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
+    measured |= {"size_bytes": path.stat().st_size, "zipped_bytes": zipped_size(path)}
+    layers = [
+        {
+            "layer": name,
+            "width": module.weight.shape[0],
+            "weights": module.weight.numel(),
+            "zeros": module.weight.numel() - int(module.weight.count_nonzero()),
+        }
+        for name, module in net.named_modules()
+        if getattr(module, "weight", None) is not None and module.weight.dim() > 1
+    ]
+    return {"measured": measured, "layers": layers}
+
+
+def _image(first, size: int):
+    import torch
+
+    channels = getattr(first, "in_channels", 3)
+    return torch.zeros(1, channels, size, size)
+
+
+# Counting rules for thop: (module, inputs, output) -> operations of that call, for one image.
+
+
+def _conv(module, inputs, output):
+    return output.numel() * (module.in_channels // module.groups) * module.kernel_size[0] * module.kernel_size[1]
+
+
+def _linear(module, inputs, output):
+    return output.numel() * module.in_features
+
+
+def _nothing(module, inputs, output):
+    return 0
+
+
+def _conv_and_bias(module, inputs, output):
+    return _conv(module, inputs, output) + (output.numel() if module.bias is not None else 0)
+
+
+def _batch_norm(module, inputs, output):
+    return 2 * output.numel()
+
+
+def _adaptive_pool(module, inputs, output):
+    window = (inputs[0].shape[-2] // output.shape[-2]) * (inputs[0].shape[-1] // output.shape[-1])
+    return (window + 1) * output.numel()
+
+
+def _rules(**rules):
+    from torch import nn
+
+    silent = (nn.ReLU, nn.MaxPool2d, nn.Dropout, nn.BatchNorm2d, nn.AdaptiveAvgPool2d)
+    return {kind: _nothing for kind in silent} | {getattr(nn, name): rule for name, rule in rules.items()}
+
+
+def _macs():
+    return _rules(Conv2d=_conv, Linear=_linear)
+
+
+def _published():
+    """How thop counted when the CIFAR-100 study was made: biases of convs, two per output of a batch norm, and adaptive
+    average pooling as its window's additions and one division."""
+    return _rules(Conv2d=_conv_and_bias, Linear=_linear, BatchNorm2d=_batch_norm, AdaptiveAvgPool2d=_adaptive_pool)
+
+
+def _thop(model, image, rules) -> int:
+    """thop's count of the net with our own rules for each kind of layer."""
+    import thop
+
+    def hook(rule):
+        def count(module, inputs, output):
+            module.total_ops += rule(module, inputs, output)
+
+        return count
+
+    model = copy.deepcopy(model)
+    operations, _ = thop.profile(model, (image,), {kind: hook(rule) for kind, rule in rules().items()}, verbose=False)
+    return round(operations)

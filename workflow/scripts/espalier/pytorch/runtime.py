@@ -1,0 +1,19 @@
+"""Starting PyTorch for a job: threads, determinism. Imported by what needs a framework, never by what builds the graph."""
+
+from __future__ import annotations
+
+import torch
+
+
+def start(threads: int) -> None:
+    """Use `threads` CPU threads, and only algorithms that give the same bits every time."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
+def versions() -> dict[str, str]:
+    """What a record says of the software that made it."""
+    import torchvision
+
+    return {"torch": torch.__version__, "torchvision": torchvision.__version__}

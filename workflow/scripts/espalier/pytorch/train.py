@@ -1,0 +1,119 @@
+"""Training: from initial weights, with a penalty, or further from a net in a file. One recipe for all three."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from espalier import progress
+from espalier.data import Data
+from espalier.data import load as load_data
+from espalier.pytorch import checkpoint as checkpoints
+from espalier.pytorch.augment import augment
+from espalier.pytorch.evaluate import evaluate, to_input, to_tensor
+from espalier.pytorch.groups import groups
+from espalier.pytorch.models import build_model, load, save
+from espalier.registry import get
+from espalier.schedule import learning_rate
+
+
+def train_model(
+    out: str | Path,
+    *,
+    data: str | Path,
+    model: dict,
+    recipe: dict,
+    seed: int,
+    parent: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    label: str = "training",
+) -> dict:
+    """Train a net and write it to `out`.
+
+    data: a prepared data set. model: {name, width}. recipe: every key of the config's recipe. seed: of the initial
+    weights, the order of the images, augmentation and dropout; each epoch derives its own, so nothing random needs to be
+    kept to resume. parent: a model file to train further, None for new weights. checkpoint: a folder that the state
+    after each epoch is kept in; a training that finds one of the same recipe, seed and parent goes on from there and
+    ends where it would have ended. Returns {"history": [one row per epoch]}, accuracies in percent.
+    """
+    data = load_data(data)
+    torch.manual_seed(seed)
+    net = load(parent) if parent else build_model(model["name"], len(data.classes), width=model["width"])
+    net.to(memory_format=torch.channels_last)
+    optimizer = make_optimizer(net, recipe)
+    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest], parent)
+    history = state.resume(net, optimizer)
+    for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
+        started = time.perf_counter()
+        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, epoch, seed)
+        if len(data.validation):
+            measured = evaluate(net, data.validation, data.manifest)
+            row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        row["seconds"] = time.perf_counter() - started
+        history.append(row)
+        progress.line(row, recipe["epochs"])
+        state.keep(net, optimizer, history)
+    save(net, out)
+    return {"history": history}
+
+
+def make_optimizer(net, recipe: dict) -> torch.optim.Optimizer:
+    """The recipe's optimizer. With decay_norm_and_bias off, vectors (biases, batch norms) have no weight decay."""
+    decayed = [p for p in net.parameters() if p.dim() > 1 or recipe["decay_norm_and_bias"]]
+    others = [p for p in net.parameters() if p.dim() <= 1 and not recipe["decay_norm_and_bias"]]
+    parameters = [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
+    parameters = [group for group in parameters if group["params"]]
+    if recipe["optimizer"] == "adam":
+        return torch.optim.Adam(parameters, lr=recipe["learning_rate"])
+    return torch.optim.SGD(
+        parameters, lr=recipe["learning_rate"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
+    )
+
+
+def penalty_of(net, recipe: dict) -> torch.Tensor | float:
+    """The recipe's penalty times its coefficient; 0 without one."""
+    if not recipe["penalty"]:
+        return 0.0
+    return recipe["coefficient"] * get("penalty", recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
+
+
+def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int) -> dict:
+    """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate."""
+    size, split = recipe["batch_size"], data.train
+    torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(len(split), generator=generator).numpy() if recipe["shuffle"] else np.arange(len(split))
+    steps = -(-len(split) // size)
+    net.train()
+    loss_sum, hits, rate, penalty = 0.0, 0, 0.0, 0.0
+    for step in range(steps):
+        chosen = order[step * size : (step + 1) * size]
+        if len(chosen) == 1 and steps > 1:
+            continue  # batch norm cannot train on a single image
+        rate = learning_rate(recipe, (epoch - 1) * steps + step, steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
+        labels = torch.from_numpy(split.labels[chosen])
+        logits = net(to_input(images, data.manifest))
+        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe["label_smoothing"])
+        penalty = penalty_of(net, recipe)
+        optimizer.zero_grad(set_to_none=True)
+        (loss + penalty).backward()
+        optimizer.step()
+        loss_sum += loss.item() * len(chosen)
+        hits += int((logits.argmax(1) == labels).sum())
+    if not np.isfinite(loss_sum):
+        raise FloatingPointError(
+            f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
+        )
+    return {
+        "learning_rate": rate,
+        "train_loss": loss_sum / len(split),
+        "train_top1": 100 * hits / len(split),
+        "penalty": float(penalty),
+    }

@@ -1,0 +1,41 @@
+"""The software of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import when
+from espalier.html import Column, Table
+from espalier.registry import register
+from espalier.tidy import Tidy
+
+PREFIX = "software_"
+
+
+@register(
+    "environment",
+    kind="table",
+    scope="run",
+    title="Software",
+    caption="The versions that the jobs themselves reported, by framework. More than one version in a row means that results of different "
+    "environments stand side by side.",
+    when=when.always,
+)
+def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
+    """One row per backend and package."""
+    rows = []
+    for backend, jobs in tidy.results.groupby("backend", sort=False):
+        for column in (c for c in jobs if c.startswith(PREFIX)):
+            if versions := sorted(set(jobs[column].dropna().astype(str))):
+                name = column.removeprefix(PREFIX)
+                rows.append(
+                    {"backend": backend, "package": name, "version": ", ".join(versions), "jobs": jobs[column].count()}
+                )
+    data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
+    columns = (
+        Column("backend", "Backend"),
+        Column("package", "Package"),
+        Column("version", "Version"),
+        Column("jobs", "Jobs"),
+    )
+    return Table("Software of this run", f"reported by {len(tidy.results)} jobs", columns, data)

@@ -1,0 +1,85 @@
+"""Published figures with what the run has beside them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import published as published_figures
+from espalier import when
+from espalier.html import Column, Table
+from espalier.registry import register
+from espalier.tidy import Tidy, setup_line
+
+
+@register(
+    "published",
+    kind="table",
+    scope="study",
+    title="Published and reproduced",
+    caption="Each published row, and beside each published figure what this run has in its place and the difference (this run - published). "
+    "The last column says whether the two may be compared at all, and if not, in which respects the set-ups differ; counts of "
+    "another width or resolution differ because the nets do.",
+    when=when.has_published,
+)
+def published(tidy: Tidy, study: dict) -> Table:
+    """One row for each published row and matching variant."""
+    entry = published_figures.get(study["published"])
+    data = published_figures.compare(study["published"], tidy.results, study)
+    for column in ("penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks"):
+        data[column] = data.get(column)
+    data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
+    return Table(
+        f"{study['title']}: published and reproduced",
+        setup_line(study, tidy.results),
+        tuple(_columns(data, study["published"])),
+        data,
+        (
+            f"Published: {entry.title}. {entry.note}",
+            f"Set-up of the published run: {_words(entry.setup)}. {_befores(data, study['published'])}".strip(),
+            "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed.",
+        ),
+    )
+
+
+def _name(row) -> str:
+    """A published row in words."""
+    if row["kind"] == "training":
+        return "dense" if pd.isna(row["penalty"]) else f"trained with {row['penalty_type']} penalty"
+    amount = f"N = {row['blocks']}" if pd.notna(row["blocks"]) else f"{float(row['ratio']):.2f}"
+    return " ".join(str(part) for part in (row["prune_type"], row["method"], amount) if pd.notna(part))
+
+
+def _columns(data: pd.DataFrame, published_id: str):
+    yield Column("name", "Published row")
+    if data["init"].notna().any():
+        yield Column("init", "Initial weights here")
+    for value in published_figures.values(published_id):
+        yield Column(value.name, "Published", value.digits, value.title)
+        yield Column(f"{value.name}_reproduced", "Here", value.digits, value.title, spread=f"{value.name}_sd")
+        yield Column(f"{value.name}_difference", "Difference", value.digits, value.title, signed=True)
+    if data["n"].max() > 1:
+        yield Column("n", "Seeds")
+    yield Column("comparable", "Comparable")
+
+
+def _befores(data: pd.DataFrame, published_id: str) -> str:
+    """What the published rows print of the net before pruning, which is the same in all of them."""
+    extra = [
+        v
+        for v in published_figures.values(published_id, before=True)
+        if v not in published_figures.values(published_id)
+    ]
+    parts = []
+    for value in extra:
+        there, here = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
+        if len(there) and len(here):
+            parts.append(
+                f"{value.title}: published {there.iloc[0]:.{value.digits}f}, here {here.iloc[0]:.{value.digits}f}"
+            )
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _words(setup: published_figures.Setup) -> str:
+    epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
+    penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
+    return f"{setup.data} at {setup.resolution}x{setup.resolution}, {epochs}, initial weights {setup.weights}{penalty}"

@@ -1,0 +1,87 @@
+"""Every variant of a study."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import variants, when
+from espalier.html import Column, Table
+from espalier.registry import register
+from espalier.tidy import MIB, Tidy, setup_line
+
+
+@register(
+    "results",
+    kind="table",
+    scope="study",
+    title="All results",
+    caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after fine-tuning. Ratio asked is "
+    "what the config says, ratio done the share of groups (or weights) that went. Compression is parameters, speed-up is "
+    "multiply-accumulates, both dense / pruned: the second is what the counts promise, not a measured time.",
+    when=when.always,
+)
+def results(tidy: Tidy, study: dict) -> Table:
+    """One row per variant, means over seeds."""
+    nets = variants.of(tidy.results)
+    nets.insert(0, "name", [variants.label(row) for _, row in nets.iterrows()])
+    nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["dense"])
+    for name in ("params", "macs", "nonzero_params"):
+        nets[f"{name}_m"], nets[f"{name}_m_sd"] = nets[name] / 1e6, nets[f"{name}_sd"] / 1e6
+    for name in ("size", "zipped"):
+        nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
+    nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
+    nets["asked"] = nets["ratio"].astype(float).fillna(nets["blocks"].astype(float))
+    return Table(
+        f"{study['title']}: all results",
+        setup_line(study, tidy.results),
+        tuple(_columns(nets)),
+        nets,
+        (
+            "Change: points of top-1 against the dense net of the same seed. Compression: parameters, dense / pruned. Speed-up: MACs, "
+            "dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear layers for one image.",
+            "Mean ± sample standard deviation over the seeds."
+            if nets["n"].max() > 1
+            else "One seed: no spread is known.",
+            *_masked_note(nets),
+        ),
+    )
+
+
+def _columns(nets: pd.DataFrame):
+    yield Column("name", "Net")
+    if nets["blocks"].notna().any():
+        yield Column("asked", "Blocks asked", group="Removed")
+    elif nets["ratio"].notna().any():
+        yield Column("asked", "Ratio asked", 2, "Removed")
+    yield Column("removed", "Done (%)", 2, "Removed", spread="removed_sd", help="Share of groups or weights that went")
+    if nets["after"].notna().any():
+        yield Column("before", "Pruned", 2, "Test accuracy (%)", spread="before_sd", help="Top-1 right after pruning")
+    yield Column(
+        "top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd", help="At the end: after fine-tuning, if any"
+    )
+    yield Column("gain", "Change", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points against dense")
+    yield Column("top5", "Top-5", 2, "Test accuracy (%)", spread="top5_sd")
+    yield Column("params_m", "Parameters (M)", 3, "Size of the net", spread="params_m_sd")
+    if _masked(nets):
+        yield Column("nonzero_params_m", "Not zero (M)", 3, "Size of the net", spread="nonzero_params_m_sd")
+    yield Column("macs_m", "MACs (M)", 2, "Size of the net", spread="macs_m_sd")
+    yield Column("compression", "Compression", 2, "Dense / pruned", spread="compression_sd")
+    if _masked(nets):
+        yield Column("nonzero_compression", "Not zero", 2, "Dense / pruned", spread="nonzero_compression_sd")
+    yield Column("speed_up", "Speed-up", 2, "Dense / pruned", spread="speed_up_sd", help="Theoretical: MACs")
+    yield Column("size_mib", "Raw", 2, "Saved file (MiB)")
+    yield Column("zipped_mib", "Zipped", 2, "Saved file (MiB)")
+    if nets["n"].max() > 1:
+        yield Column("n", "Seeds")
+
+
+def _masked(nets: pd.DataFrame) -> bool:
+    return bool(nets["prune_type"].isin(variants.MASKED).any())
+
+
+def _masked_note(nets: pd.DataFrame):
+    if _masked(nets):
+        yield (
+            "Weights are set to zero, not taken out: parameters, MACs and the raw file stay as they are; what is not zero, and the zipped "
+            "file, get smaller."
+        )

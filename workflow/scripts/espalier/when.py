@@ -1,0 +1,65 @@
+"""Which studies get a figure, a table or a finding: told before anything runs, from the grid and the study's config.
+
+Each takes `rows`, the study's part of the grid (or of results.csv: the same columns), and `study`, its checked config.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.variants import MASKED
+
+
+def always(rows: pd.DataFrame, study: dict) -> bool:
+    return True
+
+
+def has_published(rows: pd.DataFrame, study: dict) -> bool:
+    """There are published figures to show beside the study's own."""
+    return bool(study.get("published"))
+
+
+def pruned(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is pruned."""
+    return bool(rows["prune_type"].notna().any())
+
+
+def weights_and_units(rows: pd.DataFrame, study: dict) -> bool:
+    """Weights are pruned as well as units, to be compared with each other."""
+    return set(MASKED) <= set(rows["prune_type"].dropna())
+
+
+def pruned_otherwise(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is pruned, and it is not weights against units."""
+    return pruned(rows, study) and not weights_and_units(rows, study)
+
+
+def shrunk(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is really taken out of the net: only then do its MACs and parameters go down."""
+    return not set(rows["prune_type"].dropna()) <= set(MASKED)
+
+
+def filters_and_others(rows: pd.DataFrame, study: dict) -> bool:
+    """filter_wise pruning stands against other prune types."""
+    kinds = set(rows["prune_type"].dropna())
+    return "filter_wise" in kinds and len(kinds) > 1
+
+
+def blocks_pruned(rows: pd.DataFrame, study: dict) -> bool:
+    """Whole blocks are removed."""
+    return bool(rows["blocks"].notna().any())
+
+
+def finetuned(rows: pd.DataFrame, study: dict) -> bool:
+    """Pruned nets are fine-tuned."""
+    return bool(rows["chain"].str.endswith("prune > finetune").any())
+
+
+def penalised(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is trained with a penalty."""
+    return bool(rows["penalty"].notna().any())
+
+
+def timed(rows: pd.DataFrame, study: dict) -> bool:
+    """Prediction time is measured."""
+    return bool(study.get("latency"))

@@ -1,0 +1,16 @@
+"""Rules make_table and make_run_table: one table of a study, or of the whole run."""
+
+from pathlib import Path
+
+from espalier import tables
+from espalier.job import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    tables.write(
+        this.wildcards.item,
+        Path(this.input.results).parent,
+        this.params.studies,
+        this.params.study,
+        csv=this.output.csv,
+        html=this.output.html,
+    )

@@ -1,0 +1,9 @@
+"""Rule prepare_dataset: make a data set's arrays and manifest."""
+
+from pathlib import Path
+
+from espalier import data
+from espalier.job import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    data.prepare(Path(this.output.manifest).parent, **this.params.dataset)

@@ -1,0 +1,12 @@
+"""Rule prune_model: prune a net and measure what is left of it."""
+
+from espalier.files import whole
+from espalier.job import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    prune, profile = this.backend("prune", "profile")
+    with this.timed("work"), whole(this.output.model) as model:
+        pruned = prune.prune_model(model, parent=this.input.parent, data=this.params.data, **this.params.step)
+    with this.timed("evaluate"):
+        measured = profile.measure_model(this.output.model, this.params.data)
+    this.record(pruned, measured)
