@@ -29,7 +29,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        rules.report_items.input,
+        report_items(),
 
 
 rule models:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import grid, registry
+from espalier import figures, grid, registry, tables
 from espalier.code import code_version
 from espalier.config import ConfigError
 
@@ -76,7 +76,9 @@ def code_of(script, *modules):
 
     def digest(wildcards):
         job = job_of(wildcards)
-        return code_version(SCRIPTS / f"{script}.py", [f"espalier.{job.backend}.{m}" for m in ("runtime", *modules)], job.uses)
+        return code_version(
+            SCRIPTS / f"{script}.py", [f"espalier.{job.backend}.{m}" for m in ("runtime", *modules)], job.uses
+        )
 
     return digest
 
@@ -112,13 +114,19 @@ def item_of(kind, wildcards):
 
 def code_of_item(script, kind):
     """A params function: the digest of the code that draws a figure or makes a table."""
-    path = SCRIPTS / f"{script}.py"
-    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
+
+    def digest(wildcards):
+        entry = item_of(kind, wildcards)
+        reached = [(k, name, registry.ANY) for k in entry.options.get("reaches", ()) for name in registry.entries(k)]
+        return code_version(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY), *reached])
+
+    return digest
 
 
-def items(kind, scope="study"):
-    """The names of the figures or tables of each study, by what each says it is for."""
-    for name, entry in registry.entries(kind).items():
-        for study in STUDIES:
-            if entry.options.get("scope", "study") == scope and entry.options["when"](GRID.frame(study)):
-                yield study, name
+def report_items():
+    """Every figure and table of the report: what each study gets is told by the figures and tables themselves."""
+    rows = {study: GRID.frame(study) for study in STUDIES}
+    for study, config in STUDIES.items():
+        yield from (f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows[study], config))
+        yield from (f"<results>/tables/{study}/{item}.html" for item in tables.names(rows[study], config))
+    yield from (f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names()))

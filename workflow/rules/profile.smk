@@ -1,6 +1,4 @@
 rule measure_latency:
-    message:
-        "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     input:
         models=lambda wildcards: [model_of(job.node) for job in timed_jobs(wildcards)],
         data=lambda wildcards: f"{dataset_of(wildcards.study)}/manifest.json",
@@ -8,6 +6,11 @@ rule measure_latency:
         record="<results>/records/{study}/seed{seed}/latency.json",
     log:
         "<results>/logs/{study}/seed{seed}/latency.log",
+    conda:
+        lambda wildcards: f"../../envs/{STUDIES[wildcards.study]['backend']}.yaml"
+    threads: workflow.cores  # all of them, so that nothing else runs beside it
+    resources:
+        mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
     params:
         nodes=lambda wildcards: [job.node for job in timed_jobs(wildcards)],
         baselines=lambda wildcards: {job.node: baseline_of(job) for job in timed_jobs(wildcards)},
@@ -21,10 +24,7 @@ rule measure_latency:
             [f"espalier.{STUDIES[wildcards.study]['backend']}.{module}" for module in ("runtime", "latency")],
             [("model", STUDIES[wildcards.study]["model"]["name"], STUDIES[wildcards.study]["backend"])],
         ),
-    threads: workflow.cores # all of them, so that nothing else runs beside it
-    resources:
-        mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
-    conda:
-        lambda wildcards: f"../../envs/{STUDIES[wildcards.study]['backend']}.yaml"
+    message:
+        "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     script:
         "../scripts/measure_latency.py"

@@ -1,6 +1,4 @@
 rule prune_model:
-    message:
-        "pruning {params.label}"
     input:
         parent=parent_of_node,
         data=data_of_node,
@@ -11,6 +9,11 @@ rule prune_model:
         "<results>/logs/{node}.log",
     wildcard_constraints:
         node=nodes("prune", "pytorch"),
+    conda:
+        "../../envs/pytorch.yaml"
+    threads: threads_of_node
+    resources:
+        mem_mb=memory_of_node,
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,
@@ -18,11 +21,8 @@ rule prune_model:
         backend=lambda wildcards: job_of(wildcards).backend,
         data=folder_of_data,
         code=code_of("prune_model", "prune", "profile"),
-    threads: threads_of_node
-    resources:
-        mem_mb=memory_of_node,
-    conda:
-        "../../envs/pytorch.yaml"
+    message:
+        "pruning {params.label}"
     script:
         "../scripts/prune_model.py"
 

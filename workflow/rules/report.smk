@@ -3,8 +3,6 @@
 
 
 rule collect_records:
-    message:
-        "collecting {params.number} records"
     input:
         records=[f"<results>/models/{node}/record.json" for node in GRID.jobs],
         latency=all_latency(),
@@ -17,21 +15,21 @@ rule collect_records:
         "<results>/logs/collect_records.log",
     benchmark:
         "<results>/benchmarks/collect_records.tsv"
-    params:
-        number=len(GRID.jobs),
-        code=code_version(SCRIPTS / "collect_records.py"),
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1000,
-    conda:
-        "../../envs/report.yaml"
+    params:
+        number=len(GRID.jobs),
+        code=code_version(SCRIPTS / "collect_records.py"),
+    message:
+        "collecting {params.number} records"
     script:
         "../scripts/collect_records.py"
 
 
 rule draw_figure:
-    message:
-        "drawing {wildcards.item} of {wildcards.study}"
     input:
         **rules.collect_records.output,
     output:
@@ -46,22 +44,22 @@ rule draw_figure:
         "<results>/logs/figures/{study}/{item}.log",
     benchmark:
         "<results>/benchmarks/figures/{study}/{item}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
     params:
         study=lambda wildcards: STUDIES[wildcards.study],
         caption=lambda wildcards: item_of("figure", wildcards).options["caption"],
         code=code_of_item("draw_figure", "figure"),
-    threads: 1
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/report.yaml"
+    message:
+        "drawing {wildcards.item} of {wildcards.study}"
     script:
         "../scripts/draw_figure.py"
 
 
 rule make_table:
-    message:
-        "making the table {wildcards.item} of {wildcards.study}"
     input:
         **rules.collect_records.output,
     output:
@@ -77,20 +75,69 @@ rule make_table:
         "<results>/logs/tables/{study}/{item}.log",
     benchmark:
         "<results>/benchmarks/tables/{study}/{item}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
     params:
         studies=STUDIES,
         study=lambda wildcards: wildcards.study,
         caption=lambda wildcards: item_of("table", wildcards).options["caption"],
         code=code_of_item("make_table", "table"),
-    threads: 1
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/report.yaml"
+    message:
+        "making the table {wildcards.item} of {wildcards.study}"
     script:
         "../scripts/make_table.py"
 
 
-rule report_items:
+use rule make_table as make_run_table with:
+    output:
+        csv="<results>/tables/{item}.csv",
+        html=report(
+            "<results>/tables/{item}.html",
+            caption="../../report/captions/table.rst",
+            category="The run",
+            labels=lambda wildcards: {"": item_of("table", wildcards).title},
+        ),
+    log:
+        "<results>/logs/tables/{item}.log",
+    benchmark:
+        "<results>/benchmarks/tables/{item}.tsv"
+    wildcard_constraints:
+        item="|".join(tables.run_names()),
+    params:
+        studies=STUDIES,
+        study=None,
+        caption=lambda wildcards: item_of("table", wildcards).options["caption"],
+        code=code_of_item("make_table", "table"),
+    message:
+        "making the table {wildcards.item} of the run"
+
+
+rule write_overview:
     input:
         **rules.collect_records.output,
+    output:
+        report(
+            "<results>/tables/overview.html",
+            caption="../../report/captions/overview.rst",
+            category="The run",
+            labels={"": "Overview"},
+        ),
+    log:
+        "<results>/logs/tables/overview.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        studies=STUDIES,
+        code=code_version(
+            SCRIPTS / "write_overview.py", uses=[("finding", f, registry.ANY) for f in registry.entries("finding")]
+        ),
+    message:
+        "writing the report's first page"
+    script:
+        "../scripts/write_overview.py"

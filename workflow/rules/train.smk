@@ -3,8 +3,6 @@
 
 
 rule train_model:
-    message:
-        "training {params.label}"
     input:
         data=data_of_node,
     output:
@@ -14,6 +12,12 @@ rule train_model:
         "<results>/logs/{node}.log",
     wildcard_constraints:
         node=nodes("train", "pytorch"),
+    cache: True
+    conda:
+        "../../envs/pytorch.yaml"
+    threads: threads_of_node
+    resources:
+        mem_mb=memory_of_node,
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,
@@ -21,12 +25,8 @@ rule train_model:
         backend=lambda wildcards: job_of(wildcards).backend,
         data=folder_of_data,
         code=code_of("train_model", "train", "profile"),
-    threads: threads_of_node
-    resources:
-        mem_mb=memory_of_node,
-    conda:
-        "../../envs/pytorch.yaml"
-    cache: True
+    message:
+        "training {params.label}"
     script:
         "../scripts/train_model.py"
 
@@ -38,34 +38,34 @@ use rule train_model as train_keras_model with:
         tensorboard=directory("<results>/logs/tensorboard/{node}"),
     wildcard_constraints:
         node=nodes("train", "keras"),
+    cache: False
     conda:
         "../../envs/keras.yaml"
-    cache: False
 
 
 use rule train_model as regularize_model with:
-    message:
-        "training further with a penalty: {params.label}"
     input:
         parent=parent_of_node,
         data=data_of_node,
     wildcard_constraints:
         node=nodes("regularize", "pytorch"),
     cache: False
+    message:
+        "training further with a penalty: {params.label}"
 
 
 use rule regularize_model as finetune_model with:
-    message:
-        "fine-tuning {params.label}"
     wildcard_constraints:
         node=nodes("finetune", "pytorch"),
+    message:
+        "fine-tuning {params.label}"
 
 
 use rule train_keras_model as finetune_keras_model with:
-    message:
-        "fine-tuning {params.label}"
     input:
         parent=parent_of_node,
         data=data_of_node,
     wildcard_constraints:
         node=nodes("finetune", "keras"),
+    message:
+        "fine-tuning {params.label}"

@@ -10,4 +10,6 @@ with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
         nets = dict(zip(this.params.nodes, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)
     place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed)}
-    write_json(this.output.record, {"rows": [place | row for row in rows], "timing": this.timing(), "software": this.software})
+    write_json(
+        this.output.record, {"rows": [place | row for row in rows], "timing": this.timing(), "software": this.software}
+    )

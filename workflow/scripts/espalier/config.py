@@ -9,8 +9,10 @@ import copy
 import difflib
 import functools
 import inspect
+import math
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import jsonschema
 import yaml
@@ -21,7 +23,10 @@ SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 
 
 class ConfigError(ValueError):
-    """A mistake in the config, in words: where it is, what is wrong, what is allowed, and the corrected YAML."""
+    """A mistake in the config, in words: where it is, what is wrong, what is allowed, and the corrected YAML.
+
+    corrected: {key: value} to put beside the key that is wrong, or a list, to put in the place of an entry of a list.
+    """
 
     def __init__(self, path: list, problem: str, *, allowed: str = "", corrected: Any = None):
         self.path, self.problem, self.allowed, self.corrected = list(path), problem, allowed, corrected
@@ -29,7 +34,9 @@ class ConfigError(ValueError):
         if allowed:
             lines.append(f"  Allowed: {allowed}")
         if corrected is not None:
-            text = yaml.safe_dump(corrected, sort_keys=False, default_flow_style=None, width=100).rstrip()
+            values = corrected.values() if isinstance(corrected, dict) else corrected
+            style = None if any(isinstance(value, dict | list) for value in values) else False
+            text = yaml.safe_dump(corrected, sort_keys=False, default_flow_style=style, width=100).rstrip()
             lines += ["  Corrected:", *(f"    {line}" for line in text.splitlines())]
         super().__init__("\n".join(lines))
 
@@ -80,47 +87,98 @@ def check_part(value: Any, definition: str, path: list) -> None:
     _validate(value, part, path)
 
 
-def check_arguments(entry: registry.Entry, arguments: dict, path: list, given: tuple[str, ...] = ()) -> None:
+def example(definition: str, key: str) -> dict | None:
+    """A key of a definition of the schema with a value that it allows; None if there is no telling."""
+    value = _suggestion(None, _property({"$ref": f"#/$defs/{definition}"}, key))
+    return None if value is None else {key: value}
+
+
+def check_arguments(
+    entry: registry.Entry, arguments: dict, path: list, given: tuple[str, ...] = (), examples: dict | None = None
+) -> None:
     """Check the values that a config gives to a registered function against its signature; raises ConfigError.
 
-    given: parameters that the library fills in itself.
+    A value must be of the type that the parameter is annotated with, or of its default's. given: parameters that the
+    library fills in itself. examples: values to show for parameters that were left out.
     """
-    parameters = inspect.signature(entry.function).parameters
+    parameters = inspect.signature(entry.function, eval_str=True).parameters
     allowed = {name: p for name, p in parameters.items() if name not in given}
-    for name in arguments:
+    for name, value in arguments.items():
         if name not in allowed:
             raise unknown_key(path, name, sorted(allowed), arguments)
+        _validate(value, _rules(allowed[name]), [*path, name])
     for name, parameter in allowed.items():
         if parameter.default is parameter.empty and name not in arguments:
-            raise ConfigError(path, f"{entry.name} needs a value for {name!r}", corrected={**arguments, name: 1})
+            example = (examples or {}).get(name, _suggestion(None, _rules(parameter)))
+            raise ConfigError(
+                [*path, name],
+                f"is missing: {entry.name} needs a value for it",
+                allowed=describe(_rules(parameter)),
+                corrected={name: example} if example is not None else None,
+            )
+
+
+def _rules(parameter: inspect.Parameter) -> dict:
+    """What a parameter takes, as a part of a schema: any value, if neither annotation nor default tells."""
+    kind = parameter.annotation if parameter.annotation is not parameter.empty else type(parameter.default)
+    if get_origin(kind) is Literal:
+        return {"enum": list(get_args(kind))}
+    types = {int: "integer", float: "number", str: "string", bool: "boolean"}
+    return {"type": types[kind]} if kind in types else {}
 
 
 def unknown_key(path: list, key: str, allowed: list[str], instance: dict) -> ConfigError:
     """The error for a key that does not exist, with the nearest one that does."""
     close = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.5)
-    corrected = {close[0] if k == key and close else k: v for k, v in instance.items() if k != key or close}
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return ConfigError(
-        [*path, key], f"there is no such key{hint}", allowed=", ".join(allowed) or "no keys", corrected=corrected or None
+        [*path, key],
+        f"there is no such key{hint}",
+        allowed=", ".join(allowed) or "no keys",
+        corrected={close[0]: instance[key]} if close else None,
     )
 
 
+def nearest(value: Any, names: list[str]) -> str:
+    """The name that is most like what was given; the first, if none is."""
+    close = difflib.get_close_matches(str(value), names, n=1)
+    return close[0] if close else names[0]
+
+
 def _plain(value: Any) -> Any:
-    """Plain dicts and lists, whatever mapping type the loader chose."""
+    """Plain dicts and lists, whatever mapping type the loader chose; keys as text (YAML reads `on` and 1 otherwise)."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {str(k): _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+def _is_integer(_, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_, value: Any) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON Schema, but 2.0 is no whole number (range() takes none), and .nan and .inf are no numbers.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
+
+
 def _validate(value: Any, part: dict, path: list) -> None:
-    errors = list(jsonschema.Draft202012Validator(part).iter_errors(_plain(value)))
+    errors = list(_Validator(part).iter_errors(_plain(value)))
     if errors:
         raise _explained(max(errors, key=jsonschema.exceptions.relevance), path)
 
 
 def _explained(error: jsonschema.ValidationError, path: list) -> ConfigError:
     for option in error.context:  # of an anyOf: the option that was meant is the one whose type is right
-        if option.relative_path or option.validator not in ("type", "enum", "const"):
+        named = "propertyNames" in option.relative_schema_path
+        if named or option.relative_path or option.validator not in ("type", "enum", "const"):
             return _explained(option, path)
     where = [*path, *error.absolute_path]
     value, rules = error.instance, error.schema
@@ -129,27 +187,61 @@ def _explained(error: jsonschema.ValidationError, path: list) -> ConfigError:
         return unknown_key(where, next(k for k in value if k not in known), known, value)
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in value)
-        hint = _deref(rules.get("properties", {}).get(missing, {})).get("description", "")
+        part = _property(rules, missing)
+        example = _suggestion(None, part)
         return ConfigError(
-            where, f"the key {missing!r} is missing", allowed=hint, corrected={missing: _suggestion(None, _property(rules, missing))}
+            [*where, missing],
+            "is missing",
+            allowed=_with_keys(part),
+            corrected={missing: example} if example is not None else None,
         )
+    if "propertyNames" in error.schema_path and "enum" in rules:
+        step = error.parent.instance if error.parent else {}
+        meant = nearest(value, rules["enum"])
+        corrected = [{meant: step[value]}] if step.get(value) else [meant]
+        return ConfigError(where, f"there is no step {value!r}", allowed=", ".join(rules["enum"]), corrected=corrected)
     if "propertyNames" in error.schema_path:
-        allowed = ", ".join(rules["enum"]) if "enum" in rules else "lower-case letters, digits and underscores, a letter first"
-        return ConfigError(where, f"{value!r} is not a valid name here", allowed=allowed)
+        fitting = re.sub(r"[^a-z0-9]+", "_", str(value).lower()).strip("_0123456789") or "my_study"
+        return ConfigError(
+            [*where, value],
+            f"{value!r} is not a valid name here (how about {fitting!r}?)",
+            allowed="lower-case letters, digits and underscores, a letter first",
+        )
+    if error.validator == "maxProperties":
+        return ConfigError(
+            where,
+            f"{_shown(value)} {_reason(error)}",
+            allowed="one name in each entry of the list",
+            corrected=[{k: v} if v else k for k, v in value.items()],
+        )
     key = where[-1] if where else None
     suggestion = _suggestion(value, rules)
+    if suggestion is None and error.parent is not None:
+        suggestion = _suggestion(value, error.parent.schema)
+    corrected = {key: suggestion} if isinstance(key, str) else [suggestion]
     return ConfigError(
         where,
         f"{_shown(value)} {_reason(error)}",
-        allowed=_description(rules),
-        corrected={key: suggestion} if isinstance(key, str) and suggestion is not None else None,
+        allowed=_with_keys(rules),
+        corrected=corrected if where and suggestion is not None else None,
     )
+
+
+def _with_keys(rules: dict) -> str:
+    """What a part of the schema allows, in words, the keys of a mapping too."""
+    rules = deref(rules)
+    if "anyOf" in rules:
+        return " or ".join(_with_keys(option) for option in rules["anyOf"])
+    keys = ", ".join(rules.get("properties", ()))
+    return f"keys with values: {keys}" if keys else describe(rules)
 
 
 def _reason(error: jsonschema.ValidationError) -> str:
     if error.validator == "type":
         if isinstance(error.instance, str) and _number(error.instance) is not None:
             return "is text to YAML, not a number (write 1.0e-4, not 1e-4 or '0.1')"
+        if isinstance(error.instance, float):
+            return "is not a whole number" if math.isfinite(error.instance) else "is not a finite number"
         return "has the wrong type"
     reasons = {
         "minimum": "is too small",
@@ -158,23 +250,29 @@ def _reason(error: jsonschema.ValidationError) -> str:
         "exclusiveMaximum": "is too large",
         "minItems": "has too few entries",
         "minProperties": "is empty",
-        "maxProperties": "has more than one name: a step is one name with its keys",
+        "maxProperties": "has more than one name",
         "uniqueItems": "has an entry twice",
     }
     return reasons.get(error.validator, "is not allowed here")
 
 
-def _description(rules: dict) -> str:
+def describe(rules: dict) -> str:
     """What a part of the schema allows, in words."""
-    rules = _deref(rules)
+    rules = deref(rules)
     if "anyOf" in rules:
-        return " or ".join(_description(option) for option in rules["anyOf"])
+        return " or ".join(describe(option) for option in rules["anyOf"])
     if "const" in rules:
         return str(rules["const"])
     if "enum" in rules:
         return ", ".join(str(v) for v in rules["enum"])
     types = rules.get("type", "value")
-    words = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false", "null": "null"}
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "text",
+        "boolean": "true or false",
+        "null": "null",
+    }
     words |= {"array": "a list", "object": "keys with values"}
     text = " or ".join(words.get(t, t) for t in ([types] if isinstance(types, str) else types))
     for key, word in (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most")):
@@ -183,40 +281,54 @@ def _description(rules: dict) -> str:
     if "exclusiveMaximum" in rules:
         text += f", below {rules['exclusiveMaximum']}"
     if "items" in rules:
-        text += f" of: {_description(rules['items'])}"
+        text += f" of: {describe(rules['items'])}"
     return text
 
 
 def _suggestion(value: Any, rules: dict) -> Any:
     """A value that the schema allows, as near to what was given as can be told; None if there is no telling."""
-    rules = _deref(rules)
+    rules = deref(rules)
     number = _number(value)
     if "anyOf" in rules:
         options = [_suggestion(value, option) for option in rules["anyOf"]]
-        return next((option for option in options if option is not None), None)
+        return next((option for option in options if option is not None), rules.get("default"))
     if "enum" in rules:
-        close = difflib.get_close_matches(str(value), [str(v) for v in rules["enum"]], n=1)
-        return close[0] if close else rules["enum"][0]
+        return rules["enum"][0] if value is None else _like(value, rules["enum"])
     if rules.get("exclusiveMaximum") == 1 and number is not None and 1 < number < 100:
         return number / 100  # a percentage
-    candidates = [number, rules.get("default"), rules.get("minimum"), 0.5, 1, [] if value is None else [value]]
+    candidates = [number, rules.get("default"), *rules.get("examples", ()), rules.get("minimum"), 0.5, 1]
     if rules.get("type") == "integer" and number is not None:
         candidates.insert(0, round(number))
-    candidates.append([0] if value is None else [0, 1])
-    for candidate in candidates:
-        part = {**rules, "$defs": schema()["$defs"]}
-        if candidate is not None and jsonschema.Draft202012Validator(part).is_valid(candidate):
-            return candidate
-    return None
+    if rules.get("type") == "array":
+        items = value if isinstance(value, list) else [value]
+        mended = [v if v is not None and _valid(v, rules["items"]) else _suggestion(v, rules["items"]) for v in items]
+        candidates = [list(dict.fromkeys(mended)) if rules.get("uniqueItems") else mended, *candidates]
+        candidates.append([_suggestion(None, rules["items"])])
+    if rules.get("type") == "object" and "required" in rules:
+        scalar = None if isinstance(value, dict | list) else value
+        candidates.append({key: _suggestion(scalar, _property(rules, key)) for key in rules["required"]})
+    return next((c for c in candidates if c is not None and _valid(c, rules)), None)
+
+
+def _like(value: Any, allowed: list) -> Any:
+    """The allowed value that is most like what was given; the first, if none is."""
+    by_text = {str(v): v for v in allowed}
+    return by_text[nearest(value, list(by_text))]
+
+
+def _valid(value: Any, rules: dict) -> bool:
+    return _Validator({**rules, "$defs": schema()["$defs"]}).is_valid(value)
 
 
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
+    percent = isinstance(value, str) and value.endswith("%")
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value[:-1]) / 100 if percent else float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _shown(value: Any) -> str:
@@ -224,24 +336,24 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _deref(rules: dict) -> dict:
+def deref(rules: dict) -> dict:
     """A part of the schema with its $ref looked up; keys beside the $ref win."""
     if "$ref" in rules:
-        target = _deref(schema()["$defs"][rules["$ref"].rpartition("/")[2]])
+        target = deref(schema()["$defs"][rules["$ref"].rpartition("/")[2]])
         return {**target, **{k: v for k, v in rules.items() if k != "$ref"}}
     return rules
 
 
 def _property(rules: dict, key: str) -> dict:
-    return _deref(rules).get("properties", {}).get(key, {})
+    return deref(rules).get("properties", {}).get(key, {})
 
 
 def _filled(value: Any, rules: dict) -> Any:
     """The value with the schema's defaults filled in (in place)."""
-    rules = _deref(rules)
+    rules = deref(rules)
     if isinstance(value, dict) and "x-inherits" not in rules:
         for key, part in rules.get("properties", {}).items():
-            part = _deref(part)
+            part = deref(part)
             if key not in value and "default" in part:
                 value[key] = copy.deepcopy(part["default"])
             if key in value:

@@ -6,23 +6,37 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from espalier import tidy
+from espalier import published, variants
 
 KNEE = 5.0  # points of accuracy below the unpruned net
 PARTING = (1.0, 5.0)  # points between two curves
 
 
 def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """For each initialisation its pruned nets, over seeds: (name of the initialisation or "", results)."""
-    pruned = tidy.over_seeds(results[results["step"] == "prune"], ["top1"])
-    for init, frame in pruned.assign(init=pruned["init"].fillna("")).groupby("init", sort=False):
-        yield init, frame
+    """For each initialisation (its name, or "") the points of its curves: prune_type, ratio, top1, top1_sd ...
+
+    Over seeds. The net that is not pruned is each curve's point at 0, unless a ratio of 0 was run."""
+    points = variants.pruned(results).assign(init=lambda rows: rows["init"].fillna(""))
+    starts = points.drop_duplicates(["init", "prune_type"])
+    starts = starts.assign(ratio="0", top1=starts["dense_top1"], top1_sd=starts["dense_top1_sd"])
+    zero = points[points["ratio"].astype(float) == 0]
+    missing = ~starts.set_index(["init", "prune_type"]).index.isin(zero.set_index(["init", "prune_type"]).index)
+    points = pd.concat([points, starts[missing]], ignore_index=True)
+    yield from points.groupby("init", sort=False)
 
 
-def curve(frame: pd.DataFrame, prune_type: str) -> pd.Series:
-    """Accuracy by sparsity (0 to 1), in the order of sparsity; of several methods, the first."""
+def of_published(study: dict) -> pd.DataFrame | None:
+    """The published points, if the study's published figures are such curves."""
+    if not study.get("published"):
+        return None
+    points = published.frame(study["published"])
+    return points if set(variants.MASKED) <= set(points["prune_type"]) else None
+
+
+def curve(frame: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Series:
+    """Accuracy (or another column) by sparsity (0 to 1), in the order of sparsity; of several methods, the first."""
     frame = frame[frame["prune_type"] == prune_type].drop_duplicates("ratio")
-    return pd.Series(frame["top1"].to_numpy(), index=frame["ratio"].astype(float).to_numpy()).sort_index()
+    return pd.Series(frame[column].to_numpy(), index=frame["ratio"].astype(float).to_numpy()).sort_index()
 
 
 def knee(curve: pd.Series, points: float = KNEE) -> float:

@@ -23,12 +23,15 @@ STEPS = (*TRAININGS, "prune")
 
 # The columns of a node: what its record, the tidy table and the report know it by. A later step inherits them.
 COLUMNS = (
-    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights", "epochs",
-    "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
+    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
+    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
 )  # fmt: skip
 
+# What a study's `latency` selects results by.
+SELECTORS = ("prune_type", "method", "ratio", "blocks")
+
 # Values that name a step's folder without their key, in this order; any other value given in a chain is key=value.
-UNNAMED = {"prune": ("prune_type", "method", "ratio", "blocks"), **{s: ("penalty", "prune_type") for s in TRAININGS}}
+UNNAMED = {"prune": ("prune_type", "method", "ratio", "blocks"), **dict.fromkeys(TRAININGS, ("penalty", "prune_type"))}
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,15 @@ class Grid:
     def timed(self, study: str, seed: int) -> list[Job]:
         """The jobs whose nets the study times: those its `latency` selects, and the trained nets they come from."""
         wanted = self.studies[study].get("latency")
-        if wanted is None:
-            return []
-        columns = {k: {_text(k, v) for v in wanted[k]} for k in ("prune_type", "method", "ratio", "blocks") if k in wanted}
-        jobs = self.of(study, seed)
-        return [j for j in jobs if j.step == "train" or all(str(j.columns[k]) in v for k, v in columns.items())]
+        return [] if wanted is None else _timed(wanted, self.of(study, seed))
 
     def frame(self, study: str | None = None):
         """The columns of all jobs (of a study) as a pandas DataFrame, one row per node."""
         import pandas
 
-        return pandas.DataFrame([j.columns for j in self.jobs.values() if study in (None, j.study)], columns=list(COLUMNS))
+        return pandas.DataFrame(
+            [j.columns for j in self.jobs.values() if study in (None, j.study)], columns=list(COLUMNS)
+        )
 
 
 def build(config: dict) -> Grid:
@@ -94,7 +95,12 @@ def build(config: dict) -> Grid:
         checked["run"] = names
     for name in checked["run"]:
         if name not in names:
-            raise ConfigError(["run"], f"there is no study {name!r}", allowed=f"all, or a list of: {', '.join(names)}")
+            raise ConfigError(
+                ["run"],
+                f"there is no study {name!r}",
+                allowed=f"all, or a list of: {', '.join(names)}",
+                corrected={"run": [checks.nearest(name, names)]},
+            )
     grid = Grid(checked)
     for name in names:  # studies that are not run are checked all the same: a config is right or wrong as a whole
         study = checked["studies"][name]
@@ -106,8 +112,9 @@ def build(config: dict) -> Grid:
         chains = [(path, chain) for path, chain in _expand(study, ["studies", name, "chains"])]
         for seed in study["seeds"]:
             ends: dict[str, list] = {}
+            nodes: dict[str, Job] = {}
             for path, chain in chains:
-                jobs = _jobs_of_chain(study, seed, chain, path)
+                jobs = _jobs_of_chain(study, seed, chain)
                 end = jobs[-1].node
                 if end in ends:
                     raise ConfigError(
@@ -117,15 +124,12 @@ def build(config: dict) -> Grid:
                         allowed="every chain once: take one of the two out, or make them differ",
                     )
                 ends[end] = path
-                if name in checked["run"]:
-                    for job in jobs:
-                        _add(grid, job, path)
-            if name in checked["run"] and "latency" in study and len(grid.timed(name, seed)) < 2:
-                raise ConfigError(
-                    ["studies", name, "latency"],
-                    "selects no result of the study's chains",
-                    allowed="values of prune_type, method, ratio and blocks that stand in its chains",
-                )
+                for job in jobs:
+                    _add(nodes, job, path)
+            if "latency" in study:
+                _check_latency(study["latency"], list(nodes.values()), ["studies", name, "latency"])
+            if name in checked["run"]:
+                grid.jobs |= nodes
     return grid
 
 
@@ -152,39 +156,89 @@ def _check_study(study: dict, path: list) -> None:
     if study["dataset"]["channels"] not in channels:
         raise ConfigError(
             [*path, "dataset", "channels"],
-            f"{model.name} takes images of {' or '.join(map(str, channels))} channels",
+            f"{study['dataset']['channels']}, but {model.name} takes {' or '.join(map(str, channels))} channels",
             allowed=", ".join(map(str, channels)),
             corrected={"channels": channels[0]},
         )
+    smallest = model.options.get("smallest", 1)
+    if study["dataset"]["size"] < smallest:
+        raise ConfigError(
+            [*path, "dataset", "size"],
+            f"{study['dataset']['size']}, but {model.name} needs images of {smallest} pixels or more",
+            allowed=f"a whole number, at least {smallest}",
+            corrected={"size": smallest},
+        )
+    if study["published"] is not None:
+        from espalier import published
+
+        if study["published"] not in published.STUDIES:
+            ids = sorted(published.STUDIES)
+            raise ConfigError(
+                [*path, "published"],
+                f"there are no published figures {study['published']!r}",
+                allowed=f"null, {', '.join(ids)}",
+                corrected={"published": checks.nearest(study["published"], ids)},
+            )
+
+
+def _check_latency(wanted: dict, jobs: list[Job], path: list) -> None:
+    for key in (key for key in SELECTORS if key in wanted):
+        there = {str(job.columns[key]): job.columns[key] for job in jobs if job.columns[key] is not None}
+        for value in wanted[key]:
+            if _text(key, value) not in there:
+                meant = there and there[checks.nearest(_text(key, value), list(there))]
+                raise ConfigError(
+                    [*path, key],
+                    f"no chain of the study has {value!r}",
+                    allowed=", ".join(sorted(there)) or f"nothing: no chain has a {key}",
+                    corrected={key: [float(meant) if key == "ratio" else meant]} if there else None,
+                )
+    if all(job.step == "train" for job in _timed(wanted, jobs)):
+        raise ConfigError(
+            path,
+            "selects no result of the study's chains",
+            allowed="values of prune_type, method, ratio and blocks that stand together in its chains",
+            corrected={"latency": {key: value for key, value in wanted.items() if key not in SELECTORS}},
+        )
+
+
+def _timed(wanted: dict, jobs: list[Job]) -> list[Job]:
+    columns = {key: {_text(key, value) for value in wanted[key]} for key in SELECTORS if key in wanted}
+    return [j for j in jobs if j.step == "train" or all(str(j.columns[k]) in v for k, v in columns.items())]
 
 
 def _known(kind: str, name: str, backend: str, path: list) -> registry.Entry:
     try:
         return registry.get(kind, name, backend)
     except registry.UnknownName as unknown:
+        meant = unknown.nearest or next(iter(unknown.allowed), None)
+        corrected = {path[-1]: meant} if isinstance(path[-1], str) else [meant]
         raise ConfigError(
             path,
             f"there is no {kind.replace('_', ' ')} {name!r} for backend {backend}",
             allowed=", ".join(unknown.allowed) or "none",
-            corrected={path[-1]: unknown.nearest or unknown.allowed[0]} if unknown.allowed and isinstance(path[-1], str) else None,
+            corrected=corrected if unknown.allowed else None,
         ) from None
 
 
-def _expand(study: dict, path: list) -> Iterator[tuple[list, list[tuple[str, dict]]]]:
-    """Every chain of a study with its place: lists inside steps expanded, each step as (kind, given values)."""
+def _expand(study: dict, path: list) -> Iterator[tuple[list, list[tuple[str, list, dict]]]]:
+    """Every chain of a study with its place: lists inside steps expanded, each step as (kind, place, given values)."""
     for number, chain in enumerate(study["chains"]):
         here = [*path, number]
         if not chain or _kind(chain[0]) != "train":
             first = f"begins with {_kind(chain[0])!r}" if chain else "is empty"
-            steps = chain if chain and _kind(chain[0]) != "regularize" else chain[1:]
-            raise ConfigError(here, f"the chain {first}", allowed="a chain begins with train", corrected=[["train", *steps]])
-        if again := [i for i, step in enumerate(chain) if i and _kind(step) == "train"]:
             raise ConfigError(
-                [*here, again[0]],
-                "a chain trains once, at its beginning",
-                allowed="regularize, prune, finetune after train; regularize and finetune train further",
+                here, f"the chain {first}", allowed="a chain begins with train", corrected=[["train", *chain]]
             )
-        options = [[(_kind(step), values) for values in _values(step, [*here, i])] for i, step in enumerate(chain)]
+        for i, step in enumerate(chain):
+            if i and _kind(step) == "train":
+                raise ConfigError(
+                    [*here, i],
+                    "train is there again: a chain trains once, at its beginning",
+                    allowed="regularize, prune, finetune after train; regularize and finetune train further",
+                    corrected=["finetune" if isinstance(step, str) else {"finetune": step["train"]}],
+                )
+        options = [[(_kind(step), *placed) for placed in _values(step, [*here, i])] for i, step in enumerate(chain)]
         for steps in itertools.product(*options):
             yield here, list(steps)
 
@@ -196,44 +250,54 @@ def _kind(step: Any) -> str:
 LISTS = ("milestones", "augment")  # keys whose value is a list; to vary them give a list of lists
 
 
-def _values(step: Any, path: list) -> Iterator[dict]:
-    """All combinations of the values given in a step."""
-    given = {} if isinstance(step, str) else next(iter(step.values()))
+def _values(step: Any, path: list) -> Iterator[tuple[list, dict]]:
+    """All combinations of the values given in a step, each with its place."""
     kind = _kind(step)
-    for alternative in given if isinstance(given, list) else [given or {}]:
-        where = [*path, kind]
+    given = None if isinstance(step, str) else step[kind]
+    if given == []:
+        raise ConfigError([*path, kind], "the list is empty", allowed="at least one alternative: keys with values")
+    for number, alternative in enumerate(given if isinstance(given, list) else [given]):
+        where = [*path, kind, number] if isinstance(given, list) else [*path, kind]
+        alternative = {} if alternative is None else alternative
         if not isinstance(alternative, dict):
             raise ConfigError(where, f"{alternative!r} is not a set of keys with values", allowed="keys with values")
+        definition = kind if kind in ("prune", "finetune") else "recipe"
         axes = []
         for key, value in alternative.items():
             many = isinstance(value, list) and (key not in LISTS or any(isinstance(v, list) for v in value))
             if many and not value:
-                raise ConfigError([*where, key], "the list is empty", allowed="at least one value")
+                raise ConfigError(
+                    [*where, key],
+                    "the list is empty",
+                    allowed="at least one value",
+                    corrected=checks.example(definition, key),
+                )
             axes.append([(key, v) for v in (value if many else [value])])
         for values in itertools.product(*axes):
             values = dict(values)
-            checks.check_part(values, kind if kind in ("prune", "finetune") else "recipe", where)
-            yield values
+            checks.check_part(values, definition, where)
+            yield where, values
 
 
-def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, dict]], path: list) -> list[Job]:
+def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) -> list[Job]:
     jobs: list[Job] = []
     root = f"{study['name']}/seed{seed}"
     inherited = dict.fromkeys(COLUMNS)
     inherited |= {"study": study["name"], "seed": seed, "backend": study["backend"], "model": study["model"]["name"]}
     inherited |= {"width": study["model"]["width"], "weights": "random", "dataset": dataset_id(study["dataset"])}
-    for position, (kind, given) in enumerate(chain):
-        where = [*path, position, kind]
+    blocks = registry.get("model", study["model"]["name"], study["backend"]).options.get("blocks", 0)
+    for position, (kind, where, given) in enumerate(chain):
         given = dict(given)
         if kind == "prune":
-            params, columns, names = _prune(study, given, where)
+            params, columns, names = _prune(study, given, blocks, where)
+            blocks -= given.get("blocks", 0)
         else:
             params, columns, names = _training(study, kind, given, inherited, where)
             params |= {"seed": step_seed(study["name"], seed, position, kind), "model": study["model"]}
         parent = jobs[-1].node if jobs else None
         node = f"{parent or root}/{_folder(kind, given)}"
         inherited = inherited | columns | {"node": node, "parent": parent, "step": kind}
-        inherited["chain"] = " > ".join(step for step, _ in chain[: position + 1])
+        inherited["chain"] = " > ".join(step for step, *_ in chain[: position + 1])
         inherited["label"] = _label(inherited, len(study["seeds"]) > 1)
         uses = tuple(sorted(names | {("model", study["model"]["name"], study["backend"])}))
         jobs.append(Job(node, parent, study["name"], seed, kind, study["backend"], params, dict(inherited), uses))
@@ -244,40 +308,61 @@ def _training(study: dict, kind: str, given: dict, inherited: dict, path: list) 
     """Parameters, columns and registered names of a training step: the study's recipe and what the step changes."""
     backend, model = study["backend"], registry.get("model", study["model"]["name"], study["backend"])
     recipe = {**study["train"], **(study["finetune"] if kind == "finetune" else {}), **given}
+
+    def place(key: str) -> list:
+        """Where a value of the recipe stands."""
+        if key in given:
+            return [*path, key]
+        return [
+            "studies",
+            study["name"],
+            "finetune" if kind == "finetune" and key in study["finetune"] else "train",
+            key,
+        ]
+
     if kind != "train":
         recipe["init"] = None
-    if recipe.pop("keep_penalty", False) and not recipe["penalty"]:
-        recipe |= {"penalty": inherited["penalty"], "prune_type": inherited["penalty_type"]}
-        recipe["coefficient"] = inherited["coefficient"] or recipe["coefficient"]
+    keep, own = recipe.pop("keep_penalty", False), {**study["finetune"], **given}
+    if kind == "finetune" and "penalty" not in own:  # then nothing but keep_penalty leaves one on
+        recipe |= {"penalty": inherited["penalty"] if keep else None, "prune_type": inherited["penalty_type"]}
+        if "coefficient" not in own:
+            recipe["coefficient"] = inherited["coefficient"]
     names = set()
+    suitable = [e.name for e in registry.entries("prune_type", backend).values() if _suits(e, model)]
     if kind == "regularize" and not recipe["penalty"]:
-        penalties = ", ".join(registry.entries("penalty", backend)) or "none for this backend"
-        raise ConfigError(path, "regularize needs a penalty", allowed=f"penalty: {penalties}")
+        penalties = list(registry.entries("penalty", backend))
+        raise ConfigError(
+            [*path, "penalty"],
+            "is missing: regularize trains with a penalty",
+            allowed=", ".join(penalties) or f"none: {backend} has no penalties",
+            corrected={"penalty": penalties[0], "prune_type": suitable[0]} if penalties else None,
+        )
     if recipe["penalty"]:
-        _known("penalty", recipe["penalty"], backend, [*path, "penalty"])
+        _known("penalty", recipe["penalty"], backend, place("penalty"))
         if not recipe["prune_type"]:
-            suitable = [e.name for e in registry.entries("prune_type", backend).values() if _suits(e, model)]
             raise ConfigError(
-                path,
-                f"the penalty {recipe['penalty']} needs to know its groups",
-                allowed=f"prune_type: {', '.join(suitable)}",
-                corrected={kind: {**given, "prune_type": suitable[0]}},
+                [*place("penalty")[:-1], "prune_type"],
+                f"is missing: the penalty {recipe['penalty']} needs to know its groups",
+                allowed=", ".join(suitable),
+                corrected={"prune_type": suitable[0]},
             )
-        _check_prune_type(study, recipe["prune_type"], [*path, "prune_type"])
+        _check_prune_type(study, recipe["prune_type"], place("prune_type"))
         names |= {("penalty", recipe["penalty"], backend), ("prune_type", recipe["prune_type"], backend)}
     else:
         recipe |= {"prune_type": None, "coefficient": None}
     for number, item in enumerate(recipe["augment"]):
         name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-        where = [*path, "augment", number] if "augment" in given else ["studies", study["name"], "train", "augment", number]
+        where = [*place("augment"), number]
         entry = _known("augmentation", name, backend, where)
-        values = values if isinstance(values, dict) else {next(iter(_parameters(entry)), "value"): values}
-        checks.check_arguments(entry, values, [*where, name], given=("images", "generator"))
+        if not isinstance(values, dict):
+            values = {} if values is None else {next(iter(_parameters(entry)), "value"): values}
+        examples = {"size": study["dataset"]["size"]}
+        checks.check_arguments(entry, values, [*where, name], given=("images", "generator"), examples=examples)
         names.add(("augmentation", name, backend))
     if recipe["init"]:
-        entry = _known("init", recipe["init"]["name"], backend, [*path, "init", "name"])
+        entry = _known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
         values = {k: v for k, v in recipe["init"].items() if k != "name"}
-        checks.check_arguments(entry, values, [*path, "init"])
+        checks.check_arguments(entry, values, place("init"))
         names.add(("init", entry.name, backend))
     columns = {"epochs": recipe["epochs"], "penalty": recipe["penalty"], "penalty_type": recipe["prune_type"]}
     columns["coefficient"] = recipe["coefficient"]
@@ -294,8 +379,8 @@ def _parameters(entry: registry.Entry) -> list[str]:
     return [name for name in inspect.signature(entry.function).parameters if name not in ("images", "generator")]
 
 
-def _prune(study: dict, given: dict, path: list) -> tuple[dict, dict, set]:
-    """Parameters, columns and registered names of a prune step."""
+def _prune(study: dict, given: dict, blocks: int, path: list) -> tuple[dict, dict, set]:
+    """Parameters, columns and registered names of a prune step. blocks: how many residual blocks the net still has."""
     backend = study["backend"]
     prune_type = _check_prune_type(study, given["prune_type"], [*path, "prune_type"])
     methods = prune_type.options.get("methods") or tuple(registry.entries("score", backend))
@@ -312,18 +397,23 @@ def _prune(study: dict, given: dict, path: list) -> tuple[dict, dict, set]:
     if amount not in given or other in given:
         wrong = f"takes {amount}, not {other}" if other in given else f"needs {amount}"
         rest = {k: v for k, v in given.items() if k not in (amount, other)}
-        meaning = {"ratio": "ratio: the share to remove, from 0 up to, not including, 1", "blocks": "blocks: how many go"}
+        meaning = {
+            "ratio": "ratio: the share to remove, from 0 up to, not including, 1",
+            "blocks": "blocks: how many go",
+        }
         example = {"ratio": 0.5, "blocks": 1}[amount]
         raise ConfigError(
-            path, f"{prune_type.name} {wrong}", allowed=meaning[amount], corrected={"prune": {**rest, amount: given.get(amount, example)}}
+            path,
+            f"{prune_type.name} {wrong}",
+            allowed=meaning[amount],
+            corrected={"prune": {**rest, amount: given.get(amount, example)}},
         )
-    most = registry.get("model", study["model"]["name"], backend).options.get("blocks", 0)
-    if amount == "blocks" and given["blocks"] > most:
+    if amount == "blocks" and given["blocks"] > blocks:
         raise ConfigError(
             [*path, "blocks"],
-            f"{study['model']['name']} has {most} blocks",
-            allowed=f"a whole number from 1 to {most}",
-            corrected={"blocks": most},
+            f"{given['blocks']}, but {study['model']['name']} has {blocks} blocks" + (" left" if blocks else ""),
+            allowed=f"a whole number from 1 to {blocks}" if blocks else "no block is left to remove",
+            corrected={"blocks": blocks} if blocks else None,
         )
     if amount == "ratio":
         given[amount] = _text(amount, given[amount])
@@ -353,21 +443,23 @@ def _check_prune_type(study: dict, name: str, path: list) -> registry.Entry:
 
 
 def _text(column: str, value: Any) -> str:
-    """A grid value as text, the same however it was written: the ratios 0.4 and 0.40 are both "0.40", 0.125 is itself."""
+    """A grid value as text, however it was written: the ratios 0.4 and 0.40 are both "0.40", 0.125 is itself."""
     if column != "ratio":
         return str(value)
-    number = Decimal(str(value))
-    return f"{number:.2f}" if number == round(number, 2) else f"{number.normalize():f}"
+    number = Decimal(str(value)).normalize() + 0  # + 0 makes -0 a 0
+    return f"{number:.2f}" if number.as_tuple().exponent >= -2 else f"{number:f}"
 
 
 def _slug(value: Any) -> str:
     """A value as part of a folder's name."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "name" in value:
         return "-".join(_slug(v) for v in value.values())
+    if isinstance(value, dict):
+        return "-".join(f"{_slug(k)}-{_slug(v)}" for k, v in value.items())
     if isinstance(value, list):
         return "-".join(_slug(v) for v in value) or "none"
     text = str(value).lower() if isinstance(value, bool) or value is None else str(value)
-    return "".join(c if c.isalnum() or c in "._" else "-" for c in text)
+    return "".join(c if c.isalnum() or c in "._+" else "-" for c in text)
 
 
 def _folder(kind: str, given: dict) -> str:
@@ -397,7 +489,9 @@ def _prefixes(node: str) -> list[str]:
     return ["/".join(parts[: i + 1]) for i in range(2, len(parts))]
 
 
-def _add(grid: Grid, job: Job, path: list) -> None:
-    known = grid.jobs.setdefault(job.node, job)
+def _add(jobs: dict[str, Job], job: Job, path: list) -> None:
+    known = jobs.setdefault(job.node, job)
     if known.params != job.params:
-        raise ConfigError(path, f"two different steps would share the folder {job.node}", allowed="values that differ in their text")
+        raise ConfigError(
+            path, f"two different steps would share the folder {job.node}", allowed="values that differ in their text"
+        )

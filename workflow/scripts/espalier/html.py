@@ -23,7 +23,8 @@ class Column:
     """A shown column of a table.
 
     digits: decimals of its numbers (None: as they are); signed: a plus sign for gains; spread: the column with the
-    standard deviation; group: heading over several columns; help: what it means, shown on hovering.
+    standard deviation; group: heading over several columns; help: what it means, shown on hovering; prose: sentences,
+    so that the table takes the width there is and wraps.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Column:
     help: str = ""
     signed: bool = False
     spread: str = ""
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,18 @@ class Table:
     def page(self, name: str) -> str:
         """The table as an HTML document; `name` is that of the CSV file it offers."""
         numeric = [_all_numbers(self.data[column.key], column) for column in self.columns]
-        data = base64.b64encode(self.csv().encode()).decode()
+        data = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(self.csv().encode()).decode()}"
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return _PAGE.format(
             title=escape(self.title),
             setup=escape(self.setup),
             style=_STYLE,
             script=_SCRIPT,
+            kind="prose" if any(column.prose for column in self.columns) else "figures",
             head=_groups(self.columns) + _head(self.columns, numeric),
             body="\n".join(_row(row, self.columns, numeric) for _, row in self.data.iterrows()),
             notes=f'<ul class="notes">{notes}</ul>' if notes else "",
-            csv=f'<a class="csv" download="{escape(name)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">Download CSV</a>',
+            csv=f'<a class="csv" download="{escape(name)}.csv" href="{data}">Download CSV</a>',
         )
 
 
@@ -160,26 +163,35 @@ def _row(row: pd.Series, columns: tuple[Column, ...], numeric: list[bool]) -> st
 
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --soft: #5c5c5c; --paper: #fff; --band: #f5f5f2; --line: #d9d9d4; --mark: #0b57a4; }
+:root { color-scheme: light dark;
+  --ink: #1b1b1b; --soft: #5c5c5c; --paper: #fff; --band: #f5f5f2; --line: #d9d9d4; --mark: #0b57a4; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8e8e4; --soft: #a9a9a2; --paper: #17181a; --band: #202225; --line: #3a3c40; --mark: #8ec1f5; }
 }
 * { box-sizing: border-box; }
-body { margin: 0; padding: 1.25rem; background: var(--paper); color: var(--ink); width: max-content; min-width: 100%;
+body { margin: 0; padding: 1.25rem; background: var(--paper); color: var(--ink);
   font: 15px/1.45 system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
+.figures { width: max-content; min-width: 100%; }
 header, footer { position: sticky; left: 1.25rem; width: min(62rem, calc(100vw - 2.5rem)); }
 h1 { font-size: 1.3rem; line-height: 1.25; margin: 0 0 .25rem; text-wrap: balance; }
 .setup { margin: 0 0 .9rem; color: var(--soft); }
 table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; font-size: .92rem; }
 thead { position: sticky; top: 0; z-index: 2; background: var(--paper); }
-th, td { padding: .34rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; max-width: 30rem; }
-thead th { vertical-align: bottom; font-weight: 600; border-bottom: 2px solid var(--ink); padding: 0; background: var(--paper); }
-thead .groups th { padding: .3rem .7rem 0; border-bottom: 1px solid var(--soft); text-align: center; }
+th, td { padding: .3rem .55rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+.figures :is(th, td) { max-width: 21rem; }
+.figures tbody th { max-width: 17rem; }
+.prose tbody :is(th, td) { padding-block: .5rem; }
+.prose tbody th { min-width: 9rem; }
+thead th { padding: 0; vertical-align: bottom; font-weight: 600; border-bottom: 2px solid var(--ink);
+  background: var(--paper); }
+thead .groups th { padding: .3rem .55rem 0; text-align: center; white-space: nowrap;
+  border: solid var(--paper); border-width: 0 .4rem; box-shadow: inset 0 -1px var(--soft); }
 thead .groups td { border: 0; background: var(--paper); }
-thead button { all: unset; display: block; width: 100%; box-sizing: border-box; padding: .34rem .7rem; cursor: pointer; }
+thead button { all: unset; display: block; width: 100%; box-sizing: border-box; padding: .34rem .55rem; cursor: pointer;
+  position: relative; }
 thead button:focus-visible, a:focus-visible { outline: 2px solid var(--mark); outline-offset: -2px; }
 thead button:hover { color: var(--mark); }
-thead button span::after { content: "\\2195"; opacity: .35; padding-left: .3em; }
+thead button span::after { content: "\\2195"; opacity: .3; position: absolute; padding-left: .05em; }
 th[aria-sort=ascending] button span::after { content: "\\2191"; opacity: 1; }
 th[aria-sort=descending] button span::after { content: "\\2193"; opacity: 1; }
 tbody th { font-weight: 500; position: sticky; left: 0; background: var(--paper); z-index: 1; }
@@ -192,10 +204,11 @@ footer { padding-top: .2rem; }
 @media print {
   :root { --ink: #000; --soft: #444; --paper: #fff; --band: #f3f3f3; --line: #bbb; }
   @page { size: A4 landscape; margin: 12mm; }
-  body { padding: 0; width: auto; font-size: 11px; }
+  body { padding: 0; font-size: 11px; }
+  .figures { width: auto; min-width: 0; font-size: 8px; }
   header, footer { width: auto; position: static; }
   thead, tbody th { position: static; }
-  th, td, thead button { padding: .15rem .35rem; }
+  th, td, thead button { padding: .1rem .25rem; }
   thead button span, .csv { display: none; }
   tr { break-inside: avoid; }
 }
@@ -233,7 +246,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>{style}</style>
 </head>
-<body>
+<body class="{kind}">
 <header><h1>{title}</h1><p class="setup">{setup}</p></header>
 <table>
 <thead>{head}</thead>

@@ -63,12 +63,13 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Folder for the state of this training while it lasts, beside the log."""
-        return self.log.with_suffix(".checkpoint")
+        """Folder for the state of this training while it lasts, beside the log. Another one for each version of the code:
+        a training is not begun by one and ended by another."""
+        return self.log.with_suffix(".checkpoint") / self.params.code
 
     def forget_checkpoint(self) -> None:
         """The training is done and its model written: the state is of no more use."""
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -50,7 +50,13 @@ def measure(
                 taken[node].append(1000 * (time.perf_counter() - started))
         for node in functions:
             median, p90 = np.percentile(taken[node], [50, 90])
-            place = {"node": node, "baseline": baselines[node], "threads": threads, "batch_size": size, "repeats": repeats}
+            place = {
+                "node": node,
+                "baseline": baselines[node],
+                "threads": threads,
+                "batch_size": size,
+                "repeats": repeats,
+            }
             rows.append({**place, "median_ms": float(median), "p90_ms": float(p90)})
         print(f"batch size {size}: {len(functions)} nets, {repeats} calls each", flush=True)
     return rows

@@ -13,7 +13,13 @@ def epochs(first: int, last: int, label: str) -> Iterator[int]:
     from tqdm import tqdm
 
     yield from tqdm(
-        range(first, last + 1), desc=label, unit="epoch", file=terminal, leave=False, disable=not terminal.isatty(), initial=first - 1
+        range(first, last + 1),
+        desc=label,
+        unit="epoch",
+        file=terminal,
+        leave=False,
+        disable=not terminal.isatty(),
+        initial=first - 1,
     )
 
 

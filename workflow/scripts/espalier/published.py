@@ -40,6 +40,7 @@ class Value:
     title: str
     digits: int
     scale: float = 1.0
+    fine: int | None = None  # decimals of what a run has beside it, where nets may be much smaller
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def frame(published_id: str) -> pd.DataFrame:
 
 def values(published_id: str, before: bool = False) -> list[Value]:
     """The columns that `compare` compares, each once."""
-    found = [v for rows in get(published_id).rows for v in (*rows.values, *(rows.before if before else ()))]
+    fullest_first = sorted(get(published_id).rows, key=lambda rows: -len(rows.values))
+    found = [v for rows in fullest_first for v in (*rows.values, *(rows.before if before else ()))]
     return list({value.name: value for value in found}.values())
 
 
@@ -103,8 +105,8 @@ def compare(published_id: str, results: pd.DataFrame, study: dict) -> pd.DataFra
 
     results: the study's rows of results.csv; study: its checked config. The published columns keep their names and
     units; a column v has beside it `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
-    `n` is the number of seeds, `init` the initial weights, `variant` the result's; `comparable` says "yes", what differs
-    ("no: data, epochs"), or "not run" for a row that the run did not compute.
+    `n` is the number of seeds, `init` the initial weights, `variant` the result's; `comparable` says "yes", what
+    differs ("no: data, epochs"), or "not run" for a row that the run did not compute.
     """
     entry = get(published_id)
     out = []
@@ -175,7 +177,7 @@ def _beside(entry: Published, rows: Rows, published, result, study: dict) -> dic
 
 
 def _setup(study: dict, result, published_epochs: int | None) -> Setup:
-    """The set-up of a result. Epochs are those of its training and of its fine-tuning: that which is not as published."""
+    """The set-up of a result. Its epochs: of training and fine-tuning, those which are not as published."""
     epochs = [int(result[e]) for e in ("first_epochs", "epochs")]
     epochs = next((e for e in epochs if e != published_epochs), published_epochs)
     coefficient = result["coefficient"] if pd.notna(result["penalty"]) else None
@@ -186,10 +188,10 @@ def _setup(study: dict, result, published_epochs: int | None) -> Setup:
 # ------------------------------------------------------------------------------------------------------------------
 # The studies. FLOPs of 002 and 003 are multiply-accumulates by an old count, "model size/MB" is millions of parameters.
 
-_FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9)
-_PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6)
-_FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9)
-_PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6)
+_FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9, 4)
+_PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6, 3)
+_FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9, 4)
+_PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6, 3)
 _TOP1 = Value("top1", "top1", "Top-1 (%)", 2)
 _TOP5 = Value("top5", "top5", "Top-5 (%)", 2)
 _ACTUAL_RATIO = Value("actual_ratio", "actual_ratio", "Ratio done", 4)
@@ -236,8 +238,8 @@ def _mnist_curves(table: pd.DataFrame) -> pd.DataFrame:
 
 _CIFAR100_NOTE = (
     "Published FLOPs are multiply-accumulates at 224x224 as an old version of thop counted them; published model sizes "
-    "are millions of parameters. The same count is used for both columns here. One run of one seed was published, its best "
-    "epoch chosen on the test set."
+    "are millions of parameters. The same count is used for both columns here. One run of one seed was published, its "
+    "best epoch chosen on the test set."
 )
 _CIFAR100 = Setup("cifar100", 224, 100, "imagenet", 1.0, 1e-5)
 
@@ -270,7 +272,7 @@ STUDIES = {
                 (_TOP1,),
             ),
         ),
-        "The document prints neither the sizes of its layers, nor its epochs, nor its initial weights: the net is the usual one "
-        "of this exercise, and each published point stands beside every initialisation that was run.",
+        "The document prints neither the sizes of its layers, nor its epochs, nor its initial weights: the net is the "
+        "usual one of this exercise, and each published point stands beside every initialisation that was run.",
     ),
 }

@@ -45,7 +45,9 @@ class UnknownName(LookupError):
         close = difflib.get_close_matches(str(name), allowed, n=1)
         self.nearest = close[0] if close else None
         where = "" if backend == ANY else f" for backend {backend!r}"
-        super().__init__(f"{name!r} is not a registered {kind.replace('_', ' ')}{where}. Allowed: {', '.join(allowed)}.")
+        super().__init__(
+            f"{name!r} is not a registered {kind.replace('_', ' ')}{where}. Allowed: {', '.join(allowed)}."
+        )
 
 
 _entries: dict[tuple[str, str, str], Entry] = {}
@@ -55,18 +57,22 @@ def register(name: str, *, kind: str, title: str, backend: str = ANY, cite: str 
     """Decorator: put a function into the register under (`kind`, `backend`, `name`).
 
     `options` are the capabilities the entry declares, such as what structure a prune type needs. Registering the
-    same key from a second module raises ValueError, so that no method shadows another unseen.
+    same key for a second function raises ValueError, so that no method shadows another unseen.
     """
 
     def add(function: Callable) -> Callable:
         key = (kind, backend, name)
         known = _entries.get(key)
-        if known and known.function.__module__ != function.__module__:
-            raise ValueError(f"{kind} {name!r} is registered twice: {known.function.__module__}, {function.__module__}")
+        if known and _place(known.function) != _place(function):  # the same place: its module is imported again
+            raise ValueError(f"{kind} {name!r} is registered twice: {_place(known.function)}, {_place(function)}")
         _entries[key] = Entry(name, kind, backend, title, cite, function, options)
         return function
 
     return add
+
+
+def _place(function: Callable) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def entries(kind: str, backend: str = ANY) -> dict[str, Entry]:

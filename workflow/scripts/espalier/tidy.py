@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 ID = (
-    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights", "epochs",
-    "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
+    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
+    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
 )  # fmt: skip
 HISTORY = (
     "node",
@@ -130,7 +130,7 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
         f"{epochs} epochs of training" + (f", {retrained} of fine-tuning" if tunes else ""),
         "initial weights random, not pretrained" if weights == "random" else f"initial weights {weights}",
-        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n = {len(seeds)})",
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
     ))  # fmt: skip
 
 

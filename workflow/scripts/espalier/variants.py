@@ -10,7 +10,8 @@ MASKED = ("weight", "unit")  # prune types that set weights to zero and leave th
 
 # What `of` averages over seeds: measured, and worked out from what was measured.
 MEASURED = (
-    "top1", "top5", "test_loss", "params", "nonzero_params", "sparsity", "macs", "actual_ratio", "size_bytes", "zipped_bytes",
+    "top1", "top5", "test_loss", "params", "nonzero_params", "sparsity", "macs", "actual_ratio", "size_bytes",
+    "zipped_bytes",
 )  # fmt: skip
 DERIVED = ("before", "after", "dense_top1", "drop", "compression", "nonzero_compression", "speed_up", "smaller")
 
@@ -74,7 +75,7 @@ def pruning_label(row) -> str:
 
 
 def label(row) -> str:
-    """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot", "dense"."""
+    """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot"."""
     pruning = pruning_label(row)
     if not pruning:
         return training_label(row)

@@ -1,9 +1,10 @@
 """The figures of the report. A figure is one registered function: the tidy table of a study -> a matplotlib Figure.
 
-    @register("accuracy_vs_macs", kind="figure", title="Accuracy against computation", caption="How to read it.", when=pruned)
+    @register("accuracy_vs_macs", kind="figure", title="Accuracy against computation", caption="...", when=shrunk)
     def accuracy_vs_macs(tidy, study): ...
 
-`when(rows, study)` says whether a study gets it, from what is known before the run: rows of the grid and the study's config.
+The caption says how to read it. `when(rows, study)` says whether a study gets it, from what is known before the run:
+the study's rows of the grid, and its config (espalier.when).
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def names(rows: pd.DataFrame, study: dict) -> list[str]:
 
 
 def draw(name: str, folder: str | Path, study: dict, out: str | Path) -> None:
-    """Draw a figure from the tidy table in `folder` into `out` (.svg, .png or .pdf): the same bytes for the same table."""
-    figure = registry.get("figure", name)
+    """Draw a figure from the tidy table in `folder` into `out` (.svg, .png, .pdf): same table, same bytes."""
+    entry, measured = registry.get("figure", name), tidy.load(folder).of(study["name"])
     with style.applied():
-        style.save(figure(tidy.load(folder).of(study["name"]), study), out)
+        figure = entry(measured, study)
+        style.titled(figure, f"{study['title']}: {entry.title}", tidy.setup_line(study, measured.results))
+        style.save(figure, out)

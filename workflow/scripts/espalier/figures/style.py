@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ LINES = (
     (0, (4, 4)),
 )
 PUBLISHED = "#8c8c8c"
-DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}
+DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}  # the line of the dense net
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -58,8 +59,8 @@ def applied():
 
 
 def figure(width: float, height: float):
-    """An empty figure of that size in inches, laid out so that nothing overlaps. The report shows it at 96 dots per inch
-    and cuts off what is taller than the window: stay below 7 inches."""
+    """An empty figure of that size in inches, laid out so that nothing overlaps. The report shows it at 96 dots per
+    inch and cuts off what is taller than the window: stay at 7 inches or below."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -81,11 +82,24 @@ def styles(names: Iterable[str]) -> dict[str, dict]:
     }
 
 
+def shifted(axes, points: float):
+    """Data coordinates, drawn so many points (1/72 inch) further right."""
+    from matplotlib.transforms import ScaledTranslation
+
+    return axes.transData + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
+
+
+def titled(figure, title: str, setup: str) -> None:
+    """Put over a figure what it shows and what it was measured on."""
+    lines = textwrap.wrap(setup, width=int(15.5 * figure.get_figwidth()))
+    figure.suptitle("\n".join([title, *lines]), x=0.005, ha="left", fontsize=9, linespacing=1.35)
+
+
 def proxy(**look):
     """A legend's sample of a line with that look."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], **look)
+    return Line2D([], [], **{key: value for key, value in look.items() if key != "zorder"})
 
 
 def legend_below(figure, handles: list, columns: int = 4) -> None:

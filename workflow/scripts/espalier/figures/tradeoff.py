@@ -1,7 +1,7 @@
 """What pruning costs: accuracy against the ratio that was pruned, against computation, against parameters.
 
-A panel for each prune type, in it a line for each method; the published figures in grey in panels of their own below
-(beside, where there is one prune type): data, resolution and counts differ too often for one panel.
+A panel for each prune type, in it a line for each method. After fine-tuning, right after pruning and as published are
+rows of panels of their own: the first takes a few points, the second nearly all of the scale.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from espalier.registry import register
 from espalier.tidy import Tidy
 
 _READ = (
-    " Hollow markers: right after pruning; filled: after fine-tuning; each method has its own marker and line, and the horizontal "
-    "line is the net before pruning, trained without a penalty. Published results, where there are any, are grey."
+    " A panel for each prune type, a marker and line for each method. Filled markers: after fine-tuning; hollow ones, "
+    "on a scale of their own: right after pruning; grey ones: as published. The dashed line is the net before pruning, "
+    "trained without a penalty."
 )
 
 
@@ -23,22 +24,24 @@ _READ = (
     "accuracy_vs_ratio",
     kind="figure",
     title="Accuracy against pruning ratio",
-    caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, which is not always "
-    "the share asked for." + _READ,
+    caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, which is "
+    "not always the share asked for."
+    + _READ
+    + " Methods are set apart sideways by a few dots, so that none hides another.",
     when=when.pruned_otherwise,
 )
 def accuracy_vs_ratio(tidy: Tidy, study: dict):
     """x: actual ratio in percent."""
     points = _points(tidy.results, "actual_ratio", 100)
-    return _draw(points, "groups removed (%)", _published(study, "share", 100), "groups removed (%)")
+    return _draw(points, "groups removed (%)", _published(study, "share", 100), "groups removed (%)", apart=3.5)
 
 
 @register(
     "accuracy_vs_macs",
     kind="figure",
     title="Accuracy against computation",
-    caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher is better."
-    + _READ,
+    caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher is "
+    "better." + _READ,
     when=when.shrunk,
 )
 def accuracy_vs_macs(tidy: Tidy, study: dict):
@@ -51,8 +54,8 @@ def accuracy_vs_macs(tidy: Tidy, study: dict):
     "accuracy_vs_params",
     kind="figure",
     title="Accuracy against parameters",
-    caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher is better."
-    + _READ,
+    caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher is "
+    "better." + _READ,
     when=when.shrunk,
 )
 def accuracy_vs_params(tidy: Tidy, study: dict):
@@ -103,63 +106,69 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     )
 
 
-def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str):
-    """The panels: reproduced, and published where there is something published."""
+def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str, apart: float = 0):
+    """Rows of panels: after fine-tuning, right after pruning, published (where there is one prune type: side by side).
+    apart: how far series are set apart sideways, in points (1/72 inch)."""
     panels = list(dict.fromkeys(points["panel"]))
     looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
-    rows, columns = (1, 1) if there is None else (2, 1) if len(panels) > 1 else (1, 2)
-    columns *= len(panels)
-    figure = style.figure(max(6.2, 3.35 * columns), 3.9 if rows == 1 else 6.6)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    here_axes, there_axes = (grid[0], grid[-1]) if rows == 2 else (grid[0][: len(panels)], grid[0][len(panels) :])
-    _panels(here_axes, points, panels, "this run", label, looks)
-    if there is not None:
-        _panels(
-            there_axes,
-            there,
-            panels,
-            "published",
-            label_there,
-            {s: {**look, "color": style.PUBLISHED} for s, look in looks.items()},
+    grey = {series: {**look, "color": style.PUBLISHED} for series, look in looks.items()}
+    kinds = []  # (what a row of panels is called, its points, their column, their looks, label of x)
+    if points["after"].notna().any():
+        kinds.append(("after fine-tuning", points, "after", looks, label))
+    kinds.append(
+        (
+            "right after pruning",
+            points,
+            "before",
+            {s: {**k, "markerfacecolor": "white"} for s, k in looks.items()},
+            label,
         )
-    style.legend_below(figure, _handles(points, looks))
+    )
+    if there is not None:
+        kinds.append(("published", there, "after", grey, label_there))
+    upright = len(panels) > 1
+    shape = (len(kinds), len(panels)) if upright else (1, len(kinds))
+    figure = style.figure(max(6.2, 3.4 * shape[1]), 1.0 + (2.0 * shape[0] if upright else 3.0))
+    grid = figure.subplots(*shape, squeeze=False)
+    for i, (name, nets, column, look, x) in enumerate(kinds):
+        row = grid[i] if upright else grid[:, i]
+        for j, (axes, panel) in enumerate(zip(row, panels, strict=True)):
+            if j:
+                axes.sharex(row[0])
+                axes.sharey(row[0])
+                axes.tick_params(labelleft=False)
+            _panel(axes, nets[nets["panel"] == panel], column, look, apart)
+            if upright:
+                axes.set(title=panel if i == 0 else "", ylabel="" if j else f"{name}\ntop-1 (%)")
+            else:
+                axes.set(title=f"{panel}, {name}", ylabel="" if i else "top-1 (%)")
+            last = not upright or i + 1 == len(kinds) or kinds[i + 1][1] is not nets
+            axes.set_xlabel(x if last else "")
+    style.legend_below(
+        figure,
+        [*(style.proxy(**look, label=s) for s, look in looks.items()), style.proxy(**style.DENSE, label="dense")],
+    )
     return figure
 
 
-def _panels(grid, points: pd.DataFrame, panels: list[str], source: str, label: str, looks: dict) -> None:
-    """A row of panels on the same scales, tick labels at the first."""
-    for i, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
-        if i:
-            axes.sharex(grid[0])
-            axes.sharey(grid[0])
-            axes.tick_params(labelleft=False)
-        _panel(axes, points[points["panel"] == panel], looks)
-        axes.set(title=f"{panel}: {source}", xlabel=label, ylabel="" if i else "test top-1 (%)")
-
-
-def _panel(axes, points: pd.DataFrame, looks: dict) -> None:
-    for series, line in points.groupby("series", sort=False):
-        look, line = looks[series], line.sort_values("x")
-        for column, face, alpha in (("before", "white", 0.75), ("after", look["color"], 1.0)):
-            if column in line and line[column].notna().any():
-                errors = _spread(line, column)
-                axes.errorbar(line["x"], line[column], **errors, **look, markerfacecolor=face, alpha=alpha, capsize=2)
+def _panel(axes, points: pd.DataFrame, column: str, looks: dict, apart: float) -> None:
+    """The lines of one prune type."""
+    shown = [series for series in looks if series in set(points["series"])]
+    for i, series in enumerate(shown):
+        line = points[points["series"] == series].sort_values("x")
+        shift = style.shifted(axes, apart * (i - (len(shown) - 1) / 2))
+        spread = _spread(line, column)
+        axes.errorbar(line["x"], line[column], **spread, **looks[series], capsize=2, transform=shift)
+        for sign in (-1, 1):  # what is shifted does not count by itself when axes are scaled
+            x, y = line["x"] + sign * spread.get("xerr", 0), line[column] + sign * spread.get("yerr", 0)
+            axes.update_datalim(pd.concat([x, y], axis=1).dropna())
     dense = points["dense_top1"].mean()
     if pd.notna(dense):
         axes.axhline(dense, **style.DENSE)
+    axes.margins(x=0.08, y=0.12)
 
 
 def _spread(line: pd.DataFrame, column: str) -> dict:
     """Error bars, where there are several seeds."""
     bars = {"xerr": line.get("x_sd"), "yerr": line.get(f"{column}_sd")}
     return {key: bar for key, bar in bars.items() if bar is not None and bar.notna().any()}
-
-
-def _handles(points: pd.DataFrame, looks: dict) -> list:
-    handles = [style.proxy(**look, label=name) for name, look in looks.items()]
-    if points["after"].notna().any():
-        plain = {"color": "#444444", "marker": "o", "linestyle": "none"}
-        handles.append(style.proxy(**plain, markerfacecolor="white", label="after pruning"))
-        handles.append(style.proxy(**plain, label="after fine-tuning"))
-    handles.append(style.proxy(**{k: v for k, v in style.DENSE.items() if k != "zorder"}, label="dense"))
-    return handles

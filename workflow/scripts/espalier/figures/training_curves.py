@@ -14,10 +14,10 @@ from espalier.tidy import Tidy
     "training_curves",
     kind="figure",
     title="Training curves",
-    caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin lines of the same "
-    "style training images, which are augmented, so that their accuracy can be the lower one. Right, where nets were fine-tuned: the "
-    "median over all pruned nets of a prune type on validation images, the band from the worst to the best of them. A penalty "
-    "is not part of the loss shown.",
+    caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin "
+    "lines of the same style training images, which are augmented, so that their accuracy can be the lower one. "
+    "Right, where nets were fine-tuned: the median over all pruned nets of a prune type on validation images, the "
+    "band from the worst to the best of them. A penalty is not part of the loss shown.",
     when=when.always,
 )
 def training_curves(tidy: Tidy, study: dict):
@@ -58,7 +58,9 @@ def _trainings(axes, history: pd.DataFrame, value: str, looks: dict) -> None:
     for series, lines in history.groupby("series", sort=False):
         look, mean = looks[series], lines.groupby("epoch")[[f"train_{value}", f"validation_{value}"]].mean()
         step = max(1, len(mean) // 8)
-        axes.plot(mean.index, mean[f"validation_{value}"], **look, linewidth=1.6, markevery=step, label=series)
+        axes.plot(
+            mean.index, mean[f"validation_{value}"], **look, linewidth=1.6, markersize=4.5, markevery=step, label=series
+        )
         axes.plot(mean.index, mean[f"train_{value}"], **(look | {"marker": ""}), linewidth=0.7)
 
 

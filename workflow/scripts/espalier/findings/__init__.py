@@ -1,9 +1,10 @@
 """The documents' questions, answered by numbers of the records. A finding is one registered function:
 
-    @register("knee", kind="finding", title="Where the curves bend", when=weights_and_units)
+    @finding("knee", title="Where the curves bend", when=weights_and_units)
     def knee(tidy, study): return [Finding(question, answer, evidence, definition)]
 
-`when(rows, study)` says whether a study gets it, as for figures and tables.
+`when(rows, study)` says whether a study gets it, as for figures and tables. Those of a higher `rank` (0, if not given)
+come later: questions that can be asked of any study, after those of its document.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from espalier.tidy import Tidy
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The findings that a study gets. rows: its part of the grid, or of results.csv; study: its checked config."""
-    return [name for name, entry in registry.entries("finding").items() if entry.options["when"](rows, study)]
+    found = [entry for entry in registry.entries("finding").values() if entry.options["when"](rows, study)]
+    return [entry.name for entry in sorted(found, key=lambda entry: entry.options["rank"])]
 
 
 def of_study(tidy: Tidy, study: dict) -> list[Finding]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import variants, when
-from espalier.findings.finding import Finding, percent
+from espalier.findings.finding import Finding, finding, percent
 from espalier.html import number
-from espalier.registry import register
 from espalier.tidy import Tidy
 
 LIMITS = (0.5, 1.0, 2.0)  # points of top-1 below the dense net
 
 
-@register("smallest", kind="finding", title="The smallest net within a budget of accuracy", when=when.pruned)
+@finding("smallest", title="The smallest net within a budget of accuracy", when=when.pruned, rank=1)
 def smallest(tidy: Tidy, study: dict) -> list[Finding]:
     """The smallest saved net (zipped) within half a point, one and two points of dense."""
     nets = variants.pruned(tidy.results)
@@ -25,8 +24,8 @@ def smallest(tidy: Tidy, study: dict) -> list[Finding]:
             "Which is the smallest net that is still as good as the dense one?",
             f"Within 1 point: {words[1.0]}.",
             " ".join(f"Within {limit:g} points: {words[limit]}." for limit in LIMITS if limit != 1),
-            "Of all pruned nets whose top-1 is at most so many points below dense: the one whose saved file is smallest, zipped. "
-            "Times smaller = dense / pruned; MACs as the saved net computes them.",
+            "Of all pruned nets whose top-1 is at most so many points below dense: the one whose saved file is "
+            "smallest, zipped. Times smaller = dense / pruned; MACs as the saved net computes them.",
             headline=f"Within 1 point of dense: {words[1.0]}",
         )
     ]
@@ -38,6 +37,10 @@ def _best(nets: pd.DataFrame):
 
 def _words(row) -> str:
     return (
-        f"{variants.label(row)} ({percent(row['actual_ratio'])} removed, {number(-row['drop'], 2, signed=True)} points, "
-        f"{row['smaller']:.1f} times smaller, {row['speed_up']:.1f} times fewer MACs)"
+        f"{variants.label(row)} ({percent(row['actual_ratio'])} removed, {number(-row['drop'], 2, signed=True)} "
+        f"points, {row['smaller']:.1f} times smaller, {_macs(row['speed_up'])})"
     )
+
+
+def _macs(speed_up: float) -> str:
+    return f"{speed_up:.1f} times fewer MACs" if speed_up >= 1.05 else "as many MACs"

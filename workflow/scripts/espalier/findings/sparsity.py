@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier import curves, published, when
-from espalier.findings.finding import Finding, listed, percent
+from espalier import curves, when
+from espalier.findings.finding import Finding, finding, listed, percent
 from espalier.html import number
-from espalier.registry import register
 from espalier.tidy import Tidy
 
 
-@register("weight_against_unit", kind="finding", title="Weight against unit pruning", when=when.weights_and_units)
+@finding("weight_against_unit", title="Weight against unit pruning", when=when.weights_and_units)
 def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
     """Do the curves differ, and does unit pruning ever win?"""
     pairs = _pairs(tidy)
@@ -22,32 +21,30 @@ def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
             "Do the curves of weight and unit pruning differ?",
             f"{_differ(pairs)} {_each(pairs, _parting)}.",
             _each(pairs, _gap) + ".",
-            f"The curves part at the first sparsity at which weight pruning is more than {points} point(s) of top-1 better.",
+            f"The curves part at the first sparsity at which weight pruning is more than {points} points of top-1 "
+            "ahead.",
             _said(there, _parting, _gap),
         ),
         Finding(
             "Does unit pruning ever overtake weight pruning?",
             _each(pairs, _overtaken) + ".",
-            _each(
-                pairs,
-                lambda w, u: f"at best {number((u - w).max(), 2, signed=True)} points, at {percent((u - w).idxmax())}",
-            )
-            + ".",
-            "Sparsities at which unit pruning has the higher top-1.",
+            _each(pairs, _nearest) + ".",
+            "Sparsities at which unit pruning has the higher top-1; the numbers are where it does best against weight "
+            "pruning.",
             _said(there, _overtaken),
         ),
     ]
 
 
-@register("knee", kind="finding", title="Where the curves bend", when=when.weights_and_units)
+@finding("knee", title="Where the curves bend", when=when.weights_and_units)
 def knee(tidy: Tidy, study: dict) -> list[Finding]:
     """Where is the knee, and does it move with the initial weights?"""
     pairs = _pairs(tidy)
     there = _published(study)
     knees = {name: curves.knee(weight) for name, (weight, _) in pairs.items()}
     definition = (
-        f"The knee is the largest sparsity at which, and below which, top-1 is within {curves.KNEE:g} points of the net that is not "
-        "pruned; the evidence gives it for 1 and 10 points too."
+        f"The knee is the largest sparsity at which, and below which, top-1 is within {curves.KNEE:g} points of the "
+        "net that is not pruned; the evidence gives it for 1 and 10 points too."
     )
     best = listed(f"{percent(k)}{f' with init {n}' if n else ''}" for n, k in knees.items())
     found = [
@@ -91,7 +88,8 @@ def _pair(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _published(study: dict) -> tuple[pd.Series, pd.Series] | None:
-    return _pair(published.frame(study["published"])) if study.get("published") else None
+    points = curves.of_published(study)
+    return None if points is None else _pair(points)
 
 
 def _each(pairs: dict, say) -> str:
@@ -110,14 +108,15 @@ def _differ(pairs: dict) -> str:
 
 def _parting(weight: pd.Series, unit: pd.Series) -> str:
     where = [(points, curves.parting(weight, unit, points)) for points in curves.PARTING]
-    return "they part " + listed(
-        f"by {p:g} at {percent(s)}" if s is not None else f"by {p:g} nowhere" for p, s in where
+    return "weight is ahead by more than " + listed(
+        f"{points:g} {_word(points)} {'nowhere' if at is None else f'from {percent(at)}'}" for points, at in where
     )
 
 
 def _gap(weight: pd.Series, unit: pd.Series) -> str:
     at, gap = curves.widest(weight, unit)
-    return f"furthest apart at {percent(at)} ({number(weight[at], 2)} against {number(unit[at], 2)}: {number(gap, 2)} points)"
+    values = f"{number(weight[at], 2)} against {number(unit[at], 2)}: {number(gap, 2)} points"
+    return f"furthest apart at {percent(at)} ({values})"
 
 
 def _overtaken(weight: pd.Series, unit: pd.Series) -> str:
@@ -125,12 +124,21 @@ def _overtaken(weight: pd.Series, unit: pd.Series) -> str:
     return f"yes, at {listed(map(percent, ahead.index))}" if len(ahead) else "never"
 
 
+def _nearest(weight: pd.Series, unit: pd.Series) -> str:
+    lead = (unit - weight)[unit.index > 0]
+    return (
+        f"unit against weight pruning at best {number(lead.max(), 2, signed=True)} points, at {percent(lead.idxmax())}"
+    )
+
+
 def _knee(weight: pd.Series, unit: pd.Series) -> str:
     return f"weight {percent(curves.knee(weight))}, unit {percent(curves.knee(unit))}"
 
 
 def _other_knees(weight: pd.Series, unit: pd.Series) -> str:
-    return listed(
-        f"within {p} points: weight {percent(curves.knee(weight, p))}, unit {percent(curves.knee(unit, p))}"
-        for p in (1, 10)
-    )
+    knees = {points: (curves.knee(weight, points), curves.knee(unit, points)) for points in (1, 10)}
+    return listed(f"within {p} {_word(p)}: weight {percent(w)}, unit {percent(u)}" for p, (w, u) in knees.items())
+
+
+def _word(points: float) -> str:
+    return "point" if points == 1 else "points"

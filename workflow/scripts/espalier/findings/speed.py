@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from espalier import variants, when
-from espalier.findings.finding import Finding, listed
-from espalier.registry import register
+from espalier.findings.finding import Finding, finding, listed
 from espalier.speed import speed_ups
 from espalier.tidy import Tidy
 
 FASTER = 1.05  # less than that is within what timings scatter
 
 
-@register("prediction_speed", kind="finding", title="Whether prediction gets faster", when=when.timed)
+@finding("prediction_speed", title="Whether prediction gets faster", when=when.timed)
 def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     """Measured speed-up of each prune type against the dense net of the same training, same batch, same run."""
     times = speed_ups(tidy)
     times = times[times["prune_type"].notna()]
+    if times.empty:
+        return []
     medians = times.groupby(["prune_type", "batch_size"], sort=False)["speed_up"].median()
     faster = [f"{kind} at batch {batch}" for (kind, batch), ratio in medians.items() if ratio > FASTER]
     masked = set(times["prune_type"]) <= set(variants.MASKED)
@@ -28,10 +29,10 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
             (f"Yes: {listed(faster)}." if faster else "No.") + why,
             "Median speed-up: "
             + "; ".join(f"{kind} at batch {batch}: {ratio:.2f}" for (kind, batch), ratio in medians.items())
-            + f". The largest of all: {fastest['speed_up']:.2f} ({variants.pruning_label(fastest)}, batch {fastest['batch_size']}). "
-            f"{first['repeats']} calls each, threads: {first['threads']}.",
-            "Speed-up = median time of the dense net / median time of the pruned one, timed in turns in one process; faster means a "
-            f"median over a prune type's nets above {FASTER:g}.",
+            + f". The largest of all: {fastest['speed_up']:.2f} ({variants.pruning_label(fastest)}, batch "
+            f"{fastest['batch_size']}). {first['repeats']} calls each, threads: {first['threads']}.",
+            "Speed-up = median time of the dense net / median time of the pruned one, timed in turns in one process; "
+            f"faster means a median over a prune type's nets above {FASTER:g}.",
             "The document says yes, without a measurement." if study.get("published") == "mnist_mlp" else "",
         )
     ]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import published, variants, when
-from espalier.findings.finding import Finding, listed, percent, seeds
+from espalier.findings.finding import Finding, finding, listed, percent, seeds
 from espalier.html import number
-from espalier.registry import register
 from espalier.tidy import Tidy
 
 NEAR = 1.0  # points below dense that count as recovered
 GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these are the same
 
 
-@register("filter_wise_wins", kind="finding", title="Whether filter_wise pruning wins", when=when.filters_and_others)
+@finding("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others)
 def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
     nets = variants.pruned(tidy.results)
@@ -23,7 +22,8 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
         return []
     won = [c for c in contests if c["won"]]
     cheaper = nets[nets["prune_type"].isin(contests[0]["types"])].groupby("prune_type", sort=False)["speed_up"].median()
-    there = _contests(_published(study)) if study.get("published") else []
+    there = _published(study)
+    there = [] if there is None else _contests(there)
     verdict = "Yes" if len(won) == len(contests) else "No" if 2 * len(won) < len(contests) else "Not always"
     return [
         Finding(
@@ -31,8 +31,9 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
             f"{verdict}: it is the best in {len(won)} of {len(contests)} comparisons.",
             " ".join(f"{c['name']}: {c['words']}." for c in contests)
             + f" MACs, dense / pruned, median: {listed(f'{k} {v:.2f}' for k, v in cheaper.items())}.",
-            "Top-1 after fine-tuning of the prune types at the same penalty, method and asked ratio. filter_wise wins if it is ahead of the "
-            f"second by more than the larger of their standard deviations ({seeds(int(nets['n'].min()))}).",
+            "Top-1 after fine-tuning of the prune types at the same penalty, method and asked ratio. filter_wise "
+            "wins if it is ahead of the second by more than the larger of their standard deviations "
+            f"({seeds(int(nets['n'].min()))}).",
             f"{sum(c['won'] for c in there)} of {len(there)} comparisons: "
             + " ".join(f"{c['name']}: {c['words']}." for c in there)
             if there
@@ -41,7 +42,7 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@register("finetuning_recovers", kind="finding", title="Whether fine-tuning recovers the accuracy", when=when.finetuned)
+@finding("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=when.finetuned)
 def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
@@ -51,38 +52,42 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     worst = nets.loc[nets["drop"].idxmax()]
     verdict = "Yes" if near == len(nets) else "Mostly" if 2 * near > len(nets) else "Partly" if near else "No"
     said = ""
-    if study.get("published"):
-        there = _published(study)
-        said = f"{int((there['dense_top1'] - there['after'] <= NEAR).sum())} of {len(there)} within {NEAR:g} point of dense."
+    if (there := _published(study)) is not None:
+        recovered = (there["dense_top1"] - there["after"] <= NEAR).sum()
+        said = f"{recovered} of {len(there)} within {NEAR:g} point of dense."
     return [
         Finding(
             "Does fine-tuning recover what pruning cost?",
             f"{verdict}: {near} of {len(nets)} pruned nets end within {NEAR:g} point of dense.",
-            f"Median distance to dense: {number(lost, 2)} points right after pruning, {number(nets['drop'].median(), 2)} after "
-            f"fine-tuning. The furthest after it: {variants.pruning_label(worst)}, {number(worst['drop'], 2)} points.",
-            f"Points of top-1 below the dense net of the same seed ({seeds(int(nets['n'].min()))}); recovered: at most {NEAR:g}.",
+            f"Median distance to dense: {number(lost, 2)} points right after pruning, "
+            f"{number(nets['drop'].median(), 2)} after fine-tuning. The furthest after it: "
+            f"{variants.pruning_label(worst)}, {number(worst['drop'], 2)} points.",
+            f"Points of top-1 below the dense net of the same seed ({seeds(int(nets['n'].min()))}); recovered: at "
+            f"most {NEAR:g}.",
             said,
         )
     ]
 
 
-@register("blocks_to_remove", kind="finding", title="How many blocks can go", when=when.blocks_pruned)
+@finding("blocks_to_remove", title="How many blocks can go", when=when.blocks_pruned)
 def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
     nets = variants.pruned(tidy.results)
     nets = nets[nets["blocks"].notna()]
-    there = _published(study) if study.get("published") else None
+    there = _published(study)
     return [
         Finding(
             "How many residual blocks can go?",
             f"{_most(nets)}.",
             "; ".join(
-                f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): {number(row['before'], 2)} before, "
-                f"{number(row['after'], 2)} after fine-tuning, dense {number(row['dense_top1'], 2)}"
+                f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): "
+                f"{number(row['before'], 2)} before, {number(row['after'], 2)} after fine-tuning, dense "
+                f"{number(row['dense_top1'], 2)}"
                 for _, row in nets.iterrows()
             )
             + ".",
-            f"The largest N, by any method, whose top-1 after fine-tuning is at most so many points below dense ({seeds(int(nets['n'].min()))}).",
+            "The largest N, by any method, whose top-1 after fine-tuning is at most so many points below dense "
+            f"({seeds(int(nets['n'].min()))}).",
             f"{_most(there)}." if there is not None else "",
         )
     ]
@@ -92,7 +97,8 @@ def _most(nets: pd.DataFrame) -> str:
     drop = nets["dense_top1"] - nets["after"]
     most = {limit: nets["blocks"].astype(float)[drop <= limit].max() for limit in (1, 2)}
     return listed(
-        f"within {limit} point{'s' * (limit > 1)}: {'none' if pd.isna(n) else f'{n:g}'}" for limit, n in most.items()
+        f"{'None' if pd.isna(n) else f'{n:g}'} within {limit} point{'s' * (limit > 1)} of dense"
+        for limit, n in most.items()
     )
 
 
@@ -114,8 +120,10 @@ def _contests(nets: pd.DataFrame) -> list[dict]:
     return contests
 
 
-def _published(study: dict) -> pd.DataFrame:
-    """The published pruned nets in the form of `variants.pruned`."""
-    rows = published.frame(study["published"])
+def _published(study: dict) -> pd.DataFrame | None:
+    """The published pruned nets in the form of `variants.pruned`, if there are any beside a dense one."""
+    rows = published.frame(study["published"]) if study.get("published") else pd.DataFrame()
+    if "penalty" not in rows:
+        return None
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"].iloc[0]
     return rows[rows["kind"] == "pruning"].assign(after=lambda pruned: pruned["top1"], dense_top1=dense)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from espalier import published, variants, when
-from espalier.findings.finding import Finding, listed
+from espalier.findings.finding import Finding, finding, listed
 from espalier.html import number
-from espalier.registry import register
 from espalier.tidy import Tidy
 
 SAME = ("top1", "top5", "test_loss")
 
 
-@register("identical_trainings", kind="finding", title="Which trainings are one and the same", when=when.penalised)
+@finding("identical_trainings", title="Which trainings are one and the same", when=when.penalised)
 def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
     """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
     trainings = tidy.results[tidy.results["step"].isin(("train", "regularize"))]
@@ -36,9 +35,9 @@ def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
             "Do different penalties train different nets?",
             f"{_sets(numbers.to_dict())}.",
             "Top-1: " + ", ".join(f"{name} {number(top1, 2)}" for name, top1 in accuracies.items()) + ".",
-            "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and top-5). l2_groups "
-            "is a plain sum of squares over all weights: filters or channels, it is the same sum. group_lasso is not."
-            + ("" if dense else " There is no dense training to compare with."),
+            "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and "
+            "top-5). l2_groups is a plain sum of squares over all weights: filters or channels, it is the same sum. "
+            "group_lasso is not." + ("" if dense else " There is no dense training to compare with."),
             said,
         )
     ]

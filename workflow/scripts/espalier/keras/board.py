@@ -1,4 +1,4 @@
-"""TensorBoard logs of a training: loss and accuracy by epoch, for training and validation images, and the net's graph."""
+"""TensorBoard logs of a training: loss and accuracy by epoch, and the net's graph."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Board:
 
     def add(self, row: dict) -> None:
         """Write one epoch: `epoch_loss`, and `epoch_accuracy` in percent, at the epoch's number."""
-        for run, writer in self.writers.items():
-            from espalier.keras.runtime import tf
+        if not self.writers:
+            return
+        from espalier.keras.runtime import tf
 
+        for run, writer in self.writers.items():
             with writer.as_default(step=row["epoch"]):
                 for tag, key in (("epoch_loss", f"{run}_loss"), ("epoch_accuracy", f"{run}_top1")):
                     if key in row:

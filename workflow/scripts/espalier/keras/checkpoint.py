@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +27,13 @@ class Checkpoint:
         beside = self.path.with_suffix(".partial")
         with beside.open("wb") as file:
             np.savez(file, header=np.array(header), **arrays)
-        os.replace(beside, self.path)
+        beside.replace(self.path)
 
     def resume(self, net, optimizer) -> list[dict]:
-        """Bring net and optimizer to the kept state and return its history; an empty one if there is none to go on from,
-        or it belongs to another training."""
+        """Bring net and optimizer to the kept state and return its history.
+
+        The history is empty if there is no state, or it belongs to another training.
+        """
         if self.path is None or not self.path.exists():
             return []
         with np.load(self.path, allow_pickle=False) as file:

@@ -18,7 +18,9 @@ import numpy as np
 from espalier.registry import get, register
 
 
-def build_model(model: dict, image_shape: tuple, num_classes: int, *, mean=0.0, std=1.0, init: dict | None = None, seed=0):
+def build_model(
+    model: dict, image_shape: tuple, num_classes: int, *, mean=0.0, std=1.0, init: dict | None = None, seed=0
+):
     """A net with new initial weights.
 
     model: {"name": a registered architecture, ...its options}; image_shape: (h, w, c); mean, std: pixels become
@@ -36,8 +38,8 @@ def build_model(model: dict, image_shape: tuple, num_classes: int, *, mean=0.0, 
     if init:
         draw = get("init", init["name"], "keras")(**{key: value for key, value in init.items() if key != "name"})
         generator = np.random.default_rng(seed)
-        for layer in weighted_layers(net):
-            layer.kernel.assign(draw(generator, tuple(layer.kernel.shape)))
+        for kernel in (kernel for layer in weighted_layers(net) for kernel in kernels(layer)):
+            kernel.assign(draw(generator, tuple(kernel.shape)))
     return net
 
 
@@ -50,7 +52,9 @@ def save(net, path: str | Path) -> None:
             for member in source.infolist():
                 content = source.read(member)
                 if member.filename == "metadata.json":
-                    content = json.dumps({key: v for key, v in json.loads(content).items() if key != "date_saved"}).encode()
+                    content = json.dumps(
+                        {key: v for key, v in json.loads(content).items() if key != "date_saved"}
+                    ).encode()
                 target.writestr(zipfile.ZipInfo(member.filename), content)
 
 
@@ -58,19 +62,26 @@ def load(path: str | Path):
     """The net in a .keras file. Raises ValueError for any other file; code in a file (Lambda layers) is refused."""
     from espalier.keras.runtime import keras
 
-    if Path(path).suffix != ".keras" or not zipfile.is_zipfile(path):  # Keras would try older formats, which may hold code
+    if Path(path).suffix != ".keras" or not zipfile.is_zipfile(
+        path
+    ):  # Keras would try older formats, which may hold code
         raise ValueError(f"{path} is not a .keras file")
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
 def weighted_layers(net) -> list:
     """The layers that carry a matrix or filters of weights, in forward order; the last one is the output layer."""
-    return [layer for layer in net.layers if getattr(layer, "kernel", None) is not None]
+    return [layer for layer in net.layers if kernels(layer)]
+
+
+def kernels(layer) -> list:
+    """The variables of a layer that are matrices or filters: no biases, nothing of a batch norm."""
+    return [variable for variable in layer.weights if len(variable.shape) > 1]
 
 
 @register("mlp", kind="model", backend="keras", title="Multilayer perceptron 1000-1000-500-200", has=("dense_layers",))
 def mlp(pixels, num_classes, width=1.0):
-    """Four hidden ReLU layers without biases, and an output layer with them. width: factor on the hidden layers' units."""
+    """Four hidden ReLU layers without biases, an output layer with them. width: factor on the hidden layers' units."""
     from espalier.keras.runtime import keras
 
     x = keras.layers.Flatten(name="flatten")(pixels)
@@ -87,7 +98,11 @@ def normal(stddev=0.05):
 
 
 @register(
-    "glorot", kind="init", backend="keras", title="Glorot uniform", cite="Glorot and Bengio 2010, Training deep networks, AISTATS"
+    "glorot",
+    kind="init",
+    backend="keras",
+    title="Glorot uniform",
+    cite="Glorot and Bengio 2010, Training deep networks, AISTATS",
 )
 def glorot():
     """Uniform in +-sqrt(6 / (fan in + fan out))."""

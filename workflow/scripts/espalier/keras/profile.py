@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from espalier import data as datasets
+from espalier.files import zipped_size
 from espalier.keras import models
 from espalier.keras.evaluate import evaluate
 
@@ -19,7 +18,8 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
 
     Returns {"measured": {...}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and
     sparsity in percent; params, nonzero_params and sparsity count every parameter, biases too; a layer's `weights` and
-    `zeros`, and macs, leave biases out. flops = 2 * macs, per image. Sizes in bytes.
+    `zeros`, and macs, leave biases out. flops = 2 * macs, per image. Sizes in bytes; models.save stores the members of
+    a .keras file as they are, so it is in zipped_bytes, the file deflated, that zeros count.
     """
     net = models.load(path)
     score = evaluate(net, datasets.load(data).test)
@@ -46,24 +46,14 @@ def count_macs(net) -> int:
 
     A dense layer has one position (in * out), a convolution one per output pixel (h * w * k * k * in / groups * out).
     """
-    layers = models.weighted_layers(net)
-    return sum(math.prod(layer.output_shape[1:-1]) * math.prod(layer.kernel.shape) for layer in layers)
-
-
-def zipped_size(path: str | Path) -> int:
-    """Size of a .keras file with its members deflated at level 9.
-
-    A .keras file is a zip archive already, but of members that are only stored. Each member is unpacked and packed again,
-    in memory, so that the zeros of a pruned net count however the file was written.
-    """
-    packed = io.BytesIO()
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
-        for name in source.namelist():
-            target.writestr(name, source.read(name))
-    return len(packed.getvalue())
+    total = 0
+    for layer in models.weighted_layers(net):
+        positions = math.prod(layer.output_shape[1:-1])
+        total += positions * sum(math.prod(kernel.shape) for kernel in models.kernels(layer))
+    return total
 
 
 def _row(layer) -> dict:
-    kernel = layer.kernel.numpy()
-    zeros = int(kernel.size - np.count_nonzero(kernel))
-    return {"layer": layer.name, "width": layer.output_shape[-1], "weights": kernel.size, "zeros": zeros}
+    weights = sum(math.prod(kernel.shape) for kernel in models.kernels(layer))
+    zeros = weights - sum(int(np.count_nonzero(kernel.numpy())) for kernel in models.kernels(layer))
+    return {"layer": layer.name, "width": layer.output_shape[-1], "weights": weights, "zeros": zeros}

@@ -15,13 +15,16 @@ from espalier.keras import models
 from espalier.registry import get, register
 
 
-def prune_model(out: str | Path, *, parent: str | Path, prune_type: str, method: str, ratio=None, blocks=None) -> dict:
+def prune_model(
+    out: str | Path, *, parent: str | Path, data=None, prune_type: str, method: str, ratio=None, blocks=None
+) -> dict:
     """Prune the net in `parent` and save it to `out`.
 
-    prune_type, method: registered names; ratio: the share to remove, from 0 up to, not including, 1, best as a string
-    ("0.29"), of each matrix's weights or units. Returns {"measured": {"actual_ratio": removed / all, over the pruned
-    layers}}, counted on the file read back. Weights that are zero already count as removed; of a net that has lost units
-    the ratio is of those left. Raises ValueError for what it cannot do, and RuntimeError if the file is not as asked.
+    prune_type, method: registered names; ratio: the share of each matrix's weights or units to remove, best as a
+    string ("0.29"), from 0 up to, not including, 1; data: not needed here. Weights that are zero already count as
+    removed; of a net that has lost units the ratio is of those left. Returns {"measured": {"actual_ratio": removed /
+    all, over the pruned layers}}, counted on the file read back. Raises ValueError for what it cannot do, RuntimeError
+    if the file is not as asked.
     """
     kind = get("prune_type", prune_type, "keras")
     if ratio is None or blocks is not None:
@@ -40,7 +43,9 @@ def prune_model(out: str | Path, *, parent: str | Path, prune_type: str, method:
         gone, total = count(old, new)
         asked = max(portion(ratio, total), count(old, old)[0])
         if gone != asked:
-            raise RuntimeError(f"{out}: {gone} of {total} {kind.options['counts']} of hidden layer {number} are gone, not {asked}")
+            raise RuntimeError(
+                f"{out}: {gone} of {total} {kind.options['counts']} of hidden layer {number} are gone, not {asked}"
+            )
         removed, everything = removed + gone, everything + total
     return {"measured": {"actual_ratio": removed / everything}}
 
@@ -64,11 +69,13 @@ def smallest(scores: np.ndarray, number: int) -> np.ndarray:
 
 
 def hidden_layers(net) -> list:
-    """The dense layers of a net but the output layer. Raises ValueError if there are layers of weights of another kind."""
+    """The dense layers of a net but the output layer. Raises ValueError if other layers carry weights too."""
     layers = models.weighted_layers(net)
     others = [layer.name for layer in layers if type(layer).__name__ != "Dense"]
     if others or len(layers) < 2:
-        raise ValueError(f"weight and unit pruning need a net of dense layers; {net.name} has {', '.join(others) or 'too few'}")
+        raise ValueError(
+            f"weight and unit pruning need a net of dense layers; {net.name} has {', '.join(others) or 'too few'}"
+        )
     return layers[:-1]
 
 
@@ -99,7 +106,9 @@ def remove_units(net, kept: dict[str, np.ndarray]):
         if type(layer).__name__ not in ("InputLayer", "Rescaling", "Flatten", "Dense"):
             raise ValueError(f"unit pruning needs a plain chain of dense layers; {net.name} has {layer.name!r}")
         if layer.name in kept and (layer.use_bias or np.any(layer.activation(tf.zeros(1)) != 0)):
-            raise ValueError(f"unit pruning needs layers without biases and with activation(0) = 0, which {layer.name} is not")
+            raise ValueError(
+                f"unit pruning needs layers without biases and with activation(0) = 0, which {layer.name} is not"
+            )
 
     def cut(layer):
         config = layer.get_config()
@@ -126,7 +135,9 @@ def _units(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
 DENSE = {"kind": "prune_type", "backend": "keras", "needs": "dense_layers", "amount": "ratio"}
 
 
-@register("weight", **DENSE, title="Single weights", counts="weights", methods=("magnitude",), default_method="magnitude")
+@register(
+    "weight", **DENSE, title="Single weights", counts="weights", methods=("magnitude",), default_method="magnitude"
+)
 def weight(net, score, ratio):
     """Zero the int(ratio * n) weights with the lowest scores of each matrix; the shapes stay."""
     for layer in hidden_layers(net):
@@ -142,7 +153,9 @@ def unit(net, score, ratio):
     return remove_units(net, zero_units(net, score, ratio))
 
 
-@register("magnitude", kind="score", backend="keras", title="Magnitude of a weight", cite="Han et al. 2015, arXiv:1506.02626")
+@register(
+    "magnitude", kind="score", backend="keras", title="Magnitude of a weight", cite="Han et al. 2015, arXiv:1506.02626"
+)
 def magnitude(kernel):
     """|w| of every weight: shape as the kernel."""
     return np.abs(kernel)

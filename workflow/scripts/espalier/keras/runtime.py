@@ -6,13 +6,32 @@ builds the graph of jobs must not import this module: it takes seconds.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # tf.keras is tf-keras (Keras 2), as the TensorFlow Model Optimization toolkit needs
+os.environ["TF_USE_LEGACY_KERAS"] = (
+    "1"  # tf.keras is tf-keras (Keras 2), as the TensorFlow Model Optimization toolkit needs
+)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf  # noqa: E402 (the environment first)
-import tf_keras as keras  # noqa: E402
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing to standard error, from C++ either: TensorFlow's libraries write there before their log level is set."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with _silent():
+    import tensorflow as tf
+    import tf_keras as keras
 
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
@@ -20,14 +39,13 @@ tf.config.experimental.enable_op_determinism()
 
 def start(threads: int) -> None:
     """Use `threads` CPU threads. Must come before the first computation; later only the same number is accepted."""
-    wanted = (threads, 1)  # threads within an operation; operations one after another
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(wanted[0])
-        tf.config.threading.set_inter_op_parallelism_threads(wanted[1])
+        tf.config.threading.set_intra_op_parallelism_threads(threads)  # within an operation
+        tf.config.threading.set_inter_op_parallelism_threads(1)  # operations one after another
     except RuntimeError:
-        now = tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads()
+        now = tf.config.threading.get_intra_op_parallelism_threads() or "all"
         raise RuntimeError(
-            f"TensorFlow already runs on {now[0]} threads and cannot change to {threads} in the same process: "
+            f"TensorFlow already runs on {now} threads and cannot change to {threads} in the same process: "
             "call espalier.keras.runtime.start(threads) before anything is computed, once per process"
         ) from None
 

@@ -1,8 +1,8 @@
 """Training: from initial weights, or further from a net in a file. One recipe for both.
 
-An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory: several
-times as fast for a small net as calling into TensorFlow for every step, and nothing in it depends on a hidden state, so
-that the same seed gives the same bits, resumed or not.
+An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory. For a
+small net that is a quarter faster than Keras's own fit, and no state of a random generator is hidden in it: the same
+seed gives the same bits, resumed or not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
-from espalier.keras.models import build_model, load, save, weighted_layers
+from espalier.keras.models import build_model, kernels, load, save, weighted_layers
 from espalier.schedule import learning_rate
 
 
@@ -36,7 +36,7 @@ def train_model(
     """Train a net and write it to `out`.
 
     data: a prepared data set. model: {"name", "width", ...}. recipe: every key of the config's recipe. seed: of the
-    initial weights and the order of the images; each epoch derives its own, so nothing random needs to be kept to resume.
+    initial weights and the order of the images; each epoch derives its own, so nothing random is kept to resume.
     parent: a model file to train further, None for new weights; its weights that are zero, pruned ones, stay zero.
     checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same recipe, seed,
     data and parent goes on from there and ends where it would have ended. tensorboard: a folder for TensorBoard's logs.
@@ -45,7 +45,9 @@ def train_model(
     """
     for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
         if recipe.get(key):
-            raise ValueError(f"the keras backend has no {what}: take `{key}: {recipe[key]}` out, or use backend: pytorch")
+            raise ValueError(
+                f"the keras backend has no {what}: take `{key}: {recipe[key]}` out, or use backend: pytorch"
+            )
     data = load_data(data)
     if parent:
         net = load(parent)
@@ -75,7 +77,7 @@ def train_model(
 
 
 def make_optimizer(net, recipe: dict):
-    """The recipe's optimizer, its variables made. The learning rate is set step by step, weight decay added to gradients."""
+    """The recipe's optimizer with its variables. `epoch_graph` sets the learning rate and adds weight decay itself."""
     from espalier.keras.runtime import keras
 
     if recipe["optimizer"] == "adam":
@@ -88,8 +90,8 @@ def make_optimizer(net, recipe: dict):
 
 def zero_masks(net) -> dict:
     """For the kernels that have zeros: variable reference -> mask of the weights that may change (1) or not (0)."""
-    kernels = {layer.kernel.ref(): layer.kernel.numpy() for layer in weighted_layers(net)}
-    return {ref: (kernel != 0).astype(kernel.dtype) for ref, kernel in kernels.items() if not kernel.all()}
+    values = {kernel.ref(): kernel.numpy() for layer in weighted_layers(net) for kernel in kernels(layer)}
+    return {ref: (value != 0).astype(value.dtype) for ref, value in values.items() if not value.all()}
 
 
 def epoch_graph(net, optimizer, recipe: dict, masks: dict):
@@ -110,14 +112,18 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict):
         for step in tf.range(tf.size(rates)):
             chosen = order[step * size : (step + 1) * size]
             truth = tf.gather(labels, chosen)
-            target = tf.one_hot(truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes)
+            target = tf.one_hot(
+                truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes
+            )
             with tf.GradientTape() as tape:
                 logits = net(tf.gather(images, chosen), training=True)
                 losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, variables)
             gradients = [g + decay * v if v.ref() in decayed else g for g, v in zip(gradients, variables, strict=True)]
-            gradients = [g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)]
+            gradients = [
+                g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)
+            ]
             optimizer.learning_rate.assign(rates[step])
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
             loss_sum += tf.reduce_sum(losses)
@@ -136,6 +142,7 @@ def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int) -> dict:
     loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32))
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
+            f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) "
+            "or lengthen warmup_epochs"
         )
     return {"learning_rate": rates[-1], "train_loss": float(loss) / number, "train_top1": 100 * int(hits) / number}

@@ -5,6 +5,8 @@ Randomness comes from the generator alone, so that a resumed training sees the v
 
 from __future__ import annotations
 
+from typing import Literal
+
 from espalier.registry import get, register
 
 
@@ -13,6 +15,8 @@ def augment(images, steps: list, generator):
     for step in steps:
         name, values = (step, {}) if isinstance(step, str) else next(iter(step.items()))
         function = get("augmentation", name, "pytorch")
+        if values is None:
+            values = {}
         if not isinstance(values, dict):
             import inspect
 
@@ -23,7 +27,7 @@ def augment(images, steps: list, generator):
 
 
 @register("resize", kind="augmentation", backend="pytorch", title="Resize, bilinear")
-def resize(images, size, generator=None):
+def resize(images, size: int, generator=None):
     """Every image to size x size."""
     from torchvision.transforms.v2 import functional
 
@@ -31,7 +35,7 @@ def resize(images, size, generator=None):
 
 
 @register("random_crop", kind="augmentation", backend="pytorch", title="Random crop")
-def random_crop(images, size, generator, padding=0):
+def random_crop(images, size: int, generator, padding: int = 0):
     """A size x size window of each image at a random place, after a zero border of `padding` pixels."""
     import torch
     from torch.nn import functional
@@ -46,7 +50,7 @@ def random_crop(images, size, generator, padding=0):
 
 
 @register("horizontal_flip", kind="augmentation", backend="pytorch", title="Horizontal flip")
-def horizontal_flip(images, generator, probability=0.5):
+def horizontal_flip(images, generator, probability: float = 0.5):
     """Each image mirrored with the given probability."""
     import torch
 
@@ -55,15 +59,21 @@ def horizontal_flip(images, generator, probability=0.5):
 
 
 @register("color_jitter", kind="augmentation", backend="pytorch", title="Colour jitter")
-def color_jitter(images, strength, generator):
+def color_jitter(images, strength: float, generator):
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published)."""
     from torchvision.transforms import v2
 
     return _each(v2.ColorJitter(strength, strength, strength, strength), images, generator)
 
 
-@register("autoaugment", kind="augmentation", backend="pytorch", title="AutoAugment", cite="Cubuk et al. 2019, arXiv:1805.09501")
-def autoaugment(images, generator, policy="cifar10"):
+@register(
+    "autoaugment",
+    kind="augmentation",
+    backend="pytorch",
+    title="AutoAugment",
+    cite="Cubuk et al. 2019, arXiv:1805.09501",
+)
+def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"):
     """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`."""
     from torchvision.transforms import v2
 
@@ -71,8 +81,8 @@ def autoaugment(images, generator, policy="cifar10"):
 
 
 def _each(transform, images, generator):
-    """A torchvision transform on each image by itself. It draws from torch's global generator, which is seeded from ours
-    and put back afterwards."""
+    """A torchvision transform on each image by itself. It draws from torch's global generator, which is seeded from
+    ours and put back afterwards."""
     import torch
 
     seed = int(torch.randint(0, 2**31, (), generator=generator))

@@ -46,7 +46,13 @@ def channels(net) -> list:
 
 
 @register(
-    "filter_wise", kind="prune_type", backend="pytorch", title="Filters", needs="conv_chain", amount="ratio", by=("filters",)
+    "filter_wise",
+    kind="prune_type",
+    backend="pytorch",
+    title="Filters",
+    needs="conv_chain",
+    amount="ratio",
+    by=("filters",),
 )
 def filter_wise(net):
     """Output channels."""
@@ -82,13 +88,22 @@ def filter_and_channel_wise(net):
     return filters(net) + channels(net)
 
 
-@register("depth_wise", kind="prune_type", backend="pytorch", title="Residual blocks", needs="residual_blocks", amount="blocks")
+@register(
+    "depth_wise",
+    kind="prune_type",
+    backend="pytorch",
+    title="Residual blocks",
+    needs="residual_blocks",
+    amount="blocks",
+)
 def depth_wise(net):
     """One group per residual block: all weights of its convs, the shortcut's not counted."""
     import torch
 
     blocks = residual_blocks(net).values()
     return [
-        torch.cat([conv.weight.flatten() for name, conv in convs(block).items() if not name.startswith("downsample")])[None]
+        torch.cat([conv.weight.flatten() for name, conv in convs(block).items() if not name.startswith("downsample")])[
+            None
+        ]
         for block in blocks
     ]

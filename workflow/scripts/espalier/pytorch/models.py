@@ -1,8 +1,8 @@
 """Architectures, and model files that hold no code.
 
-A model file is a safetensors file: the tensors, and in its header the architecture's name, its number of classes and the
-blocks that were removed. A pruned net is rebuilt as its dense form, its modules cut to the shapes in the file, then
-loaded strictly.
+A model file is a safetensors file: the tensors, and in its header the architecture's name, its number of classes and
+the blocks that were removed. A pruned net is rebuilt as its dense form, its modules cut to the shapes in the file,
+then loaded strictly.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ def build_model(
 ):
     """A net with new initial weights (drawn from torch's global generator).
 
-    name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that are
-    a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every layer's
-    width; with `widths` given, on the fully connected layers only. Raises registry.UnknownName for an unknown name and
-    ValueError for widths or blocks that the architecture does not have.
+    name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that
+    are a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every
+    layer's width; with `widths` given, on the fully connected layers only. Raises registry.UnknownName for an unknown
+    name and ValueError for widths or blocks that the architecture does not have.
     """
-    net = _skeleton(name, num_classes, widths=widths, width=width)
-    remove_blocks(net, removed_blocks)
+    net = skeleton(name, num_classes, widths=widths, removed_blocks=removed_blocks, width=width)
     net.to_empty(device="cpu")
     initialise(net)
     return net
@@ -56,21 +55,28 @@ def load(path: str | Path):
             raise ValueError(f"{path} is not a model of this workflow: its header names no architecture")
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a file, not a dict)
     spec = json.loads(header)
-    net = _skeleton(spec["name"], spec["num_classes"])
-    remove_blocks(net, spec["removed_blocks"])
+    net = skeleton(spec["name"], spec["num_classes"], removed_blocks=spec["removed_blocks"])
     cut(net, {key: tuple(value.shape) for key, value in tensors.items()})
     net.load_state_dict(tensors, strict=True, assign=True)
     return net.eval()
 
 
-def _skeleton(name: str, num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0):
-    """The net without memory for its weights (on the meta device)."""
+def skeleton(
+    name: str,
+    num_classes: int,
+    *,
+    widths: Sequence[int] | None = None,
+    removed_blocks: Sequence[str] = (),
+    width: float = 1.0,
+):
+    """The net of build_model without memory for its weights (on the meta device): enough to count it."""
     import torch
 
     entry = get("model", name, "pytorch")
     with torch.device("meta"):
         net = entry(num_classes, widths=widths, width=width)
     net.spec = {"name": name, "num_classes": num_classes, "removed_blocks": []}
+    remove_blocks(net, removed_blocks)
     return net
 
 
@@ -130,7 +136,9 @@ def remove_blocks(net, names: Sequence[str]) -> None:
     blocks = residual_blocks(net)
     for name in names:
         if name not in blocks:
-            raise ValueError(f"{net.spec['name']} has no residual block {name!r}. It has: {', '.join(blocks) or 'none'}.")
+            raise ValueError(
+                f"{net.spec['name']} has no residual block {name!r}. It has: {', '.join(blocks) or 'none'}."
+            )
         parent, _, child = name.rpartition(".")
         setattr(net.get_submodule(parent), child, blocks[name].downsample or nn.Identity())
     net.spec["removed_blocks"] = sorted({*net.spec["removed_blocks"], *names})
@@ -149,6 +157,7 @@ def scaled(channels: int, width: float) -> int:
     cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
     has=("conv_chain",),
     channels=(3,),
+    smallest=32,
 )
 def vgg16_bn(num_classes, widths=None, width=1.0):
     """torchvision's VGG16-BN. widths: its 13 conv widths."""
@@ -160,7 +169,9 @@ def vgg16_bn(num_classes, widths=None, width=1.0):
     if len(widths) != len(dense) or min(widths) < 1:
         raise ValueError(f"vgg16_bn takes {len(dense)} positive conv widths, not {widths}")
     left = iter(widths)
-    net = vgg.VGG(vgg.make_layers([c if c == "M" else next(left) for c in vgg.cfgs["D"]], batch_norm=True), init_weights=False)
+    net = vgg.VGG(
+        vgg.make_layers([c if c == "M" else next(left) for c in vgg.cfgs["D"]], batch_norm=True), init_weights=False
+    )
     hidden = scaled(4096, width)
     net.classifier[0] = nn.Linear(widths[-1] * 7 * 7, hidden)
     net.classifier[3] = nn.Linear(hidden, hidden)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from espalier.data import load as load_data
 from espalier.files import zipped_size
-from espalier.pytorch.models import load
 from espalier.pytorch.evaluate import evaluate
+from espalier.pytorch.models import load
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def profile_model(model, input_size: int) -> Profile:
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = copy.deepcopy(model).eval()
+    model = _shapes(model).eval()
     first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear))
     image = _image(first, input_size)
     macs = _thop(model, image, _macs)
@@ -40,7 +41,9 @@ def profile_model(model, input_size: int) -> Profile:
         model(image)
     flops = counter.get_total_flops()
     if flops != 2 * macs:
-        raise RuntimeError(f"thop counts {macs} multiply-accumulates, PyTorch {flops} FLOPs: one must be twice the other")
+        raise RuntimeError(
+            f"thop counts {macs} multiply-accumulates, PyTorch {flops} FLOPs: one must be twice the other"
+        )
     params = sum(p.numel() for p in model.parameters())
     return Profile(params, macs, flops, _thop(model, image, _published))
 
@@ -72,11 +75,20 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     return {"measured": measured, "layers": layers}
 
 
+def _shapes(model):
+    """A copy of the net on the meta device: shapes without values, so that counting costs neither time nor memory."""
+    import torch
+
+    memo = {id(p): torch.nn.Parameter(torch.empty_like(p, device="meta")) for p in model.parameters()}
+    memo |= {id(b): torch.empty_like(b, device="meta") for b in model.buffers()}
+    return copy.deepcopy(model, memo)
+
+
 def _image(first, size: int):
     import torch
 
     channels = getattr(first, "in_channels", 3)
-    return torch.zeros(1, channels, size, size)
+    return torch.zeros(1, channels, size, size, device="meta")
 
 
 # Counting rules for thop: (module, inputs, output) -> operations of that call, for one image.
@@ -110,8 +122,10 @@ def _adaptive_pool(module, inputs, output):
 def _rules(**rules):
     from torch import nn
 
-    silent = (nn.ReLU, nn.MaxPool2d, nn.Dropout, nn.BatchNorm2d, nn.AdaptiveAvgPool2d)
-    return {kind: _nothing for kind in silent} | {getattr(nn, name): rule for name, rule in rules.items()}
+    known = importlib.import_module(
+        "thop.profile"
+    ).register_hooks  # what thop has rules of its own for, none of them ours
+    return dict.fromkeys(known, _nothing) | {getattr(nn, name): rule for name, rule in rules.items()}
 
 
 def _macs():
@@ -134,6 +148,5 @@ def _thop(model, image, rules) -> int:
 
         return count
 
-    model = copy.deepcopy(model)
     operations, _ = thop.profile(model, (image,), {kind: hook(rule) for kind, rule in rules().items()}, verbose=False)
     return round(operations)

@@ -20,14 +20,21 @@ MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes 
 
 
 def prune_model(
-    out: str | Path, *, parent: str | Path, data: str | Path, prune_type: str, method: str, ratio: str | None = None, blocks=None
+    out: str | Path,
+    *,
+    parent: str | Path,
+    data: str | Path,
+    prune_type: str,
+    method: str,
+    ratio: str | None = None,
+    blocks=None,
 ) -> dict:
     """Prune the net in `parent` and write the smaller net to `out`.
 
     prune_type, method: registered names. ratio: share of the groups to remove (of all conv layers together), for prune
-    types by ratio. blocks: how many residual blocks to remove, for those by blocks. data: the prepared data set, for the
-    size of its images. Returns what was measured: `actual_ratio`, the share of the groups that is gone, of the net read
-    back from disk. Raises RuntimeError if the file does not hold what was decided.
+    types by ratio. blocks: how many residual blocks to remove, for those by blocks. data: the prepared data set, for
+    the size of its images. Returns what was measured: `actual_ratio`, the share of the groups that is gone, of the net
+    read back from disk. Raises RuntimeError if the file does not hold what was decided.
     """
     from espalier.data import load as load_data
 
@@ -131,7 +138,8 @@ class Link:
 def chain(net) -> list[Link]:
     """The convs of a net in which each conv feeds the next, from its traced graph.
 
-    Raises ValueError if the net branches: then a conv's output has more than one reader, and removing it needs more care.
+    Raises ValueError if the net branches: then a conv's output has more than one reader, and removing it needs more
+    care. So too if a conv is called twice, or the convs are not called in the order of `groups.convs`.
     """
     from torch import fx, nn
     from torch.nn import functional
@@ -143,7 +151,10 @@ def chain(net) -> list[Link]:
         if node.op == "call_module" and node.target in convs:
             order.append([node.target, False])
         elif order and (
-            (node.op == "call_module" and isinstance(net.get_submodule(node.target), nn.MaxPool2d)) or node.target in pools
+            (node.op == "call_module" and isinstance(net.get_submodule(node.target), nn.MaxPool2d))
+            or node.target in pools
         ):
             order[-1][1] = True
+    if [name for name, _ in order] != list(convs):
+        raise ValueError(f"the net defines its convs in another order than it calls them: {list(convs)}")
     return [Link(name, convs[name].out_channels, pooled) for name, pooled in order]

@@ -21,7 +21,9 @@ def mean_abs(weight, dims):
     return weight.abs().mean(dims)
 
 
-@register("sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite="Li et al. 2017, arXiv:1608.08710")
+@register(
+    "sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite="Li et al. 2017, arXiv:1608.08710"
+)
 def sum_abs(weight, dims):
     """Sum of |w| over `dims`: the L1 norm."""
     return weight.abs().sum(dims)

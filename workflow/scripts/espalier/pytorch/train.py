@@ -35,8 +35,8 @@ def train_model(
     """Train a net and write it to `out`.
 
     data: a prepared data set. model: {name, width}. recipe: every key of the config's recipe. seed: of the initial
-    weights, the order of the images, augmentation and dropout; each epoch derives its own, so nothing random needs to be
-    kept to resume. parent: a model file to train further, None for new weights. checkpoint: a folder that the state
+    weights, the order of the images, augmentation and dropout; each epoch derives its own, so nothing random needs to
+    be kept to resume. parent: a model file to train further, None for new weights. checkpoint: a folder that the state
     after each epoch is kept in; a training that finds one of the same recipe, seed and parent goes on from there and
     ends where it would have ended. Returns {"history": [one row per epoch]}, accuracies in percent.
     """
@@ -89,7 +89,7 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int
     order = torch.randperm(len(split), generator=generator).numpy() if recipe["shuffle"] else np.arange(len(split))
     steps = -(-len(split) // size)
     net.train()
-    loss_sum, hits, rate, penalty = 0.0, 0, 0.0, 0.0
+    seen, loss_sum, hits, rate, penalty = 0, 0.0, 0, 0.0, 0.0
     for step in range(steps):
         chosen = order[step * size : (step + 1) * size]
         if len(chosen) == 1 and steps > 1:
@@ -105,15 +105,17 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
         optimizer.step()
+        seen += len(chosen)
         loss_sum += loss.item() * len(chosen)
         hits += int((logits.argmax(1) == labels).sum())
     if not np.isfinite(loss_sum):
         raise FloatingPointError(
-            f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
+            f"the loss is not finite in epoch {epoch}: "
+            f"lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
         )
     return {
         "learning_rate": rate,
-        "train_loss": loss_sum / len(split),
-        "train_top1": 100 * hits / len(split),
+        "train_loss": loss_sum / seen,
+        "train_top1": 100 * hits / seen,
         "penalty": float(penalty),
     }

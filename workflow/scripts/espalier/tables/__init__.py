@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from espalier import html, registry, tidy
+from espalier import registry, tidy
 
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:

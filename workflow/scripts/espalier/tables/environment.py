@@ -17,8 +17,8 @@ PREFIX = "software_"
     kind="table",
     scope="run",
     title="Software",
-    caption="The versions that the jobs themselves reported, by framework. More than one version in a row means that results of different "
-    "environments stand side by side.",
+    caption="The versions that the jobs themselves reported, by framework. More than one version in a row means that "
+    "results of different environments stand side by side.",
     when=when.always,
 )
 def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:

@@ -19,8 +19,8 @@ from espalier.tidy import Tidy, setup_line
     kind="table",
     scope="study",
     title="Findings",
-    caption="The questions of the published document, answered by the numbers of this run alone; how each answer follows from them stands "
-    "beside it, and what the published figures say by the same definition.",
+    caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
+    "follows from them stands beside it, and what the published figures say by the same definition.",
     when=when.pruned,
 )
 def findings(tidy: Tidy, study: dict) -> Table:
@@ -31,7 +31,7 @@ def findings(tidy: Tidy, study: dict) -> Table:
     columns = (
         Column("question", "Question"),
         Column("answer", "Answer"),
-        Column("evidence", "The numbers"),
+        Column("evidence", "The numbers", prose=True),
         *([Column("published", "Published, by the same definition")] if data["published"].any() else []),
         Column("definition", "How it is decided"),
     )

@@ -14,9 +14,9 @@ from espalier.tidy import Tidy, setup_line
     kind="table",
     scope="study",
     title="Prediction time",
-    caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the dense net of the same "
-    "training over that of this net, same batch, same process, timed in turns; theoretical speed-up is what the multiply-"
-    "accumulates promise.",
+    caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
+    "dense net of the same training over that of this net, same batch, same process, timed in turns; theoretical "
+    "speed-up is what the multiply-accumulates promise.",
     when=when.timed,
 )
 def latency(tidy: Tidy, study: dict) -> Table:

@@ -16,9 +16,9 @@ from espalier.tidy import Tidy, setup_line
     kind="table",
     scope="study",
     title="Published and reproduced",
-    caption="Each published row, and beside each published figure what this run has in its place and the difference (this run - published). "
-    "The last column says whether the two may be compared at all, and if not, in which respects the set-ups differ; counts of "
-    "another width or resolution differ because the nets do.",
+    caption="Each published row, and beside each published figure what this run has in its place and the difference "
+    "(this run - published). Comparable says whether the two may be compared at all, and the last column in which "
+    "respects the set-ups differ; counts of another width or resolution differ because the nets do.",
     when=when.has_published,
 )
 def published(tidy: Tidy, study: dict) -> Table:
@@ -28,6 +28,7 @@ def published(tidy: Tidy, study: dict) -> Table:
     for column in ("penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks"):
         data[column] = data.get(column)
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
+    data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
     return Table(
         f"{study['title']}: published and reproduced",
         setup_line(study, tidy.results),
@@ -51,15 +52,18 @@ def _name(row) -> str:
 
 def _columns(data: pd.DataFrame, published_id: str):
     yield Column("name", "Published row")
+    yield Column("verdict", "Comparable", help="Whether the set-ups are the same")
     if data["init"].notna().any():
         yield Column("init", "Initial weights here")
     for value in published_figures.values(published_id):
         yield Column(value.name, "Published", value.digits, value.title)
-        yield Column(f"{value.name}_reproduced", "Here", value.digits, value.title, spread=f"{value.name}_sd")
-        yield Column(f"{value.name}_difference", "Difference", value.digits, value.title, signed=True)
+        fine = value.digits if value.fine is None else value.fine
+        yield Column(f"{value.name}_reproduced", "Here", fine, value.title, spread=f"{value.name}_sd")
+        yield Column(f"{value.name}_difference", "Difference", fine, value.title, signed=True)
     if data["n"].max() > 1:
         yield Column("n", "Seeds")
-    yield Column("comparable", "Comparable")
+    if data["differs"].notna().any():
+        yield Column("differs", "What differs")
 
 
 def _befores(data: pd.DataFrame, published_id: str) -> str:
@@ -74,7 +78,8 @@ def _befores(data: pd.DataFrame, published_id: str) -> str:
         there, here = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
         if len(there) and len(here):
             parts.append(
-                f"{value.title}: published {there.iloc[0]:.{value.digits}f}, here {here.iloc[0]:.{value.digits}f}"
+                f"{value.title}: published {there.iloc[0]:.{value.digits}f}, here "
+                f"{here.iloc[0]:.{value.fine or value.digits}f}"
             )
     return "; ".join(parts) + "." if parts else ""
 

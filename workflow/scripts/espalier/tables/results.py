@@ -15,9 +15,10 @@ from espalier.tidy import MIB, Tidy, setup_line
     kind="table",
     scope="study",
     title="All results",
-    caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after fine-tuning. Ratio asked is "
-    "what the config says, ratio done the share of groups (or weights) that went. Compression is parameters, speed-up is "
-    "multiply-accumulates, both dense / pruned: the second is what the counts promise, not a measured time.",
+    caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
+    "fine-tuning. Ratio asked is what the config says, ratio done the share of groups (or weights) that went. "
+    "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the counts "
+    "promise, not a measured time.",
     when=when.always,
 )
 def results(tidy: Tidy, study: dict) -> Table:
@@ -26,7 +27,7 @@ def results(tidy: Tidy, study: dict) -> Table:
     nets.insert(0, "name", [variants.label(row) for _, row in nets.iterrows()])
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["dense"])
     for name in ("params", "macs", "nonzero_params"):
-        nets[f"{name}_m"], nets[f"{name}_m_sd"] = nets[name] / 1e6, nets[f"{name}_sd"] / 1e6
+        nets[f"{name}_m"] = nets[name] / 1e6
     for name in ("size", "zipped"):
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
@@ -37,8 +38,9 @@ def results(tidy: Tidy, study: dict) -> Table:
         tuple(_columns(nets)),
         nets,
         (
-            "Change: points of top-1 against the dense net of the same seed. Compression: parameters, dense / pruned. Speed-up: MACs, "
-            "dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear layers for one image.",
+            "Change: points of top-1 against the dense net of the same seed. Compression: parameters, dense / pruned. "
+            "Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear "
+            "layers for one image.",
             "Mean ± sample standard deviation over the seeds."
             if nets["n"].max() > 1
             else "One seed: no spread is known.",
@@ -61,10 +63,10 @@ def _columns(nets: pd.DataFrame):
     )
     yield Column("gain", "Change", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points against dense")
     yield Column("top5", "Top-5", 2, "Test accuracy (%)", spread="top5_sd")
-    yield Column("params_m", "Parameters (M)", 3, "Size of the net", spread="params_m_sd")
+    yield Column("params_m", "Parameters (M)", 3, "Size of the net")
     if _masked(nets):
-        yield Column("nonzero_params_m", "Not zero (M)", 3, "Size of the net", spread="nonzero_params_m_sd")
-    yield Column("macs_m", "MACs (M)", 2, "Size of the net", spread="macs_m_sd")
+        yield Column("nonzero_params_m", "Not zero (M)", 3, "Size of the net")
+    yield Column("macs_m", "MACs (M)", 2, "Size of the net")
     yield Column("compression", "Compression", 2, "Dense / pruned", spread="compression_sd")
     if _masked(nets):
         yield Column("nonzero_compression", "Not zero", 2, "Dense / pruned", spread="nonzero_compression_sd")
@@ -82,6 +84,6 @@ def _masked(nets: pd.DataFrame) -> bool:
 def _masked_note(nets: pd.DataFrame):
     if _masked(nets):
         yield (
-            "Weights are set to zero, not taken out: parameters, MACs and the raw file stay as they are; what is not zero, and the zipped "
-            "file, get smaller."
+            "Weights are set to zero, not taken out: parameters, MACs and the raw file stay as they are; what is not "
+            "zero, and the zipped file, get smaller."
         )

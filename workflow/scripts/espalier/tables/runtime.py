@@ -17,9 +17,9 @@ PARTS = ("import", "work", "evaluate")
     kind="table",
     scope="run",
     title="Run time and memory",
-    caption="For each study and kind of step: how many jobs, their time in all and at the median, how it divides into importing the framework, "
-    "the work itself and evaluation (counts, sizes, accuracy), and the highest memory of any of them. Times are wall-clock; jobs "
-    "ran side by side, so that they add up to more than the run took.",
+    caption="For each study and kind of step: how many jobs, their time in all and at the median, how it divides into "
+    "importing the framework, the work itself and evaluation (counts, sizes, accuracy), and the highest memory of any "
+    "of them. Times are wall-clock; jobs ran side by side, so that they add up to more than the run took.",
     when=when.always,
 )
 def runtime(tidy: Tidy, studies: dict[str, dict]) -> Table:
@@ -65,4 +65,5 @@ def _peak(jobs: pd.DataFrame):
 
 def _setup(tidy: Tidy) -> str:
     studies = tidy.results["study"].nunique()
-    return f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}; one job each, data preparation and report not counted"
+    words = f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}"
+    return f"{words}; one job each, preparation of data and report not counted"

@@ -1,0 +1,31 @@
+# Two commands do everything; each makes the environment first, if it is not there yet.
+#
+#   make run     run config.yaml, then write results/report.html
+#   make test    run all tests
+#
+# They are short for the commands below, which work by themselves once the environment is active:
+#   source .venv/bin/activate
+
+PYTHON ?= python3
+CORES ?= all
+
+.PHONY: run test format docs
+
+run: .venv/ready
+	.venv/bin/snakemake --cores $(CORES)
+	.venv/bin/snakemake --report results/report.html
+	@echo "The report is in $(CURDIR)/results/report.html"
+
+test: .venv/ready
+	.venv/bin/pytest
+
+format: .venv/ready
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix . && .venv/bin/snakefmt Snakefile workflow
+
+.venv/ready: envs/requirements.txt envs/constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --requirement envs/requirements.txt
+	touch $@
+
+docs: .venv/ready
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.reference > docs/configuration.md

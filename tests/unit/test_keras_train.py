@@ -1,0 +1,258 @@
+"""Training in the Keras backend: against numpy, interrupted and resumed, further from a pruned net, and its logs."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from espalier.data import load as load_data
+from espalier.keras import models, prune, train
+from espalier.keras.runtime import start
+
+MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
+RECIPE = {
+    "epochs": 4, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": False,
+    "weight_decay": 0.0, "decay_norm_and_bias": True, "warmup_epochs": 1, "warmup_from": 0.02, "milestones": [3],
+    "gamma": 0.1, "label_smoothing": 0.0, "shuffle": True, "augment": [], "init": {"name": "glorot"}, "penalty": None,
+    "prune_type": None, "coefficient": None,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    start(1)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    """A prepared data set: 4x4 images with one bright quarter, which is the class; 72 to train, 8 and 8 to look at."""
+    folder = tmp_path_factory.mktemp("squares")
+    generator, labels = np.random.default_rng(0), np.arange(88) % 4
+    images = generator.integers(0, 100, (88, 4, 4, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = 2 * (label // 2), 2 * (label % 2)
+        image[row : row + 2, column : column + 2] += 150
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", labels)
+    splits = {"train": [0, 72], "validation": [72, 80], "test": [80, 88]}
+    manifest = {"classes": list("abcd"), "splits": splits, "mean": 0.4, "std": 0.3, "sha256": "0"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def trained(out, data, recipe=None, **options):
+    return train.train_model(out, data=data, model=MODEL, recipe=RECIPE | (recipe or {}), **{"seed": 1} | options)
+
+
+def without_seconds(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def test_it_learns_and_keeps_the_history(squares, tmp_path):
+    history = trained(tmp_path / "model.keras", squares, {"epochs": 20, "milestones": [18]})["history"]
+    assert [row["epoch"] for row in history] == list(range(1, 21))
+    assert set(history[0]) == {
+        "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
+    }  # fmt: skip
+    assert history[-1]["train_top1"] == 100 and history[-1]["validation_top1"] == 100
+    # 72 images are 5 steps of 16; the fifth step of warm-up is at 4/5 of the way from 0.02 to 0.1.
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.084] + [0.1] * 17 + [0.01] * 2)
+
+
+def test_the_same_seed_gives_the_same_file_and_another_does_not(squares, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        trained(tmp_path / f"{name}.keras", squares, seed=seed)
+    files = [(tmp_path / f"{name}.keras").read_bytes() for name in "abc"]
+    assert files[0] == files[1] != files[2]
+
+
+@pytest.mark.parametrize("decay_bias", [False, True])
+def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_path, decay_bias):
+    one = {"epochs": 1, "batch_size": 72, "momentum": 0.0, "warmup_epochs": 0, "milestones": []}
+    recipe = one | {
+        "weight_decay": 0.01,
+        "decay_norm_and_bias": decay_bias,
+        "label_smoothing": 0.2,
+        "learning_rate": 0.5,
+    }
+    start = models.build_model(MODEL, (4, 4, 1), 4, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
+    start.get_layer("logits").bias.assign([0.1, -0.2, 0.3, 0.4])
+    models.save(start, tmp_path / "start.keras")
+    row = trained(tmp_path / "model.keras", squares, recipe, parent=tmp_path / "start.keras")["history"][0]
+    *kernels, bias = (weight.astype(float) for weight in start.get_weights())
+    images, labels = np.load(squares / "images.npy")[:72], np.load(squares / "labels.npy")[:72]
+
+    inputs = [((images / 255 - 0.4) / 0.3).reshape(72, 16)]
+    for kernel in kernels[:-1]:
+        inputs.append(np.maximum(inputs[-1] @ kernel, 0))
+    logits = inputs[-1] @ kernels[-1] + bias
+    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    target = 0.8 * np.eye(4)[labels] + 0.2 / 4
+    back = (softmax - target) / 72
+    expected = [bias - 0.5 * (back.sum(0) + (0.01 * bias if decay_bias else 0))]
+    for kernel, into in zip(kernels[::-1], inputs[::-1], strict=True):
+        expected.insert(0, kernel - 0.5 * (into.T @ back + 0.01 * kernel))
+        back = (back @ kernel.T) * (into > 0)
+
+    for found, wanted in zip(models.load(tmp_path / "model.keras").get_weights(), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=2e-6)
+    assert row["train_loss"] == pytest.approx(-(target * np.log(softmax)).sum(1).mean(), rel=1e-5)
+    assert row["train_top1"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
+    assert row["learning_rate"] == 0.5
+
+
+def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled(squares):
+    orders = []
+
+    def run_epoch(images, labels, order, rates):
+        orders.append(order.tolist())
+        return 0.0, 0
+
+    split = load_data(squares).train
+    for epoch, seed, shuffle in ((1, 1, True), (2, 1, True), (1, 2, True), (1, 1, True), (1, 1, False)):
+        train._train_epoch(run_epoch, split, RECIPE | {"shuffle": shuffle}, epoch, seed)
+    assert all(sorted(order) == list(range(72)) for order in orders)
+    assert orders[4] == list(range(72))
+    assert orders[0] == orders[3]
+    assert len({tuple(order) for order in orders}) == 4
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupted(monkeypatch, epoch, *arguments, **options):
+    """Train, and be stopped while the given epoch is being put down."""
+    real = train.progress.line
+
+    def stop(row, epochs):
+        if row["epoch"] == epoch:
+            raise Interrupted
+        real(row, epochs)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(train.progress, "line", stop)
+        trained(*arguments, **options)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_ends(
+    squares, tmp_path, monkeypatch, capsys, optimizer, epoch
+):
+    recipe = {"optimizer": optimizer, "learning_rate": 0.1 if optimizer == "sgd" else 0.01}
+    whole = trained(tmp_path / "whole.keras", squares, recipe)
+    place = {"checkpoint": tmp_path / "state", "tensorboard": tmp_path / "board"}
+    interrupted(monkeypatch, epoch, tmp_path / "resumed.keras", squares, recipe, **place)
+    assert not (tmp_path / "resumed.keras").exists()
+    capsys.readouterr()
+    resumed = trained(tmp_path / "resumed.keras", squares, recipe, **place)
+    assert f"epoch {epoch}/4" in capsys.readouterr().out.splitlines()[1 if epoch > 1 else 0]  # it did not begin anew
+    assert (tmp_path / "resumed.keras").read_bytes() == (tmp_path / "whole.keras").read_bytes()
+    assert without_seconds(resumed["history"]) == without_seconds(whole["history"])
+    scalars = scalars_of(tmp_path / "board" / "train")
+    assert scalars["epoch_loss"] == pytest.approx({row["epoch"]: row["train_loss"] for row in whole["history"]})
+
+
+def test_the_state_of_another_training_is_not_used(squares, tmp_path, capsys):
+    trained(tmp_path / "a.keras", squares, checkpoint=tmp_path / "state")
+    assert "going on after epoch 4" not in capsys.readouterr().out
+    trained(tmp_path / "a.keras", squares, checkpoint=tmp_path / "state")
+    assert "going on after epoch 4" in capsys.readouterr().out
+    other = [{"seed": 2}, {"recipe": {"learning_rate": 0.2}}, {"parent": tmp_path / "a.keras"}]
+    for number, options in enumerate(other):
+        shutil.copytree(tmp_path / "state", tmp_path / f"state{number}")
+        trained(tmp_path / "b.keras", squares, checkpoint=tmp_path / f"state{number}", **options)
+        assert "going on" not in capsys.readouterr().out
+
+
+def scalars_of(folder):
+    """What TensorBoard reads: tag -> step -> value."""
+    from tensorboard.util.tensor_util import make_ndarray
+
+    events = EventAccumulator(str(folder)).Reload()
+    return {
+        tag: {event.step: float(make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)}
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def test_tensorboard_finds_scalars_and_the_graph(squares, tmp_path):
+    for _ in range(2):  # the second training replaces the logs of the first
+        history = trained(tmp_path / "model.keras", squares, tensorboard=tmp_path / "board")["history"]
+    assert sorted(p.name for p in (tmp_path / "board").iterdir()) == ["train", "validation"]
+    for run in ("train", "validation"):
+        assert len(list((tmp_path / "board" / run).iterdir())) == 1
+        scalars = scalars_of(tmp_path / "board" / run)
+        assert scalars["epoch_loss"] == pytest.approx({row["epoch"]: row[f"{run}_loss"] for row in history})
+        assert scalars["epoch_accuracy"] == pytest.approx({row["epoch"]: row[f"{run}_top1"] for row in history})
+    events = EventAccumulator(str(tmp_path / "board" / "train")).Reload()
+    assert events.Tags()["graph"]
+    names = {node.name.split("/")[1] for node in events.Graph().node if node.op == "MatMul"}
+    assert names == {"hidden1", "hidden2", "hidden3", "hidden4", "logits"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_fine_tuning_leaves_pruned_weights_at_zero(squares, tmp_path, optimizer):
+    trained(tmp_path / "dense.keras", squares)
+    prune.prune_model(
+        tmp_path / "pruned.keras",
+        parent=tmp_path / "dense.keras",
+        prune_type="weight",
+        method="magnitude",
+        ratio="0.60",
+    )
+    recipe = {"optimizer": optimizer, "weight_decay": 0.001, "init": None, "learning_rate": 0.01}
+    trained(tmp_path / "tuned.keras", squares, recipe, parent=tmp_path / "pruned.keras")
+    before, after = (models.load(tmp_path / f"{name}.keras").get_weights() for name in ("pruned", "tuned"))
+    assert [int((w == 0).sum()) for w in before[:4]] == [192, 240, 120, 24]  # 60 % of 320, 400, 200, 40
+    for old, new in zip(before[:4], after[:4], strict=True):
+        assert np.array_equal(old == 0, new == 0)
+        assert (old != new).sum() > 0.5 * (old != 0).sum()
+
+
+def test_a_net_with_fewer_units_is_trained_further_as_it_is(squares, tmp_path):
+    trained(tmp_path / "dense.keras", squares)
+    prune.prune_model(
+        tmp_path / "pruned.keras", parent=tmp_path / "dense.keras", prune_type="unit", method="l2", ratio="0.50"
+    )
+    trained(tmp_path / "tuned.keras", squares, {"epochs": 1}, parent=tmp_path / "pruned.keras")
+    shapes = [w.shape for w in models.load(tmp_path / "tuned.keras").get_weights()]
+    assert shapes == [(16, 10), (10, 10), (10, 5), (5, 2), (2, 4), (4,)]
+
+
+def test_without_validation_images_there_is_no_validation(squares, tmp_path):
+    shutil.copytree(squares, tmp_path / "data")
+    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
+    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    board = tmp_path / "board"
+    history = trained(tmp_path / "model.keras", tmp_path / "data", {"epochs": 1}, tensorboard=board)["history"]
+    assert set(history[0]) == {"epoch", "learning_rate", "train_loss", "train_top1", "seconds"}
+
+
+def test_no_epochs_write_the_initial_weights(squares, tmp_path):
+    assert trained(tmp_path / "model.keras", squares, {"epochs": 0}) == {"history": []}
+    start = models.build_model(MODEL, (4, 4, 1), 4, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
+    models.save(start, tmp_path / "start.keras")
+    assert (tmp_path / "model.keras").read_bytes() == (tmp_path / "start.keras").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "recipe, words",
+    [
+        ({"augment": ["horizontal_flip"]}, "keras backend has no augmentation.*horizontal_flip"),
+        ({"penalty": "group_lasso"}, "keras backend has no penalties.*group_lasso"),
+    ],
+)
+def test_what_the_backend_cannot_do_is_said(squares, tmp_path, recipe, words):
+    with pytest.raises(ValueError, match=words):
+        trained(tmp_path / "model.keras", squares, recipe)
+
+
+def test_a_training_that_diverges_says_so(squares, tmp_path):
+    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+        trained(tmp_path / "model.keras", squares, {"learning_rate": 1e6, "warmup_epochs": 0})
+    assert not (tmp_path / "model.keras").exists()

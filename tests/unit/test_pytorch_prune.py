@@ -1,0 +1,559 @@
+"""Structured pruning: which groups go, by hand and by the published rules in plain Python, and what is left of a net."""
+
+import copy
+from fractions import Fraction
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from espalier import registry
+from espalier.pytorch import groups, models, prune
+
+STRUCTURED = ("filter_wise", "channel_wise", "filter_and_channel_wise")
+METHODS = ("group_lasso", "mean_abs", "sum_abs", "mean", "sum")
+
+
+def span(first, last):
+    return list(range(first, last + 1))
+
+
+EVEN = list(range(0, 16, 2))
+ALL16, ALL24 = span(0, 15), span(0, 23)
+
+
+# Which groups are kept, worked out by hand
+#
+# 1x1 convs 3 -> 16, max pool, 16 -> 24, 24 -> 16: 16 + 24 + 16 = 56 filters and 3 + 16 + 24 = 43 input channels.
+
+
+def chain_of(*weights):
+    net = nn.Sequential()
+    for number, weight in enumerate(weights):
+        conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+        conv.weight.data = weight[:, :, None, None].float()
+        net.append(conv).append(nn.ReLU())
+        if number == 0:
+            net.append(nn.MaxPool2d(2))
+    return net
+
+
+def by_filter(*values):
+    """All weights of a filter have its value."""
+    inputs = [3, *map(len, values)]
+    return chain_of(*(torch.tensor(v)[:, None].repeat(1, n) for v, n in zip(values, inputs, strict=False)))
+
+
+def by_channel(*values):
+    """All weights of an input channel have its value."""
+    outputs = [*map(len, values[1:]), 16]
+    return chain_of(*(torch.tensor(v)[None, :].repeat(n, 1) for v, n in zip(values, outputs, strict=True)))
+
+
+def selected(net, prune_type, method, ratio):
+    return list(prune.select(net, prune_type, method, ratio).values())
+
+
+def alternating(number):
+    """1, -2, 3, -4, ..."""
+    return [value if value % 2 else -value for value in span(1, number)]
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        # Threshold: the value at index int(56 * 0.5) = 28 of the sorted scores.
+        # 1, 1, 1, ..., 16, 16, 16, 17, ..., 24: it is 10. Above it are 6, 14 and 6, rounded up to 8, 16 and 8.
+        ("mean_abs", [span(8, 15), span(8, 23), span(8, 15)]),
+        ("mean", [span(8, 15), span(8, 23), span(8, 15)]),
+        # 3v, 16v and 24v: it is 128. Above it are none, 16 and 11.
+        ("sum_abs", [span(8, 15), span(8, 23), ALL16]),
+        ("sum", [span(8, 15), span(8, 23), ALL16]),
+        # 3v^2, 16v^2 and 24v^2: it is 864. Above it are none, 17 and 10.
+        ("group_lasso", [span(8, 15), ALL24, ALL16]),
+    ],
+)
+def test_filter_wise(method, expected):
+    net = by_filter(span(1, 16), span(1, 24), span(1, 16))
+    assert selected(net, "filter_wise", method, 0.5) == expected
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        # Signs do not count: as above.
+        ("mean_abs", [span(8, 15), span(8, 23), span(8, 15)]),
+        ("sum_abs", [span(8, 15), span(8, 23), ALL16]),
+        ("group_lasso", [span(8, 15), ALL24, ALL16]),
+        # The 28 negative ones go first, the threshold is the smallest positive, 1 (or 3 * 1). Above it are 7, 11 and 7;
+        # the second layer is filled up to 16 with the best of the rest: 1, -2, -4, -6, -8.
+        ("mean", [EVEN, sorted([*range(0, 24, 2), 1, 3, 5, 7]), EVEN]),
+        ("sum", [EVEN, sorted([*range(0, 24, 2), 1, 3, 5, 7]), EVEN]),
+    ],
+)
+def test_filter_wise_with_signs(method, expected):
+    net = by_filter(alternating(16), alternating(24), alternating(16))
+    assert selected(net, "filter_wise", method, 0.5) == expected
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        # Each value from -3 to 12 three times, then 13 to 20: at index 28 is 6.
+        ("mean", [span(8, 15), span(8, 23), span(8, 15)]),
+        # 3v, 16v and 24v: at index 28 is 48. Above it are none, 17 and 10.
+        ("sum", [span(8, 15), ALL24, ALL16]),
+    ],
+)
+def test_the_signed_methods_differ_by_the_size_of_the_group(method, expected):
+    net = by_filter(span(-3, 12), span(-3, 20), span(-3, 12))
+    assert selected(net, "filter_wise", method, 0.5) == expected
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        # Threshold: index int(43 * 0.6) = 25. The next layer's channels judge; the last layer has no next one.
+        # 1, 1, ..., 16, 16, 17, ..., 24, 30, 31, 32: it is 13. Above it are 3 and 11.
+        ("mean_abs", [span(8, 15), span(8, 23), ALL16]),
+        ("mean", [span(8, 15), span(8, 23), ALL16]),
+        # 24v, 16v and above: it is 256. Above it are 6 and 8.
+        ("sum_abs", [span(8, 15), span(16, 23), ALL16]),
+        ("sum", [span(8, 15), span(16, 23), ALL16]),
+        # 24v^2 and 16v^2: it is 24 * 12^2. Above it are 4 and 10.
+        ("group_lasso", [span(8, 15), span(8, 23), ALL16]),
+    ],
+)
+def test_channel_wise(method, expected):
+    net = by_channel([30, 31, 32], span(1, 16), span(1, 24))
+    assert selected(net, "channel_wise", method, 0.6) == expected
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        ("mean_abs", [span(8, 15), span(8, 23), ALL16]),
+        ("sum_abs", [span(8, 15), span(16, 23), ALL16]),
+        ("group_lasso", [span(8, 15), span(8, 23), ALL16]),
+        # 20 negative ones; at index 25 is the sixth positive. 1, 1, 3, 3, 5, 5: above 5 are 5 and 9.
+        ("mean", [EVEN, sorted([*range(0, 24, 2), 1, 3, 5, 7]), ALL16]),
+        # 16, 24, 48, 72, 80, 112: above 112 are 6 and 8.
+        ("sum", [EVEN, list(range(8, 24, 2)), ALL16]),
+    ],
+)
+def test_channel_wise_with_signs(method, expected):
+    net = by_channel([30, 31, 32], alternating(16), alternating(24))
+    assert selected(net, "channel_wise", method, 0.6) == expected
+
+
+def test_the_channels_of_the_image_are_counted_though_they_cannot_go():
+    net = by_channel([0, 0, 0], span(1, 16), span(1, 24))
+    # Index int(43 * 0.36) = 15 of 0, 0, 0, 1, 1, 2, 2, ... is 7: 17 of 24 are above. Without the three zeros it would
+    # be index 14 of 1, 1, 2, 2, ..., which is 8, and 16 above. Index int(43 * 0.4) = 17 is 8.
+    assert selected(net, "channel_wise", "mean_abs", 0.36) == [ALL16, ALL24, ALL16]
+    assert selected(net, "channel_wise", "mean_abs", 0.4) == [span(8, 15), span(8, 23), ALL16]
+
+
+def both_sides(sign=1):
+    """Filters of the middle layer 1 to 24, the channels that read them 24 to 1 (times `sign`), all else 12.5."""
+    first = torch.full((16, 3), 12.5)
+    middle = torch.arange(1, 25)[:, None].repeat(1, 16)
+    last = sign * torch.arange(24, 0, -1)[None, :].repeat(16, 1)
+    return chain_of(first, middle, last)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_filter_and_channel_wise_keeps_what_either_side_keeps(method):
+    # Index int(99 * 0.9) = 89 is the score of the value 20, whatever the method: 21 to 24 are above, on either side.
+    # The first layer is right before the max pool. The last layer's filters all score the same, below: the first 8 stay.
+    expected = [ALL16, [0, 1, 2, 3, 20, 21, 22, 23], span(0, 7)]
+    assert selected(both_sides(), "filter_and_channel_wise", method, 0.9) == expected
+
+
+@pytest.mark.parametrize(
+    "method, middle",
+    [
+        # Signs do not count: as above.
+        ("group_lasso", [0, 1, 2, 3, 20, 21, 22, 23]),
+        ("mean_abs", [0, 1, 2, 3, 20, 21, 22, 23]),
+        ("sum_abs", [0, 1, 2, 3, 20, 21, 22, 23]),
+        # 40 negative ones, 1 to 12, 35 times 12.5, 13, 14, then 15 at index 89: the filters 16 to 24 are above it.
+        ("mean", span(8, 23)),
+        # 40 negative ones, then 16v, 37.5, 200 and, at index 89, 300: above it are 16 * 19 to 16 * 24.
+        ("sum", span(16, 23)),
+    ],
+)
+def test_filter_and_channel_wise_with_signs(method, middle):
+    assert selected(both_sides(sign=-1), "filter_and_channel_wise", method, 0.9) == [ALL16, middle, span(0, 7)]
+
+
+def test_convs_right_before_a_max_pool_are_spared_with_both_sides_only():
+    net = by_filter([0] * 16, span(1, 24), span(1, 16))
+    assert selected(net, "filter_and_channel_wise", "mean_abs", 0.5)[0] == ALL16
+    assert selected(net, "filter_wise", "mean_abs", 0.5)[0] == span(0, 7)
+
+
+@pytest.mark.parametrize("prune_type", STRUCTURED)
+def test_layers_of_eight_or_fewer_are_left(prune_type):
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 5, 1), nn.Conv2d(5, 40, 1), nn.Conv2d(40, 40, 1))
+    for conv in net:
+        nn.init.constant_(conv.weight, 0.001)
+    nn.init.constant_(net[3].weight, 1)
+    kept = selected(net, prune_type, "mean_abs", 0.4)
+    assert kept[:2] == [span(0, 7), span(0, 4)]
+
+
+@pytest.mark.parametrize(
+    "ratio, value", [(0, 1), (0.24, 1), (0.25, 2), (0.49, 2), (0.5, 4), (0.74, 4), (0.75, 9), (0.99, 9)]
+)
+def test_the_threshold_is_the_value_at_the_ratio_times_the_number_of_scores(ratio, value):
+    assert prune.threshold(torch.tensor([9.0, 2.0, 1.0, 4.0]), ratio) == value
+
+
+@pytest.mark.parametrize(
+    "number, limit, kept",
+    [
+        (20, 9, span(4, 19)),  # 11 above: 16
+        (20, 12, span(12, 19)),  # exactly 8 above
+        (20, 11, span(4, 19)),  # 9 above: 16
+        (20, 3, span(0, 19)),  # 17 above: 24, which is more than there are
+        (20, 99, span(12, 19)),  # none above: 8
+        (12, 11, span(4, 11)),
+        (8, 99, span(0, 7)),
+        (3, 99, span(0, 2)),
+    ],
+)
+def test_the_number_kept_is_rounded_up_to_a_multiple_of_eight_with_the_best_of_the_rest(number, limit, kept):
+    scores = torch.arange(1.0, number + 1)
+    assert prune.keep(scores, limit) == kept
+    assert prune.keep(scores.flip(0), limit) == sorted(number - 1 - index for index in kept)
+
+
+def test_a_group_at_the_threshold_goes_and_ties_are_filled_up_by_lower_index():
+    scores = torch.tensor([1.0, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2])
+    assert prune.keep(scores, 2) == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert prune.keep(torch.ones(20), 1) == span(0, 7)
+    assert prune.keep(torch.tensor([1.0] * 10 + [2.0] * 3), 1) == [0, 1, 2, 3, 4, 10, 11, 12]
+
+
+# The published rules in plain Python, on nets of small whole numbers, whose scores are exact
+
+
+def reference(net, prune_type, method, ratio):
+    convs = [m for m in net if isinstance(m, nn.Conv2d)]
+    pooled = [isinstance(net[i + 2], nn.MaxPool2d) for i, m in enumerate(net) if isinstance(m, nn.Conv2d)]
+
+    def score(group):
+        numbers = [int(w) for w in group.flatten().tolist()]
+        whole = {
+            "group_lasso": sum(w * w for w in numbers),
+            "sum_abs": sum(abs(w) for w in numbers),
+            "sum": sum(numbers),
+        }
+        size = len(numbers)
+        return whole | {"mean_abs": Fraction(whole["sum_abs"], size), "mean": Fraction(whole["sum"], size)}
+
+    filters = [[score(conv.weight[o])[method] for o in range(conv.out_channels)] for conv in convs]
+    channels = [[score(conv.weight[:, i])[method] for i in range(conv.in_channels)] for conv in convs]
+    pool = []
+    if prune_type != "channel_wise":
+        pool += [s for layer in filters for s in layer]
+    if prune_type != "filter_wise":
+        pool += [s for layer in channels for s in layer]
+    limit = sorted(pool)[int(len(pool) * ratio)]
+    result = []
+    for number, conv in enumerate(convs):
+        last = number == len(convs) - 1
+        best = []
+        for o in range(conv.out_channels):
+            sides = [] if prune_type == "channel_wise" else [filters[number][o]]
+            if prune_type != "filter_wise" and not last:
+                sides.append(channels[number + 1][o])
+            best.append(max(sides, default=None))
+        spared = prune_type == "channel_wise" and last or prune_type == "filter_and_channel_wise" and pooled[number]
+        if spared or conv.out_channels <= 8:
+            result.append(list(range(conv.out_channels)))
+            continue
+        kept = {o for o, s in enumerate(best) if s > limit}
+        wanted = min(conv.out_channels, max(8, (len(kept) + 7) // 8 * 8))
+        rest = sorted((o for o in range(conv.out_channels) if o not in kept), key=lambda o: (-best[o], o))
+        result.append(sorted([*kept, *rest[: wanted - len(kept)]]))
+    return result
+
+
+@st.composite
+def nets_of_whole_numbers(draw, widths):
+    net, cin = nn.Sequential(), draw(st.sampled_from([1, 4]))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    for cout in draw(st.lists(widths, min_size=1, max_size=4)):
+        conv = nn.Conv2d(cin, cout, draw(st.sampled_from([1, 2])), bias=False)
+        largest = draw(st.integers(0, 3))
+        conv.weight.data = torch.randint(-largest, largest + 1, conv.weight.shape, generator=generator).float()
+        net.append(conv).append(nn.ReLU()).append(nn.MaxPool2d(2) if draw(st.booleans()) else nn.Identity())
+        cin = cout
+    return net
+
+
+RATIOS = st.sampled_from([0.0, 0.1, 0.2, 0.29, 0.4, 0.5, 0.6, 0.75, 0.9, 0.99])
+
+
+@settings(max_examples=60)
+@given(
+    nets_of_whole_numbers(st.integers(1, 40)),
+    st.sampled_from(STRUCTURED),
+    st.sampled_from(["group_lasso", "sum_abs", "sum"]),
+    RATIOS,
+)
+def test_selection_by_sums_is_the_published_one(net, prune_type, method, ratio):
+    assert selected(net, prune_type, method, ratio) == reference(net, prune_type, method, ratio)
+
+
+@settings(max_examples=40)
+@given(  # powers of two, so that means are exact too
+    nets_of_whole_numbers(st.sampled_from([4, 8, 16, 32])), st.sampled_from(STRUCTURED), st.sampled_from(METHODS), RATIOS
+)
+def test_selection_by_means_is_the_published_one(net, prune_type, method, ratio):
+    assert selected(net, prune_type, method, ratio) == reference(net, prune_type, method, ratio)
+
+
+# Blocks
+
+
+@pytest.fixture
+def resnet():
+    """ResNet50 at a sixteenth of its width: 224 weights in layer1.0, 272 in layer1.1, 17408 in layer4.2."""
+    net = models.skeleton("resnet50", 10, width=1 / 16)
+    net.to_empty(device="cpu")
+    for name, conv in groups.convs(net).items():
+        nn.init.constant_(conv.weight, 1000 if "downsample" in name else 1)
+    for name, value in {"layer4.2": 0.5, "layer1.1": 0.9}.items():
+        for conv in groups.convs(models.residual_blocks(net)[name]).values():
+            nn.init.constant_(conv.weight, value)
+    return net
+
+
+@pytest.mark.parametrize(
+    "method, number, expected",
+    [
+        ("mean_abs", 1, ["layer4.2"]),
+        ("mean_abs", 3, ["layer4.2", "layer1.1", "layer1.0"]),  # 0.5, 0.9, and 1 as all the others: the first of them
+        # 272 * 0.81 = 220.32, then 224 (the shortcut's weights of 1000 do not count), 272, 272, ...; layer4.2 has 4352
+        ("group_lasso", 1, ["layer1.1"]),
+        ("group_lasso", 3, ["layer1.1", "layer1.0", "layer1.2"]),
+    ],
+)
+def test_depth_wise(resnet, method, number, expected):
+    assert prune.weakest_blocks(resnet, method, number) == expected
+
+
+@pytest.mark.parametrize("number", [0, 17])
+def test_a_number_of_blocks_that_is_not_there_is_refused(resnet, number):
+    with pytest.raises(ValueError, match=f"{number} of 16"):
+        prune.weakest_blocks(resnet, "mean_abs", number)
+
+
+# What is left of a net: the same outputs as the masked one
+
+
+def lively(net):
+    """Give a net weights and running statistics of which nothing is 0 or 1, so that any mix-up shows."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in net.state_dict().items():
+        if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+        elif tensor.is_floating_point():
+            scale = 0.5 if tensor.dim() == 1 else (2 / tensor[0].numel()) ** 0.5
+            tensor.copy_(scale * torch.randn(tensor.shape, generator=generator))
+    return net.eval()
+
+
+def masked(net, kept):
+    """The dense net with what is not kept set to zero: filters, biases and the batch norm's scale and shift."""
+    net = copy.deepcopy(net)
+    modules = dict(net.named_modules())
+    names = list(modules)
+    for name, indices in kept.items():
+        gone = [i for i in range(modules[name].out_channels) if i not in indices]
+        follower = modules[names[names.index(name) + 1]]
+        for module in [modules[name], *([follower] if isinstance(follower, nn.BatchNorm2d) else [])]:
+            for tensor in (module.weight, module.bias):
+                if tensor is not None:
+                    tensor.data[gone] = 0
+    return net
+
+
+def assert_same(outputs, expected):
+    """The same, as float32 goes."""
+    torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5 * expected.abs().max().item())
+
+
+def hand_made(num_classes, widths=None, width=1.0):
+    """A chain for 16x16 grey images: with and without batch norm and bias, pool, stride, and 4x4 columns to a linear."""
+    a, b, c, d = widths or (24, 32, 40, 12)
+    return nn.Sequential(
+        nn.Conv2d(1, a, 5, padding=2, bias=False), nn.BatchNorm2d(a), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(a, b, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(b, c, 3, padding=1, stride=2, bias=False), nn.BatchNorm2d(c), nn.ReLU(),
+        nn.Conv2d(c, d, 1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(d * 16, 20), nn.ReLU(), nn.Linear(20, num_classes),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hand_made_model(own_register):
+    register = registry.register("hand_made", kind="model", backend="pytorch", title="", has=("conv_chain",))
+    register(hand_made)
+
+
+CHAINS = {"vgg16_bn": {"width": 0.125}, "hand_made": {}}
+IMAGES = {"vgg16_bn": (32, 3), "hand_made": (16, 1)}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("prune_type", STRUCTURED)
+def test_the_saved_net_is_smaller_and_computes_what_the_masked_one_does(name, prune_type, digits, tmp_path):
+    dense = lively(models.build_model(name, 10, **CHAINS[name]))
+    parent, out = tmp_path / "parent.safetensors", tmp_path / "pruned.safetensors"
+    models.save(dense, parent)
+    size, channels = IMAGES[name]
+    step = {"prune_type": prune_type, "method": "mean_abs", "ratio": "0.60"}
+    details = prune.prune_model(out, parent=parent, data=digits(size, channels), **step)
+
+    pruned = models.load(out)
+    kept = prune.select(dense, prune_type, "mean_abs", 0.6)
+    widths = {name: conv.out_channels for name, conv in groups.convs(pruned).items()}
+    assert widths == {name: len(indices) for name, indices in kept.items()}
+    assert sum(p.numel() for p in pruned.parameters()) < sum(p.numel() for p in dense.parameters())
+    assert out.stat().st_size < parent.stat().st_size
+
+    images = torch.randn(4, channels, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = masked(dense, kept)(images)
+        assert_same(pruned(images), expected)
+        assert (dense(images) - expected).abs().max() > 0.01 * expected.abs().max()  # pruning did change something
+
+    rows = [conv.out_channels for conv in groups.convs(dense).values()], list(widths.values())
+    before, after = ({"filters": sum(r), "channels": channels + sum(r[:-1])} for r in rows)
+    sides = {"filter_wise": ["filters"], "channel_wise": ["channels"]}.get(prune_type, ["filters", "channels"])
+    gone = 1 - sum(after[s] for s in sides) / sum(before[s] for s in sides)
+    assert details == {"measured": {"actual_ratio": pytest.approx(gone, abs=1e-12)}}
+
+
+def without(net, removed, images):
+    """A forward pass of a ResNet in which the removed blocks are skipped: only their shortcut is applied."""
+    x = net.maxpool(net.relu(net.bn1(net.conv1(images))))
+    for number in (1, 2, 3, 4):
+        for index, block in enumerate(net.get_submodule(f"layer{number}")):
+            if f"layer{number}.{index}" not in removed:
+                x = block(x)
+            elif block.downsample is not None:
+                x = block.downsample(x)
+    return net.fc(net.avgpool(x).flatten(1))
+
+
+@pytest.mark.parametrize("method, number", [("group_lasso", 1), ("group_lasso", 6), ("mean_abs", 4)])
+def test_without_blocks_the_saved_net_computes_what_skipping_them_gives(method, number, digits, tmp_path):
+    dense = lively(models.build_model("resnet50", 10, width=1 / 16))
+    parent, out = tmp_path / "parent.safetensors", tmp_path / "pruned.safetensors"
+    models.save(dense, parent)
+    step = {"prune_type": "depth_wise", "method": method, "blocks": number}
+    details = prune.prune_model(out, parent=parent, data=digits(32, 3), **step)
+    pruned, removed = models.load(out), prune.weakest_blocks(dense, method, number)
+    assert details == {"measured": {"actual_ratio": pytest.approx(number / 16)}}
+    assert len(models.residual_blocks(pruned)) == 16 - number
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert_same(pruned(images), without(dense, removed, images))
+        assert not torch.allclose(pruned(images), dense(images), rtol=0.01)
+
+
+def test_a_pruned_net_can_be_pruned_again(digits, tmp_path):
+    dense = lively(models.build_model("hand_made", 10))
+    paths = [tmp_path / f"{i}.safetensors" for i in range(3)]
+    models.save(dense, paths[0])
+    for parent, out in zip(paths, paths[1:], strict=False):
+        step = {"prune_type": "filter_wise", "method": "sum_abs", "ratio": "0.40"}
+        details = prune.prune_model(out, parent=parent, data=digits(16, 1), **step)
+    once, twice = (sum(c.out_channels for c in groups.convs(models.load(path)).values()) for path in paths[1:])
+    assert twice < once < 108
+    assert details["measured"]["actual_ratio"] == pytest.approx(1 - twice / once)  # of the groups that were left
+
+
+def test_a_branching_net_is_no_chain():
+    with pytest.raises(ValueError, match="no chain"):
+        prune.chain(models.skeleton("resnet50", 10))
+
+
+def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refused():
+    class Crossed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.second, self.first = nn.Conv2d(16, 16, 1), nn.Conv2d(3, 16, 1)
+
+        def forward(self, x):
+            return self.second(self.first(x))
+
+    with pytest.raises(ValueError, match="order"):
+        prune.select(Crossed(), "filter_wise", "mean_abs", 0.5)
+
+
+# What holds for any net
+
+
+@st.composite
+def chains(draw):
+    """A chain of convs for 8x8 images with batch norms, pools and a classifier, weights drawn at random."""
+    cin = draw(st.sampled_from([1, 3]))
+    net, side, generator = nn.Sequential(), 8, torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    for cout in draw(st.lists(st.integers(1, 40), min_size=1, max_size=4)):
+        kernel = draw(st.sampled_from([1, 3]))
+        net.append(nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=draw(st.booleans())))
+        if draw(st.booleans()):
+            net.append(nn.BatchNorm2d(cout))
+        net.append(nn.ReLU())
+        if side > 2 and draw(st.booleans()):
+            net.append(nn.MaxPool2d(2))
+            side //= 2
+        cin = cout
+    net.extend([nn.Flatten(), nn.Linear(cin * side * side, 10)])
+    for parameter in net.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator)
+    return net.eval()
+
+
+def number_of_groups(widths, image_channels, prune_type):
+    channels = image_channels + sum(widths[:-1])
+    return {"filter_wise": sum(widths), "channel_wise": channels}.get(prune_type, sum(widths) + channels)
+
+
+@settings(max_examples=40)
+@given(
+    net=chains(),
+    prune_type=st.sampled_from(STRUCTURED),
+    method=st.sampled_from(METHODS),
+    ratios=st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2).map(sorted),
+)
+def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, method, ratios):
+    less, more = (prune.select(net, prune_type, method, ratio) for ratio in ratios)
+    convs, images = groups.convs(net), torch.randn(2, next(iter(groups.convs(net).values())).in_channels, 8, 8)
+    widths = [conv.out_channels for conv in convs.values()]
+    assert list(less) == list(more) == list(convs)
+    for width, kept, fewer in zip(widths, less.values(), more.values(), strict=True):
+        assert kept == sorted(set(kept)) and set(kept) <= set(range(width))
+        removed = set(range(width)) - set(kept)
+        assert len(kept) + len(removed) == width
+        assert len(kept) == width or len(kept) % 8 == 0 and len(kept) >= 8
+        assert set(fewer) <= set(kept)  # a larger ratio keeps no group that a smaller one removes
+
+    pruned = copy.deepcopy(net)
+    prune.remove_channels(pruned, more, 8)
+    found = [conv.out_channels for conv in groups.convs(pruned).values()]
+    assert found == [len(kept) for kept in more.values()]
+    with torch.no_grad():
+        outputs = pruned(images)
+        assert outputs.shape == (2, 10)
+        assert_same(outputs, masked(net, more)(images))
+    before, after = (number_of_groups(w, images.shape[1], prune_type) for w in (widths, found))
+    assert groups.actual_ratio(net, pruned, prune_type) == pytest.approx(1 - after / before, abs=1e-12)

@@ -1,0 +1,78 @@
+"""What a user sees when something is wrong: one clear error, no traceback, and nothing lost that was computed."""
+
+import pytest
+import yaml
+
+STUDY = "cifar100_vgg16_bn"
+
+
+def changed(project, path, value):
+    """Set one key of the project's config.yaml."""
+    file = project.folder / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    *parents, last = path
+    part = config
+    for key in parents:
+        part = part[key]
+    part[last] = value
+    file.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("thread",), 1, ["thread:", "no such key", "did you mean 'threads'"]),
+        (("studies", STUDY, "train", "learning_rat"), 0.1, [f"studies.{STUDY}.train.learning_rat", "learning_rate: 0.1"]),
+        (("studies", STUDY, "train", "weight_decay"), "1e-4", ["weight_decay", "is text to YAML", "weight_decay: 0.0001"]),
+        (("studies", STUDY, "backend"), "torch", ["backend", "pytorch, keras"]),
+        (("studies", STUDY, "model", "name"), "vgg16", ["model.name", "vgg16_bn"]),
+        (
+            ("studies", STUDY, "chains"),
+            [["train", {"prune": {"prune_type": "filter_wise", "method": "mean_ab", "ratio": 0.4}}]],
+            [f"studies.{STUDY}.chains[0][1].prune.method", "'mean_ab'", "Allowed: group_lasso", "method: mean_abs"],
+        ),
+        (
+            ("studies", STUDY, "chains"),
+            [["train", {"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 40}}]],
+            ["chains[0][1].prune.ratio", "40", "below 1", "ratio: 0.4"],
+        ),
+        (
+            ("studies", STUDY, "chains"),
+            [["train", {"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}}]],
+            ["prune_type", "depth_wise needs residual blocks, and vgg16_bn has none", "depth_wise on resnet50"],
+        ),
+        (
+            ("studies", STUDY, "chains"),
+            [[{"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.4}}, "finetune"]],
+            ["chains[0]", "begins with 'prune'", "a chain begins with train"],
+        ),
+        (
+            ("studies", STUDY, "chains"),
+            [["train"], ["train", {"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": [0.4, 0.40]}}]],
+            ["chains[1]", "is there twice"],
+        ),
+        (("run",), ["mnist"], ["run:", "'mnist'", "mnist_mlp"]),
+    ],
+    ids=["key", "near_key", "text", "backend", "model", "method", "percent", "impossible", "no_train", "twice", "run"],
+)  # fmt: skip
+def test_a_wrong_config_never_starts(project, path, value, words):
+    changed(project, path, value)
+    done = project.snakemake("--cores", "1")
+    assert done.returncode != 0
+    for word in words:
+        assert word in done.stdout
+    assert "Traceback" not in done.stdout and "config.yaml" in done.stdout
+    assert not (project.folder / "results").exists()
+
+
+def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finished):
+    rows = "chains:\n      - [train]\n"
+    finished.edit("config.yaml", rows, rows + "      - [train: {learning_rate: 1.0e+30}]\n      - [train: {epochs: 0}]\n")
+    done = finished.snakemake("--cores", "1")
+    assert done.returncode != 0
+    log = "results/logs/vgg/seed0/train~learning_rate=1e+30.log"
+    assert f"(the whole story is in {log})" in done.stdout
+    assert "error: the loss is not finite in epoch 1: lower learning_rate" in done.stdout
+    assert "FloatingPointError" in (finished.folder / log).read_text()
+    assert (finished.folder / "results/models/vgg/seed0/train~epochs=0/record.json").exists()
+    assert not (finished.folder / "results/models/vgg/seed0/train~learning_rate=1e+30/model.safetensors").exists()

@@ -1,0 +1,145 @@
+"""The first page of the report: what ran, on what, and what came out.
+
+A fragment of HTML that is a page of its own too: Snakemake's report shows it on its landing page (report/workflow.rst),
+and as an item. Its style holds for what is inside `.espalier` only.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from espalier import findings, published, variants
+from espalier import tidy as tidy_table
+from espalier.findings.finding import listed
+from espalier.html import number
+from espalier.tidy import Tidy
+
+
+def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
+    """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
+    measured = tidy_table.load(folder)
+    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(measured, studies)}</p>", _table(measured, studies)]
+    parts += [_study(measured.of(name), study) for name, study in studies.items()]
+    parts += [f'<p class="setup">{_software(measured)}</p>', "</div>"]
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join(parts) + "\n", encoding="utf-8", newline="\n")
+
+
+def study_row(tidy: Tidy, study: dict) -> dict:
+    """What is said of a study in a row; where it has several dense nets, of the first."""
+    data, net, results = study["dataset"], study["model"], tidy.results
+    nets = variants.of(results)
+    dense = nets[nets["node"] == nets["dense"]].iloc[0]
+    return {
+        "name": study["name"],
+        "title": study["title"],
+        "dataset": data["name"],
+        "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
+        "model": f"{net['name']}" + ("" if net.get("width", 1) == 1 else f", width {net['width']:g}"),
+        "epochs": int(dense["epochs"]),
+        "weights": " and ".join(sorted(set(results["weights"].dropna()))),
+        "seeds": ", ".join(map(str, sorted(set(results["seed"])))),
+        "nodes": len(results),
+        "dense_top1": dense["top1"],
+        "dense_top1_sd": dense["top1_sd"],
+        "headline": findings.headline(findings.of_study(tidy, study)),
+    }
+
+
+def _lead(tidy: Tidy, studies: dict[str, dict]) -> str:
+    """What ran, in two sentences."""
+    results = tidy.results
+    counts = results["step"].value_counts(sort=False)
+    words = {"train": "training", "regularize": "regularised training", "prune": "pruning", "finetune": "fine-tuning"}
+    steps = listed(f"{n} of {words.get(step, step)}" for step, n in counts.items())
+    data = listed(sorted({study["dataset"]["name"] for study in studies.values()}))
+    minutes = results["timing_seconds"].sum() / 60
+    return escape(
+        f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}, {len(results)} results ({steps}), all on "
+        f"{data}: {number(minutes, 1)} minutes of computing, at most "
+        f"{number(results['timing_peak_memory_mib'].max(), 0)} MiB in a job. Every number below is computed from the "
+        "records of these jobs."
+    )
+
+
+def _table(tidy: Tidy, studies: dict[str, dict]) -> str:
+    """The studies, one row each."""
+    heads = ("Study", "Data", "Net", "Epochs", "Weights", "Seeds", "Results", "Dense top-1 (%)")
+    lines = []
+    for name, study in studies.items():
+        row = study_row(tidy.of(name), study)
+        top1 = number(row["dense_top1"], 2)
+        if pd.notna(row["dense_top1_sd"]):
+            top1 += f" ± {number(row['dense_top1_sd'], 2)}"
+        data = f"{row['dataset']} {row['resolution']}"
+        cells = (row["title"], data, row["model"], row["epochs"], row["weights"], row["seeds"], row["nodes"], top1)
+        lines.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
+    head = "".join(f'<th scope="col">{title}</th>' for title in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _study(tidy: Tidy, study: dict) -> str:
+    """A study's findings, and what of the published figures it may be compared with."""
+    found = [(f.question, f.answer) for f in findings.of_study(tidy, study)]
+    if study.get("published"):
+        found.append(("What of the published figures was reproduced?", _reproduced(tidy, study)))
+    items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in found)
+    setup = escape(tidy_table.setup_line(study, tidy.results))
+    return f'<h3>{escape(study["title"])}</h3><p class="setup">{setup}</p><dl>{items}</dl>'
+
+
+def _reproduced(tidy: Tidy, study: dict) -> str:
+    """How many published rows were run, and whether they are comparable."""
+    rows = published.compare(study["published"], tidy.results, study)
+    keys = [column for column in published.frame(study["published"]) if column in rows]
+    run = rows[rows["comparable"] != "not run"]
+    total, done = len(rows.drop_duplicates(keys)), len(run.drop_duplicates(keys))
+    text = f"{done} of {total} published rows were run. "
+    if not done:
+        return text.strip()
+    if (run["comparable"] == "yes").all():
+        gap = run["top1_difference"].abs()
+        return (
+            text + f"They are comparable: top-1 differs by {number(gap.mean(), 2)} points in the mean, at most "
+            f"{number(gap.max(), 2)}."
+        )
+    verdicts = run["comparable"].drop_duplicates()
+    differs = {what for verdict in verdicts if verdict != "yes" for what in verdict.removeprefix("no: ").split(", ")}
+    names = [name for name in published.Setup.__dataclass_fields__ if name in differs]
+    count = int((run["comparable"] != "yes").sum())
+    share = "none of them is" if count == len(run) else f"{count} of {len(run)} are not"
+    return text + f"In accuracy {share} comparable: {listed(names)} differ."
+
+
+def _software(tidy: Tidy) -> str:
+    """The versions that the jobs reported."""
+    columns = [column for column in tidy.results if column.startswith("software_")]
+    versions = {c.removeprefix("software_"): sorted(set(tidy.results[c].dropna().astype(str))) for c in columns}
+    return escape(
+        "Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions.items() if found) + "."
+    )
+
+
+_STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>
+<style>
+.espalier { color: #1b1b1b; background: #fff; max-width: 58rem; margin: 0 auto; text-align: left;
+  font: 14px/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
+.espalier h3 { font-size: 1.08em; font-weight: 650; margin: 1.5em 0 .1em; color: inherit; }
+.espalier p { margin: .4em 0; }
+.espalier .setup { color: #5c5c5c; font-size: .92em; }
+.espalier table { border-collapse: collapse; width: 100%; margin: .9em 0; font-size: .92em;
+  font-variant-numeric: tabular-nums; }
+.espalier :is(th, td) { text-align: left; vertical-align: top; padding: .3em .6em .3em 0; color: inherit;
+  border-bottom: 1px solid #d9d9d4; }
+.espalier th { border-bottom: 2px solid #1b1b1b; font-weight: 600; vertical-align: bottom; }
+.espalier :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
+.espalier dl { margin: .5em 0; display: grid; grid-template-columns: minmax(11rem, 1fr) 2.4fr; gap: .35em 1.2em; }
+.espalier dt { font-weight: 500; color: #444; margin: 0; }
+.espalier dd { margin: 0; padding: 0; }
+.prose:has(.espalier) { max-width: 60rem; }
+.h-screen:has(.espalier) { align-items: flex-start; }
+</style>"""

@@ -1,0 +1,96 @@
+"""docs/configuration.md, made from the config's schema and the register, so that it cannot fall behind them.
+
+PYTHONPATH=workflow/scripts python -m espalier.reference > docs/configuration.md     (make docs)
+"""
+
+from __future__ import annotations
+
+from espalier import config, registry
+
+INTRODUCTION = """\
+# Configuration
+
+`config.yaml` says which studies to run. This page lists every key, its default and what it allows; it is made from
+[the schema](../workflow/schemas/config.schema.yaml) and the register of methods by `make docs`.
+
+A config that is wrong stops before anything runs, with the key, the value, what is allowed and the corrected YAML.
+`snakemake -n` is enough to check one. A config given by `--configfile` is run instead of `config.yaml`, not on top of it;
+single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
+
+## Chains
+
+A result is a chain of steps. A study lists its chains; a step is its name, or its name with keys:
+
+    chains:
+      - [train]
+      - - train: {penalty: group_lasso, prune_type: filter_wise}
+        - prune: {prune_type: filter_wise, method: [mean_abs, group_lasso], ratio: [0.2, 0.4]}
+        - finetune
+
+* A list of values under a key is expanded as a product: the second entry above is four chains.
+* So is a list of alternatives under a step: `prune: [{...}, {...}]`.
+* `milestones` and `augment` are lists by nature; to vary them, give a list of lists.
+* Chains share every step they have in common, and every step is a result: `train` above runs once, and is reported.
+* `train` comes first and once. After it, `regularize`, `prune` and `finetune` follow in any order and number, which
+  makes iterative pruning a chain like any other: `[train, prune: {...}, finetune, prune: {...}, finetune]`.
+* All training steps take the keys of the study's `train`; what a step gives itself wins. `finetune` takes those of the
+  study's `finetune` before.
+
+A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its record.
+"""
+
+SECTIONS = (
+    ("Top level", None, "The keys of the file itself."),
+    ("A study", "study", "Each entry under `studies`."),
+    ("dataset", "dataset", ""),
+    ("model", "model", ""),
+    ("train, regularize: the recipe", "recipe", "The study's `train`, and the keys of training steps in chains."),
+    (
+        "finetune",
+        "finetune",
+        "The study's `finetune`, and the keys of that step. All keys of the recipe, without defaults, and:",
+    ),
+    ("prune", "prune", "The keys of that step in chains."),
+    ("latency", "latency", "Times nets of the study. The first four keys select results; without any, all are timed."),
+)
+KINDS = ("dataset", "model", "init", "augmentation", "penalty", "prune_type", "score")
+
+
+def page() -> str:
+    """The page's text."""
+    parts = [INTRODUCTION, "\n## Keys\n"]
+    for title, definition, text in SECTIONS:
+        rules = config.schema()["$defs"][definition] if definition else config.schema()
+        parts.append(f"\n### {title}\n\n{text}\n\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n")
+        required = rules.get("required", [])
+        for key, part in rules["properties"].items():
+            if definition == "finetune" and key in config.schema()["$defs"]["recipe"]["properties"]:
+                continue
+            parts.append(_row(key, part, key in required))
+    parts.append("\n## Registered names\n\nWhat a config can name. [Extending](extending.md) shows how to add to it.\n")
+    for kind in KINDS:
+        parts.append(f"\n### {kind}\n\n| name | backend | what it is | source |\n| --- | --- | --- | --- |\n")
+        for backend in ("pytorch", "keras"):
+            for entry in registry.entries(kind, backend).values():
+                if entry.backend == registry.ANY and backend == "keras":
+                    continue
+                both = "both" if entry.backend == registry.ANY else entry.backend
+                parts.append(f"| `{entry.name}` | {both} | {entry.title} | {entry.cite} |\n")
+    return "".join(parts)
+
+
+def _row(key: str, part: dict, required: bool) -> str:
+    part = config.deref(part)
+    default = "required" if required else f"`{_yaml(part['default'])}`" if "default" in part else ""
+    allowed = config.describe(part).replace("|", "or")
+    return f"| `{key}` | {allowed} | {default} | {part.get('description', '')} |\n"
+
+
+def _yaml(value) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

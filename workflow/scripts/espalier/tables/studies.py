@@ -1,0 +1,38 @@
+"""All studies of a run, one row each."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import when
+from espalier.findings.overview import study_row
+from espalier.html import Column, Table
+from espalier.registry import register
+from espalier.tidy import Tidy
+
+
+@register(
+    "studies",
+    kind="table",
+    scope="run",
+    title="Studies",
+    caption="Every study of the run: what it was run on, how many results it has, how accurate its dense net is, and "
+    "its headline.",
+    when=when.always,
+)
+def table_of_studies(tidy: Tidy, studies: dict[str, dict]) -> Table:
+    """One row per study."""
+    data = pd.DataFrame([study_row(tidy.of(name), study) for name, study in studies.items()])
+    columns = (
+        Column("title", "Study"),
+        Column("dataset", "Data"),
+        Column("resolution", "Resolution"),
+        Column("model", "Net"),
+        Column("epochs", "Epochs"),
+        Column("weights", "Initial weights"),
+        Column("seeds", "Seeds"),
+        Column("nodes", "Results"),
+        Column("dense_top1", "Dense top-1 (%)", 2, spread="dense_top1_sd"),
+        Column("headline", "Headline", prose=True),
+    )
+    return Table("Studies of this run", f"{len(data)} studies, {int(data['nodes'].sum())} results", columns, data)

@@ -1,0 +1,9 @@
+"""Rule write_overview: what ran and what came out, for the report's first page."""
+
+from pathlib import Path
+
+from espalier.findings.overview import write_overview
+from espalier.job import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    write_overview(Path(this.input.results).parent, this.params.studies, this.output[0])
