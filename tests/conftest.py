@@ -1,22 +1,38 @@
 """What tests share: how hypothesis looks for counterexamples, a register to add to, and prepared data."""
 
 import functools
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
 
-from espalier import data, registry
+from espalier import config, data, registry
 
 settings.register_profile("espalier", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("espalier")
 
 
-@pytest.fixture(scope="module")
-def own_register():
-    """What a test module registers is forgotten after it."""
+@contextmanager
+def copied_register():
     registry.load()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_entries", dict(registry._entries))
+        config.schema.cache_clear()
+        yield
+    config.schema.cache_clear()
+
+
+@pytest.fixture
+def own_register():
+    """What a test registers is forgotten after it."""
+    with copied_register():
+        yield
+
+
+@pytest.fixture(scope="module")
+def module_register():
+    """What a test module registers is forgotten after it."""
+    with copied_register():
         yield
 
 

@@ -1,6 +1,7 @@
-"""Structured pruning: which groups go, by hand and by the published rules in plain Python, and what is left of a net."""
+"""Structured pruning: which groups go, by hand and by the published rules in plain Python; what is left of a net."""
 
 import copy
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -167,7 +168,7 @@ def both_sides(sign=1):
 @pytest.mark.parametrize("method", METHODS)
 def test_filter_and_channel_wise_keeps_what_either_side_keeps(method):
     # Index int(99 * 0.9) = 89 is the score of the value 20, whatever the method: 21 to 24 are above, on either side.
-    # The first layer is right before the max pool. The last layer's filters all score the same, below: the first 8 stay.
+    # The first layer is right before the max pool. The last one's filters all score the same, below: the first 8 stay.
     expected = [ALL16, [0, 1, 2, 3, 20, 21, 22, 23], span(0, 7)]
     assert selected(both_sides(), "filter_and_channel_wise", method, 0.9) == expected
 
@@ -272,7 +273,7 @@ def reference(net, prune_type, method, ratio):
             if prune_type != "filter_wise" and not last:
                 sides.append(channels[number + 1][o])
             best.append(max(sides, default=None))
-        spared = prune_type == "channel_wise" and last or prune_type == "filter_and_channel_wise" and pooled[number]
+        spared = {"channel_wise": last, "filter_and_channel_wise": pooled[number]}.get(prune_type, False)
         if spared or conv.out_channels <= 8:
             result.append(list(range(conv.out_channels)))
             continue
@@ -312,7 +313,10 @@ def test_selection_by_sums_is_the_published_one(net, prune_type, method, ratio):
 
 @settings(max_examples=40)
 @given(  # powers of two, so that means are exact too
-    nets_of_whole_numbers(st.sampled_from([4, 8, 16, 32])), st.sampled_from(STRUCTURED), st.sampled_from(METHODS), RATIOS
+    nets_of_whole_numbers(st.sampled_from([4, 8, 16, 32])),
+    st.sampled_from(STRUCTURED),
+    st.sampled_from(METHODS),
+    RATIOS,
 )
 def test_selection_by_means_is_the_published_one(net, prune_type, method, ratio):
     assert selected(net, prune_type, method, ratio) == reference(net, prune_type, method, ratio)
@@ -390,7 +394,7 @@ def assert_same(outputs, expected):
 
 
 def hand_made(num_classes, widths=None, width=1.0):
-    """A chain for 16x16 grey images: with and without batch norm and bias, pool, stride, and 4x4 columns to a linear."""
+    """A chain for 16x16 grey images: batch norm and bias or not, a pool, a stride, 4x4 columns of a linear layer."""
     a, b, c, d = widths or (24, 32, 40, 12)
     return nn.Sequential(
         nn.Conv2d(1, a, 5, padding=2, bias=False), nn.BatchNorm2d(a), nn.ReLU(), nn.MaxPool2d(2),
@@ -402,7 +406,7 @@ def hand_made(num_classes, widths=None, width=1.0):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def hand_made_model(own_register):
+def hand_made_model(module_register):
     register = registry.register("hand_made", kind="model", backend="pytorch", title="", has=("conv_chain",))
     register(hand_made)
 
@@ -473,7 +477,7 @@ def test_a_pruned_net_can_be_pruned_again(digits, tmp_path):
     dense = lively(models.build_model("hand_made", 10))
     paths = [tmp_path / f"{i}.safetensors" for i in range(3)]
     models.save(dense, paths[0])
-    for parent, out in zip(paths, paths[1:], strict=False):
+    for parent, out in itertools.pairwise(paths):
         step = {"prune_type": "filter_wise", "method": "sum_abs", "ratio": "0.40"}
         details = prune.prune_model(out, parent=parent, data=digits(16, 1), **step)
     once, twice = (sum(c.out_channels for c in groups.convs(models.load(path)).values()) for path in paths[1:])
@@ -544,7 +548,7 @@ def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, meth
         assert kept == sorted(set(kept)) and set(kept) <= set(range(width))
         removed = set(range(width)) - set(kept)
         assert len(kept) + len(removed) == width
-        assert len(kept) == width or len(kept) % 8 == 0 and len(kept) >= 8
+        assert len(kept) == width or len(kept) in range(8, width, 8)
         assert set(fewer) <= set(kept)  # a larger ratio keeps no group that a smaller one removes
 
     pruned = copy.deepcopy(net)

@@ -1,5 +1,7 @@
 """The learning rate, step by step."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,6 @@ def test_gamma_is_the_factor_at_a_milestone():
 def test_warm_up_goes_from_its_start_to_the_learning_rate_in_equal_strides(steps, warmup, start, rate):
     recipe = PUBLISHED | {"warmup_epochs": warmup, "warmup_from": start, "learning_rate": rate, "milestones": []}
     rates = [learning_rate(recipe, step, steps) for step in range(warmup * steps + 1)]
-    strides = [b - a for a, b in zip(rates, rates[1:], strict=False)]
+    strides = [b - a for a, b in itertools.pairwise(rates)]
     assert rates[0] == start and rates[-1] == rate
     assert strides == pytest.approx([(rate - start) / (warmup * steps)] * len(strides), abs=1e-12)

@@ -46,7 +46,11 @@ def test_editing_a_score_reruns_only_what_is_scored_by_it(finished):
 
 
 def test_editing_the_training_of_one_framework_leaves_the_other_alone(finished):
-    finished.edit("workflow/scripts/espalier/pytorch/train.py", "loss_sum, hits, rate, penalty = 0.0, 0, 0.0, 0.0", "loss_sum, hits, rate, penalty = 0.0, 0, 0, 0")
+    finished.edit(
+        "workflow/scripts/espalier/pytorch/train.py",
+        "loss_sum, hits, rate, penalty = 0.0, 0, 0.0, 0.0",
+        "loss_sum, hits, rate, penalty = 0.0, 0, 0, 0",
+    )
     planned = finished.planned()
     assert planned["train_model"] == 3 and planned["finetune_model"] == 2
     assert not {"train_keras_model", "prune_keras_model", "prepare_dataset"} & set(planned)
@@ -57,7 +61,10 @@ def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
     planned = finished.planned()
     assert (planned.pop("prune_model"), planned.pop("finetune_model")) == (1, 1)
     assert set(planned) <= REPORT
-    kept = finished.folder / "results/models/vgg/seed0/train~l2_groups~filter_wise/prune~filter_wise~mean_abs~0.40/record.json"
+    kept = (
+        finished.folder
+        / "results/models/vgg/seed0/train~l2_groups~filter_wise/prune~filter_wise~mean_abs~0.40/record.json"
+    )
     before = kept.stat().st_mtime_ns
     finished.run("--cores", "2")
     assert kept.stat().st_mtime_ns == before

@@ -4,6 +4,8 @@ import pytest
 import yaml
 
 STUDY = "cifar100_vgg16_bn"
+TRAIN = ("studies", STUDY, "train")
+FILTERS = {"prune_type": "filter_wise", "method": "mean_abs"}
 
 
 def changed(project, path, value):
@@ -22,8 +24,8 @@ def changed(project, path, value):
     ("path", "value", "words"),
     [
         (("thread",), 1, ["thread:", "no such key", "did you mean 'threads'"]),
-        (("studies", STUDY, "train", "learning_rat"), 0.1, [f"studies.{STUDY}.train.learning_rat", "learning_rate: 0.1"]),
-        (("studies", STUDY, "train", "weight_decay"), "1e-4", ["weight_decay", "is text to YAML", "weight_decay: 0.0001"]),
+        ((*TRAIN, "learning_rat"), 0.1, [f"studies.{STUDY}.train.learning_rat", "learning_rate: 0.1"]),
+        ((*TRAIN, "weight_decay"), "1e-4", ["weight_decay", "is text to YAML", "weight_decay: 0.0001"]),
         (("studies", STUDY, "backend"), "torch", ["backend", "pytorch, keras"]),
         (("studies", STUDY, "model", "name"), "vgg16", ["model.name", "vgg16_bn"]),
         (
@@ -33,7 +35,7 @@ def changed(project, path, value):
         ),
         (
             ("studies", STUDY, "chains"),
-            [["train", {"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 40}}]],
+            [["train", {"prune": {**FILTERS, "ratio": 40}}]],
             ["chains[0][1].prune.ratio", "40", "below 1", "ratio: 0.4"],
         ),
         (
@@ -43,12 +45,12 @@ def changed(project, path, value):
         ),
         (
             ("studies", STUDY, "chains"),
-            [[{"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.4}}, "finetune"]],
+            [[{"prune": {**FILTERS, "ratio": 0.4}}, "finetune"]],
             ["chains[0]", "begins with 'prune'", "a chain begins with train"],
         ),
         (
             ("studies", STUDY, "chains"),
-            [["train"], ["train", {"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": [0.4, 0.40]}}]],
+            [["train"], ["train", {"prune": {**FILTERS, "ratio": [0.4, 0.40]}}]],
             ["chains[1]", "is there twice"],
         ),
         (("run",), ["mnist"], ["run:", "'mnist'", "mnist_mlp"]),
@@ -67,7 +69,9 @@ def test_a_wrong_config_never_starts(project, path, value, words):
 
 def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finished):
     rows = "chains:\n      - [train]\n"
-    finished.edit("config.yaml", rows, rows + "      - [train: {learning_rate: 1.0e+30}]\n      - [train: {epochs: 0}]\n")
+    finished.edit(
+        "config.yaml", rows, rows + "      - [train: {learning_rate: 1.0e+30}]\n      - [train: {epochs: 0}]\n"
+    )
     done = finished.snakemake("--cores", "1")
     assert done.returncode != 0
     log = "results/logs/vgg/seed0/train~learning_rate=1e+30.log"

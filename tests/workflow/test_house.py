@@ -41,7 +41,9 @@ def test_conda_environments_pin_what_requirements_pin():
         packages = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
         assert packages, name
         for package, version in (line.split("==") for line in packages):
-            assert pins[package] == version, f"envs/{name}.yaml pins {package} {version}, requirements.txt {pins[package]}"
+            assert pins[package] == version, (
+                f"envs/{name}.yaml pins {package} {version}, requirements.txt {pins[package]}"
+            )
 
 
 def test_the_snakefile_and_the_common_rules_stay_short():

@@ -83,6 +83,11 @@ def code_of(script, *modules):
     return digest
 
 
+def whole_machine(wildcards):
+    """All cores that this Snakemake may use; there are none to count when it only writes a report."""
+    return workflow.resource_settings.cores or 1
+
+
 def timed_jobs(wildcards):
     return GRID.timed(wildcards.study, int(wildcards.seed))
 

@@ -8,7 +8,7 @@ rule measure_latency:
         "<results>/logs/{study}/seed{seed}/latency.log",
     conda:
         lambda wildcards: f"../../envs/{STUDIES[wildcards.study]['backend']}.yaml"
-    threads: workflow.cores  # all of them, so that nothing else runs beside it
+    threads: whole_machine  # so that nothing else runs beside it
     resources:
         mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
     params:
@@ -16,6 +16,7 @@ rule measure_latency:
         baselines=lambda wildcards: {job.node: baseline_of(job) for job in timed_jobs(wildcards)},
         backend=lambda wildcards: STUDIES[wildcards.study]["backend"],
         data=lambda wildcards, input: str(Path(input.data).parent),
+        threads=lambda wildcards: STUDIES[wildcards.study]["latency"]["threads"],
         how=lambda wildcards: {
             key: STUDIES[wildcards.study]["latency"][key] for key in ("batch_sizes", "threads", "warmup", "repeats")
         },

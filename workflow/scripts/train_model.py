@@ -1,4 +1,4 @@
-"""Rules train_model, regularize_model and finetune_model: train a net by a recipe, from new weights or from a parent's."""
+"""Rules train_model, regularize_model, finetune_model: train a net by a recipe, from new weights or a parent's."""
 
 from espalier.files import whole
 from espalier.job import job

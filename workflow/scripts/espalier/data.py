@@ -99,7 +99,7 @@ def _stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _fitted(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Images (n, h, w) or (n, h, w, c) as (n, size, size, channels): resized bilinearly, grey made RGB or the reverse."""
+    """Images (n, h, w) or (n, h, w, c) as (n, size, size, channels): resized bilinearly, grey to RGB or back."""
     from PIL import Image
 
     mode = {1: "L", 3: "RGB"}[channels]
@@ -117,7 +117,7 @@ def _fitted(images: np.ndarray, size: int, channels: int) -> np.ndarray:
     cite="Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
 )
 def digits():
-    """1,797 grey images of 8x8 pixels in ten classes, embedded in scikit-learn; every fifth, stratified, is for test."""
+    """1,797 grey images of 8x8 pixels in ten classes, embedded in scikit-learn; a fifth, stratified, is for test."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +18,13 @@ def whole(path: str | Path) -> Iterator[Path]:
     beside = path.with_name(f".partial-{path.name}")
     try:
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value) -> None:
-    """Write a value as JSON, keys in the order given. Raises ValueError for NaN and infinity, which JSON has no word for."""
+    """Write a value as JSON, keys in the order given. Raises ValueError for NaN and infinity, which JSON lacks."""
     with whole(path) as beside:
         beside.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

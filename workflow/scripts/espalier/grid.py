@@ -182,8 +182,12 @@ def _check_study(study: dict, path: list) -> None:
 
 
 def _check_latency(wanted: dict, jobs: list[Job], path: list) -> None:
+    def given(key: str, job: Job):
+        """What a config would give to select the job by."""
+        return float(job.columns[key]) if key == "ratio" else job.columns[key]
+
     for key in (key for key in SELECTORS if key in wanted):
-        there = {str(job.columns[key]): job.columns[key] for job in jobs if job.columns[key] is not None}
+        there = {str(job.columns[key]): job for job in jobs if job.columns[key] is not None}
         for value in wanted[key]:
             if _text(key, value) not in there:
                 meant = there and there[checks.nearest(_text(key, value), list(there))]
@@ -191,14 +195,17 @@ def _check_latency(wanted: dict, jobs: list[Job], path: list) -> None:
                     [*path, key],
                     f"no chain of the study has {value!r}",
                     allowed=", ".join(sorted(there)) or f"nothing: no chain has a {key}",
-                    corrected={key: [float(meant) if key == "ratio" else meant]} if there else None,
+                    corrected={key: [given(key, meant)]} if there else None,
                 )
+    pruned = [job for job in jobs if job.step == "prune"]
     if all(job.step == "train" for job in _timed(wanted, jobs)):
         raise ConfigError(
             path,
             "selects no result of the study's chains",
             allowed="values of prune_type, method, ratio and blocks that stand together in its chains",
-            corrected={"latency": {key: value for key, value in wanted.items() if key not in SELECTORS}},
+            corrected={"latency": {key: [given(key, pruned[0])] for key in wanted if key in SELECTORS}}
+            if pruned
+            else None,
         )
 
 

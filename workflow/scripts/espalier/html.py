@@ -91,13 +91,13 @@ def text(value, column: Column, spread=None) -> str:
 
 def number(value, digits: int | None = None, signed: bool = False) -> str:
     """A number with thousands separated and a real minus sign. Whole numbers and digits=None: as it is."""
-    if digits is None:
-        shown = (
-            f"{value:{'+' if signed else ''},}" if float(value).is_integer() else f"{value:{'+' if signed else ''}g}"
-        )
-        shown = shown.removesuffix(".0")
+    sign = "+" if signed else ""
+    if digits is not None:
+        shown = f"{value:{sign},.{digits}f}"
+    elif float(value).is_integer():
+        shown = f"{int(value):{sign},}"
     else:
-        shown = f"{value:{'+' if signed else ''},.{digits}f}"
+        shown = f"{value:{sign}g}"
     if not shown.strip("+-0.,"):  # -0.00 and +0.00 are 0.00
         shown = shown.lstrip("+-")
     return shown.replace("-", MINUS)

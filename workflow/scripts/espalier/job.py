@@ -26,7 +26,7 @@ class Job:
 
     def __init__(self, snakemake):
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
-        self.wildcards, self.threads = snakemake.wildcards, snakemake.threads
+        self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
         self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
@@ -63,7 +63,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Folder for the state of this training while it lasts, beside the log. Another one for each version of the code:
+        """Folder for the state of this training while it lasts, beside the log. Each version of the code has its own:
         a training is not begun by one and ended by another."""
         return self.log.with_suffix(".checkpoint") / self.params.code
 
@@ -78,9 +78,9 @@ def job(snakemake) -> Iterator[Job]:
 
     An error goes into the log with its traceback, and to the terminal as one line that names the log.
     """
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
-        os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
     this = Job(snakemake)
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     from espalier import progress
 

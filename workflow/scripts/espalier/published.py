@@ -16,6 +16,7 @@ import pandas as pd
 
 from espalier import tidy
 
+COLUMNS = ("penalty", "penalty_type", "prune_type", "method", "ratio", "blocks", "top1", "top5")
 FOLDER = Path(__file__).resolve().parents[3] / "report" / "published"
 
 
@@ -88,9 +89,10 @@ def files(published_id: str | None) -> list[Path]:
 
 
 def frame(published_id: str) -> pd.DataFrame:
-    """All published rows of a study, keys named like the columns of results.csv, `kind` as in its entry."""
+    """All published rows of a study, `kind` as in its entry; each of COLUMNS is there, NaN where not published."""
     parts = [_read(rows).assign(kind=rows.kind) for rows in get(published_id).rows]
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    return table.reindex(columns=list(dict.fromkeys([*table.columns, *COLUMNS])))
 
 
 def values(published_id: str, before: bool = False) -> list[Value]:
@@ -186,7 +188,8 @@ def _setup(study: dict, result, published_epochs: int | None) -> Setup:
 
 
 # ------------------------------------------------------------------------------------------------------------------
-# The studies. FLOPs of 002 and 003 are multiply-accumulates by an old count, "model size/MB" is millions of parameters.
+# The studies. "FLOPs" of the CIFAR-100 tables are multiply-accumulates by an old count, "model size/MB" are millions of
+# parameters (report/published/README.md).
 
 _FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9, 4)
 _PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6, 3)

@@ -14,8 +14,8 @@ INTRODUCTION = """\
 [the schema](../workflow/schemas/config.schema.yaml) and the register of methods by `make docs`.
 
 A config that is wrong stops before anything runs, with the key, the value, what is allowed and the corrected YAML.
-`snakemake -n` is enough to check one. A config given by `--configfile` is run instead of `config.yaml`, not on top of it;
-single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
+`snakemake -n` is enough to check one. A config given by `--configfile` is run instead of `config.yaml`, not on top of
+it; single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
 
 ## Chains
 
@@ -36,7 +36,8 @@ A result is a chain of steps. A study lists its chains; a step is its name, or i
 * All training steps take the keys of the study's `train`; what a step gives itself wins. `finetune` takes those of the
   study's `finetune` before.
 
-A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its record.
+A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its
+record.
 """
 
 SECTIONS = (

@@ -6,8 +6,8 @@ from __future__ import annotations
 def learning_rate(recipe: dict, step: int, steps_per_epoch: int) -> float:
     """The learning rate of a step (counted from 0 over the whole training).
 
-    Warm-up is linear in steps from `warmup_from` to `learning_rate` over `warmup_epochs`; then the rate is multiplied by
-    `gamma` after each epoch in `milestones`, counted from the start of training.
+    Warm-up is linear in steps from `warmup_from` to `learning_rate` over `warmup_epochs`; then the rate is multiplied
+    by `gamma` after each epoch in `milestones`, counted from the start of training.
     """
     warmup = recipe["warmup_epochs"] * steps_per_epoch
     if step < warmup:

@@ -20,15 +20,8 @@ ID = (
     "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
 )  # fmt: skip
 HISTORY = (
-    "node",
-    "epoch",
-    "learning_rate",
-    "train_loss",
-    "train_top1",
-    "validation_loss",
-    "validation_top1",
-    "seconds",
-)
+    "node", "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
+)  # fmt: skip
 LAYERS = ("node", "layer", "width", "weights", "zeros")
 LATENCY = ("study", "seed", "node", "baseline", "threads", "batch_size", "repeats", "median_ms", "p90_ms")
 
@@ -80,12 +73,13 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
 
 def load(folder: str | Path) -> Tidy:
     """Read the four CSV files of `folder`. Text stays text (a ratio is "0.40"), what is empty is NaN."""
-    text = {column: str for column in ID if column not in NUMBERS} | {"baseline": str, "layer": str}
+    text = dict.fromkeys(set(ID) - NUMBERS, str)
     tables = []
     for name in ("results", "history", "layers", "latency"):
+        dtype = text if name == "results" else {"node": str, "baseline": str, "layer": str}
         table = pd.read_csv(
             Path(folder) / f"{name}.csv",
-            dtype=text,
+            dtype=dtype,
             keep_default_na=False,
             na_values=[""],
             float_precision="round_trip",
@@ -128,7 +122,7 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
     return "; ".join((
         f"{data['name']} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
-        f"{epochs} epochs of training" + (f", {retrained} of fine-tuning" if tunes else ""),
+        f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else ""),
         "initial weights random, not pretrained" if weights == "random" else f"initial weights {weights}",
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
     ))  # fmt: skip
@@ -161,9 +155,11 @@ def _read(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def _write(path: Path, columns: Iterable[str], rows: list[dict]) -> None:
-    """Write rows under `columns` and whatever more they have, in the order in which it first appears."""
-    columns = list(dict.fromkeys([*columns, *(key for row in rows for key in row)]))
+def _write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    """Write rows under `columns` and whatever more they have: what was measured, then timing, then software, each in
+    the order in which it first appears."""
+    more = dict.fromkeys(key for row in rows for key in row if key not in columns)
+    columns = [*columns, *sorted(more, key=lambda key: key.startswith("timing_") + 2 * key.startswith("software_"))]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

@@ -62,4 +62,4 @@ def penalised(rows: pd.DataFrame, study: dict) -> bool:
 
 def timed(rows: pd.DataFrame, study: dict) -> bool:
     """Prediction time is measured."""
-    return bool(study.get("latency"))
+    return study.get("latency") is not None

@@ -6,12 +6,25 @@ rows of panels of their own: the first takes a few points, the second nearly all
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from espalier import published, variants, when
 from espalier.figures import style
 from espalier.registry import register
 from espalier.tidy import Tidy
+
+
+class _Strip(NamedTuple):
+    """A row of panels: what it shows, its points, which column is y, how each series looks, the label of x."""
+
+    name: str
+    points: pd.DataFrame
+    column: str
+    looks: dict[str, dict]
+    label: str
+
 
 _READ = (
     " A panel for each prune type, a marker and line for each method. Filled markers: after fine-tuning; hollow ones, "
@@ -89,16 +102,12 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     rows = published.frame(study["published"])
     if x not in rows:
         return None
-    dense = (
-        rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
-        if "penalty" in rows
-        else pd.Series(dtype=float)
-    )
+    dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     rows = rows[rows["kind"] == "pruning"]
     return pd.DataFrame(
         {
             "panel": rows["prune_type"],
-            "series": rows["method"] if "method" in rows else rows["prune_type"],
+            "series": rows["method"].fillna(rows["prune_type"]),
             "x": rows[x].astype(float) * scale,
             "after": rows["top1"],
             "dense_top1": dense.iloc[0] if len(dense) else float("nan"),
@@ -107,60 +116,53 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
 
 
 def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str, apart: float = 0):
-    """Rows of panels: after fine-tuning, right after pruning, published (where there is one prune type: side by side).
-    apart: how far series are set apart sideways, in points (1/72 inch)."""
+    """Strips of panels, one panel for each prune type: after fine-tuning, right after pruning, published. Strips are
+    rows; with one prune type they stand side by side. apart: how far series are set apart, in points (1/72 inch)."""
     panels = list(dict.fromkeys(points["panel"]))
     looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
-    grey = {series: {**look, "color": style.PUBLISHED} for series, look in looks.items()}
-    kinds = []  # (what a row of panels is called, its points, their column, their looks, label of x)
+    strips = [_Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"), label)]
     if points["after"].notna().any():
-        kinds.append(("after fine-tuning", points, "after", looks, label))
-    kinds.append(
-        (
-            "right after pruning",
-            points,
-            "before",
-            {s: {**k, "markerfacecolor": "white"} for s, k in looks.items()},
-            label,
-        )
-    )
+        strips.insert(0, _Strip("after fine-tuning", points, "after", looks, label))
     if there is not None:
-        kinds.append(("published", there, "after", grey, label_there))
-    upright = len(panels) > 1
-    shape = (len(kinds), len(panels)) if upright else (1, len(kinds))
-    figure = style.figure(max(6.2, 3.4 * shape[1]), 1.0 + (2.0 * shape[0] if upright else 3.0))
+        strips.append(_Strip("published", there, "after", _changed(looks, color=style.PUBLISHED), label_there))
+    rows = len(panels) > 1
+    shape = (len(strips), len(panels)) if rows else (1, len(strips))
+    figure = style.figure(max(6.2, 3.4 * shape[1]), 1.0 + 2.0 * shape[0] if rows else 4.0)
     grid = figure.subplots(*shape, squeeze=False)
-    for i, (name, nets, column, look, x) in enumerate(kinds):
-        row = grid[i] if upright else grid[:, i]
-        for j, (axes, panel) in enumerate(zip(row, panels, strict=True)):
+    for i, strip in enumerate(strips):
+        first = grid[i, 0] if rows else grid[0, i]
+        for j, panel in enumerate(panels):
+            axes = grid[i, j] if rows else first
             if j:
-                axes.sharex(row[0])
-                axes.sharey(row[0])
+                axes.sharex(first)
+                axes.sharey(first)
                 axes.tick_params(labelleft=False)
-            _panel(axes, nets[nets["panel"] == panel], column, look, apart)
-            if upright:
-                axes.set(title=panel if i == 0 else "", ylabel="" if j else f"{name}\ntop-1 (%)")
-            else:
-                axes.set(title=f"{panel}, {name}", ylabel="" if i else "top-1 (%)")
-            last = not upright or i + 1 == len(kinds) or kinds[i + 1][1] is not nets
-            axes.set_xlabel(x if last else "")
-    style.legend_below(
-        figure,
-        [*(style.proxy(**look, label=s) for s, look in looks.items()), style.proxy(**style.DENSE, label="dense")],
-    )
+            _panel(axes, strip, panel, apart)
+            if i == 0 or not rows:
+                axes.set_title(panel if rows else f"{panel}, {strip.name}")
+            if not rows or strip is strips[-1] or strips[i + 1].points is not strip.points:
+                axes.set_xlabel(strip.label)
+        first.set_ylabel(f"{strip.name}\ntop-1 (%)" if rows else "top-1 (%)")
+    handles = [style.proxy(**look, label=series) for series, look in looks.items()]
+    style.legend_below(figure, [*handles, style.proxy(**style.DENSE, label="dense")])
     return figure
 
 
-def _panel(axes, points: pd.DataFrame, column: str, looks: dict, apart: float) -> None:
+def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
+    return {series: look | change for series, look in looks.items()}
+
+
+def _panel(axes, strip: _Strip, panel: str, apart: float) -> None:
     """The lines of one prune type."""
-    shown = [series for series in looks if series in set(points["series"])]
+    points = strip.points[strip.points["panel"] == panel]
+    shown = [series for series in strip.looks if series in set(points["series"])]
     for i, series in enumerate(shown):
         line = points[points["series"] == series].sort_values("x")
+        spread = _spread(line, strip.column)
         shift = style.shifted(axes, apart * (i - (len(shown) - 1) / 2))
-        spread = _spread(line, column)
-        axes.errorbar(line["x"], line[column], **spread, **looks[series], capsize=2, transform=shift)
+        axes.errorbar(line["x"], line[strip.column], **spread, **strip.looks[series], capsize=2, transform=shift)
         for sign in (-1, 1):  # what is shifted does not count by itself when axes are scaled
-            x, y = line["x"] + sign * spread.get("xerr", 0), line[column] + sign * spread.get("yerr", 0)
+            x, y = line["x"] + sign * spread.get("xerr", 0), line[strip.column] + sign * spread.get("yerr", 0)
             axes.update_datalim(pd.concat([x, y], axis=1).dropna())
     dense = points["dense_top1"].mean()
     if pd.notna(dense):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from espalier import variants, when
@@ -22,8 +23,7 @@ from espalier.tidy import Tidy
 )
 def training_curves(tidy: Tidy, study: dict):
     """Columns: trainings, fine-tunings; rows: loss, top-1. Lines: one per training; median and range per prune type."""
-    results = tidy.results
-    history = tidy.history.merge(results, on="node", suffixes=("", "_of_node"))
+    history = tidy.history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
     history["series"] = [variants.training_label(row) for _, row in history.iterrows()]
     trained = history[history["step"].isin(("train", "regularize"))]
     tuned = history[history["step"] == "finetune"]
@@ -34,11 +34,12 @@ def training_curves(tidy: Tidy, study: dict):
         _trainings(grid[row][0], trained, value, looks)
         if len(tuned):
             _tunings(grid[row][1], tuned, value)
-        grid[row][0].set_ylabel({"loss": "loss", "top1": "top-1 (%)"}[value])
-    for axes, title in zip(
-        grid[0], ("training", f"fine-tuning of {tuned['node'].nunique()} pruned nets"), strict=False
-    ):
-        axes.set_title(title)
+    _scale_loss(grid[0])
+    grid[1][0].set_ylabel("top-1 (%)")
+    grid[0][0].set_title("training")
+    if len(tuned):
+        count = tuned["node"].nunique()
+        grid[0][1].set_title(f"fine-tuning of {count} pruned {'net' if count == 1 else 'nets'}")
     for axes in grid[1]:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -51,6 +52,14 @@ def training_curves(tidy: Tidy, study: dict):
     if len(tuned):
         grid[1][1].legend(loc="lower right")
     return figure
+
+
+def _scale_loss(row) -> None:
+    """Label the row of panels, on a logarithmic scale where a few epochs would flatten all others."""
+    values = np.concatenate([line.get_ydata() for axes in row for line in axes.lines])
+    wild = len(values) > 0 and values.min() > 0 and values.max() > 10 * np.median(values)
+    row[0].set_yscale("log" if wild else "linear")
+    row[0].set_ylabel("loss (logarithmic)" if wild else "loss")
 
 
 def _trainings(axes, history: pd.DataFrame, value: str, looks: dict) -> None:

@@ -122,8 +122,10 @@ def _contests(nets: pd.DataFrame) -> list[dict]:
 
 def _published(study: dict) -> pd.DataFrame | None:
     """The published pruned nets in the form of `variants.pruned`, if there are any beside a dense one."""
-    rows = published.frame(study["published"]) if study.get("published") else pd.DataFrame()
-    if "penalty" not in rows:
+    if not study.get("published"):
         return None
-    dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"].iloc[0]
-    return rows[rows["kind"] == "pruning"].assign(after=lambda pruned: pruned["top1"], dense_top1=dense)
+    rows = published.frame(study["published"])
+    dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
+    if dense.empty:
+        return None
+    return rows[rows["kind"] == "pruning"].assign(after=lambda pruned: pruned["top1"], dense_top1=dense.iloc[0])

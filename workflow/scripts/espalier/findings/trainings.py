@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from espalier import published, variants, when
 from espalier.findings.finding import Finding, finding, listed
 from espalier.html import number
@@ -21,15 +23,6 @@ def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
     )
     dense = [name for name, row in zip(trainings["name"], trainings["penalty"].isna(), strict=True) if row]
     accuracies = trainings.groupby("name", sort=False)["top1"].mean()
-    said = ""
-    if study.get("published"):
-        there = published.frame(study["published"])
-        there = there[there["kind"] == "training"]
-        names = there["penalty_type"].fillna("dense")
-        pairs = dict(zip(names, zip(there["top1"], there["top5"], strict=True), strict=True))
-        said = (
-            f"{_sets(pairs)}: " + ", ".join(f"{n} {number(a, 2)} / {number(b, 2)}" for n, (a, b) in pairs.items()) + "."
-        )
     return [
         Finding(
             "Do different penalties train different nets?",
@@ -38,9 +31,21 @@ def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
             "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and "
             "top-5). l2_groups is a plain sum of squares over all weights: filters or channels, it is the same sum. "
             "group_lasso is not." + ("" if dense else " There is no dense training to compare with."),
-            said,
+            _published(study),
         )
     ]
+
+
+def _published(study: dict) -> str:
+    """The same of the published trainings, by top-1 and top-5."""
+    rows = published.frame(study["published"]) if study.get("published") else pd.DataFrame(columns=["kind"])
+    rows = rows[rows["kind"] == "training"]
+    if rows.empty:
+        return ""
+    names = rows["penalty_type"].fillna("dense")
+    pairs = dict(zip(names, zip(rows["top1"], rows["top5"], strict=True), strict=True))
+    words = ", ".join(f"{name} {number(top1, 2)} / {number(top5, 2)}" for name, (top1, top5) in pairs.items())
+    return f"{_sets(pairs)}: {words}."
 
 
 def _sets(numbers: dict[str, tuple]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -36,11 +35,11 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".partial")
         save_file(tensors, beside, metadata={"training": json.dumps(header)})
-        os.replace(beside, self.path)
+        beside.replace(self.path)
 
     def resume(self, net, optimizer) -> list[dict]:
-        """Bring net and optimizer to the kept state and return its history; an empty one if there is none to go on from,
-        or it belongs to another training."""
+        """Bring net and optimizer to the kept state and return its history; an empty one if there is none to go on
+        from, or it belongs to another training."""
         if self.path is None or not self.path.exists():
             return []
         from safetensors import safe_open

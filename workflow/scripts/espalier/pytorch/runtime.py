@@ -1,4 +1,4 @@
-"""Starting PyTorch for a job: threads, determinism. Imported by what needs a framework, never by what builds the graph."""
+"""Starting PyTorch for a job: threads, determinism."""
 
 from __future__ import annotations
 

@@ -117,5 +117,5 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int
         "learning_rate": rate,
         "train_loss": loss_sum / seen,
         "train_top1": 100 * hits / seen,
-        "penalty": float(penalty),
+        "penalty": penalty.item() if recipe["penalty"] else 0.0,
     }

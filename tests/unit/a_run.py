@@ -1,0 +1,90 @@
+"""A run made up for tests of the report: records as JSON files, collected as the workflow collects them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from espalier import tidy
+
+MEASURED = {
+    "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
+    "nonzero_params": 1000, "sparsity": 0.0, "size_bytes": 2**20, "zipped_bytes": 2**19,
+}  # fmt: skip
+TIMING = {
+    "seconds": 10.0,
+    "import_seconds": 2.0,
+    "work_seconds": 7.0,
+    "evaluate_seconds": 1.0,
+    "peak_memory_mib": 500.0,
+}
+NAMES = {"train": ("penalty", "penalty_type", "init"), "prune": ("prune_type", "method", "ratio", "blocks")}
+
+
+class Run:
+    """Records of a study, one `add` each; a step takes on the columns of its parent."""
+
+    def __init__(self, folder: Path, study: str = "s", **columns):
+        self.folder, self.study, self.records, self.latency = folder, study, [], []
+        self.columns = dict.fromkeys(tidy.ID) | {"study": study, "backend": "pytorch", "dataset": "digits_32x32x3"}
+        self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6} | columns
+
+    def add(self, step, parent=None, *, seed=0, layers=(), history=(), timing=None, columns=None, **measured) -> dict:
+        """Write the record of a step after `parent` (a record that `add` returned) and return it."""
+        row = dict(parent or self.columns) | (columns or {})
+        row = {column: row[column] for column in tidy.ID}
+        seed = parent["seed"] if parent else seed
+        said = [str(row[name]) for name in NAMES.get(step, ()) if row[name] is not None]
+        row["node"] = "/".join((parent["node"] if parent else f"{self.study}/seed{seed}", "~".join((step, *said))))
+        row |= {"parent": parent["node"] if parent else None, "seed": seed, "step": step, "label": "a label"}
+        row["chain"] = f"{parent['chain']} > {step}" if parent else step
+        row |= {"measured": {k: v for k, v in (MEASURED | measured).items() if v is not None}}
+        row |= {"layers": list(layers), "history": list(history), "timing": TIMING | (timing or {})}
+        row["software"] = {"python": "3.11.7", "torch": "2.14.1"}
+        path = self.folder / row["node"] / "record.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(row))
+        self.records.append(path)
+        return row
+
+    def chain(self, train=None, prune=None, *, seed=0, top1=90.0, before=None, after=None, pruned=None) -> list[dict]:
+        """A training, its pruning and its fine-tuning. train, prune: columns; pruned: what the last two measured."""
+        rows = [self.add("train", seed=seed, columns=train, top1=top1)]
+        if prune:
+            rows.append(self.add("prune", rows[0], columns=prune, top1=before, **(pruned or {})))
+        if after is not None:
+            rows.append(self.add("finetune", rows[1], top1=after, **(pruned or {})))
+        return rows
+
+    def time(self, rows: list[dict], seed: int = 0) -> None:
+        """Write latency.json with these rows (node, baseline, batch_size, median_ms, p90_ms)."""
+        place = {"study": self.study, "seed": seed, "threads": 1, "repeats": 100}
+        path = self.folder / f"latency_{self.study}_{seed}.json"
+        path.write_text(json.dumps({"rows": [place | r for r in rows], "timing": TIMING, "software": {}}))
+        self.latency.append(path)
+
+    def collect(self, *others: Run) -> Path:
+        """The folder of the tidy table of this study (and others)."""
+        runs = (self, *others)
+        out = self.folder / "records"
+        tidy.collect([p for r in runs for p in r.records], [p for r in runs for p in r.latency], out)
+        return out
+
+    def load(self) -> tidy.Tidy:
+        return tidy.load(self.collect()).of(self.study)
+
+
+def config(name: str = "s", **keys) -> dict:
+    """The checked config of a study."""
+    study = {"name": name, "title": f"The study {name}", "published": None, "backend": "pytorch", "seeds": [0]}
+    study |= {"dataset": {"name": "digits", "size": 32, "channels": 3}, "model": {"name": "vgg16_bn", "width": 1.0}}
+    study |= {"train": {"epochs": 6}, "finetune": {"epochs": 3}, "chains": [["train", {"prune": {}}, "finetune"]]}
+    return study | keys
+
+
+def penalised(prune_type: str, penalty: str = "l2_groups", coefficient: float = 1e-5) -> dict:
+    return {"penalty": penalty, "penalty_type": prune_type, "coefficient": coefficient}
+
+
+def by_ratio(prune_type: str, method: str, ratio: str) -> dict:
+    return {"prune_type": prune_type, "method": method, "ratio": ratio}

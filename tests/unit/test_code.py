@@ -1,0 +1,261 @@
+"""The digest of the code that a job runs: it changes with what the job uses, and with nothing else."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from espalier import code, registry
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+
+SHIM = '''
+"""A rule's script."""
+from espalier.job import job
+
+job(snakemake)
+'''
+JOB = '''
+"""What all scripts need."""
+import json
+
+
+def job(snakemake):
+    """Run it."""
+    from espalier.late import late  # inside a function
+    return late(json.dumps(snakemake))  # a comment
+'''
+METHODS = '''
+from espalier.registry import register
+
+FACTOR = 2
+
+
+@register("used", kind="score", backend="pytorch", title="Used")
+def used(weight):
+    """Doc."""
+    return helper(weight) * FACTOR
+
+
+@register("unused", kind="score", backend="pytorch", title="Unused")
+def unused(weight):
+    import espalier.only_unused
+    return weight  # unused
+
+
+def helper(weight):
+    return weight  # helper
+'''
+FILES = {
+    "shim.py": SHIM,
+    "espalier/__init__.py": "",
+    "espalier/job.py": JOB,
+    "espalier/late.py": "from espalier.deep import leaf\n\n\ndef late(x):\n    return leaf.value(x)\n",
+    "espalier/deep/__init__.py": "",
+    "espalier/deep/leaf.py": "def value(x):\n    return 1\n",
+    "espalier/pytorch/__init__.py": "",
+    "espalier/pytorch/train.py": "from espalier.pytorch.methods import helper\n",
+    "espalier/pytorch/methods.py": METHODS,
+    "espalier/other.py": "X = 1\n",
+    "espalier/only_unused.py": "X = 1\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch, own_register):
+    """A small package of our own, with two registered methods, to edit at will."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    for name in ("used", "unused"):
+
+        def function(weight): ...
+
+        function.__module__, function.__name__, function.__qualname__ = "espalier.pytorch.methods", name, name
+        registry.register(name, kind="score", backend="pytorch", title="")(function)
+    yield tmp_path
+    forget()
+
+
+def forget():
+    """A new run of the workflow: files are read anew."""
+    for cached in (code._version, code._residue, code._dump):
+        cached.cache_clear()
+
+
+def version(package, uses=("used",)):
+    forget()
+    scores = [("score", name, "pytorch") for name in uses]
+    return code.code_version(package / "shim.py", ["espalier.pytorch.train"], scores)
+
+
+def edit(package, file, old, new):
+    path = package / file
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+
+
+NOTHING = {
+    "a comment": ("espalier/job.py", "# a comment", "# another, longer comment"),
+    "a docstring": ("espalier/job.py", '"""Run it."""', '"""Run it well."""'),
+    "a module's docstring": ("espalier/job.py", '"""What all scripts need."""', '"""What they need."""'),
+    "a docstring in the script": ("shim.py", '"""A rule\'s script."""', ""),
+    "blank lines and layout": ("espalier/job.py", "return late(json", "\n    return late(\n        json"),
+    "a docstring of a method": ("espalier/pytorch/methods.py", '"""Doc."""', '"""Documentation."""'),
+    "a method that is not used": ("espalier/pytorch/methods.py", "return weight  # unused", "return -weight"),
+    "what only that method imports": ("espalier/only_unused.py", "X = 1", "X = 2"),
+    "a module that nobody imports": ("espalier/other.py", "X = 1", "X = 2"),
+}  # fmt: skip
+SOMETHING = {
+    "the script": ("shim.py", "job(snakemake)", "job(snakemake, 1)"),
+    "an imported module": ("espalier/job.py", "json.dumps(snakemake)", "json.dumps(snakemake, indent=1)"),
+    "a module imported inside a function": ("espalier/late.py", "leaf.value(x)", "leaf.value(x) + 1"),
+    "a module imported by an imported module": ("espalier/deep/leaf.py", "return 1", "return 2"),
+    "a package's __init__": ("espalier/deep/__init__.py", "", "X = 1"),
+    "a method that is used": ("espalier/pytorch/methods.py", "* FACTOR", "* FACTOR + 1"),
+    "what a method's decorator says": ("espalier/pytorch/methods.py", 'title="Used"', 'title="Used", by=("filters",)'),
+    "a helper beside the methods": ("espalier/pytorch/methods.py", "return weight  # helper", "return -weight"),
+    "a constant beside the methods": ("espalier/pytorch/methods.py", "FACTOR = 2", "FACTOR = 3"),
+    "a default value": ("espalier/late.py", "def late(x):", "def late(x=0):"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", NOTHING)
+def test_an_edit_that_changes_nothing_for_the_job_keeps_its_version(package, change):
+    before = version(package)
+    edit(package, *NOTHING[change])
+    assert version(package) == before
+
+
+@pytest.mark.parametrize("change", SOMETHING)
+def test_an_edit_of_what_the_job_uses_changes_its_version(package, change):
+    before = version(package)
+    edit(package, *SOMETHING[change])
+    assert version(package) != before
+
+
+def test_undoing_an_edit_brings_the_version_back(package):
+    before = version(package)
+    edit(package, "espalier/pytorch/methods.py", "* FACTOR", "* 2")
+    edit(package, "espalier/pytorch/methods.py", "* 2", "* FACTOR")
+    assert version(package) == before
+
+
+def test_adding_a_method_keeps_every_version(package):
+    before = version(package), version(package, ["unused"])
+    path = package / "espalier/pytorch/methods.py"
+    path.write_text(path.read_text() + '\n\n@register("new", kind="score", title="")\ndef new(weight):\n    return 0\n')
+    assert (version(package), version(package, ["unused"])) == before
+
+
+def test_versions_differ_by_what_is_used(package):
+    versions = {version(package, uses) for uses in ([], ["used"], ["unused"], ["used", "unused"])}
+    assert len(versions) == 4
+
+
+# The library itself
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """A copy of the scripts and the library, to edit."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "ROOT", tmp_path / "scripts")
+    yield tmp_path / "scripts"
+    forget()
+
+
+JOBS = {
+    "train": ("train_model", ["train", "profile"], [("model", "vgg16_bn")]),
+    "train with l2_groups": (
+        "train_model", ["train", "profile"],
+        [("model", "vgg16_bn"), ("penalty", "l2_groups"), ("prune_type", "filter_wise")],
+    ),
+    "prune by mean_abs": (
+        "prune_model", ["prune", "profile"],
+        [("model", "vgg16_bn"), ("prune_type", "filter_wise"), ("score", "mean_abs")],
+    ),
+    "prune by sum": (
+        "prune_model", ["prune", "profile"],
+        [("model", "vgg16_bn"), ("prune_type", "filter_wise"), ("score", "sum")],
+    ),
+}  # fmt: skip
+
+
+def versions(library):
+    forget()
+    return {
+        job: code.code_version(
+            library / f"{script}.py",
+            [f"espalier.pytorch.{module}" for module in modules],
+            [(*use, "pytorch") for use in uses],
+        )
+        for job, (script, modules, uses) in JOBS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "file, old, new, changed",
+    [
+        ("espalier/pytorch/prune.py", "MULTIPLE = 8", "MULTIPLE = 16", {"prune by mean_abs", "prune by sum"}),
+        ("espalier/pytorch/scores.py", "weight.abs().mean(dims)", "weight.abs().amax(dims)", {"prune by mean_abs"}),
+        ("espalier/pytorch/penalties.py", "matrix.square().sum()", "matrix.pow(2).sum()", {"train with l2_groups"}),
+        ("espalier/schedule.py", "return recipe", "return 1 * recipe", {"train", "train with l2_groups"}),
+        ("espalier/pytorch/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
+        ("espalier/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
+        ("espalier/grid.py", "", "X = 1\n", set()),
+        ("espalier/keras/train.py", "", "X = 1\n", set()),
+    ],
+)
+def test_an_edit_of_the_library_reaches_the_jobs_that_use_it_and_no_others(library, file, old, new, changed):
+    before = versions(library)
+    path = library / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1) if old else text + new)
+    after = versions(library)
+    assert {job for job in JOBS if after[job] != before[job]} == changed
+
+
+def test_the_version_is_the_same_in_every_process():
+    program = (
+        "from espalier.code import code_version;"
+        "print(code_version('prune_model.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
+        "[('score', 'sum', 'pytorch'), ('model', 'vgg16_bn', 'pytorch'), ('prune_type', 'filter_wise', 'pytorch')]))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=SCRIPTS, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(printed) == 1 and len(printed.pop().strip()) == 16
+
+
+def test_registered_functions_are_reached_through_the_register_only():
+    """Those that a job does not name are left out of its version: to call one directly would go unseen."""
+    trees = {path: ast.parse(path.read_text()) for path in SCRIPTS.rglob("*.py")}
+    registered = {
+        (".".join(path.relative_to(SCRIPTS).with_suffix("").parts), node.name)
+        for path, tree in trees.items()
+        for node in tree.body
+        if code._is_registered(node)
+    }
+    assert len(registered) > 20
+    for path, tree in trees.items():
+        module = ".".join(path.relative_to(SCRIPTS).with_suffix("").parts)
+        for node in ast.walk(tree):
+            used = []
+            if isinstance(node, ast.Name):
+                used = [(module, node.id)]
+            elif isinstance(node, ast.ImportFrom):
+                used = [(node.module, alias.name) for alias in node.names]
+            for use in set(used) & registered:
+                raise AssertionError(f"{path}, line {node.lineno}: reach {use[1]} by registry.get, not by its name")

@@ -1,0 +1,530 @@
+"""A wrong config says where it is wrong, what stands there, what is allowed, and the YAML that mends it."""
+
+import copy
+import itertools
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from espalier import config, grid, registry
+from espalier.config import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+VALID = yaml.safe_load((PROJECT / "tests" / "config" / "valid.yaml").read_text())
+
+GONE = object()  # the key is taken out
+VGG, RESNET, MLP = (["studies", name] for name in ("vgg", "resnet", "mlp"))
+CHAIN = [*VGG, "chains", 0]
+PRUNE = [*CHAIN, 1, "prune"]
+DEPTH = [*RESNET, "chains", 0, 1, "prune"]
+FILTERS = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.2}
+
+
+@dataclass
+class Mistake:
+    """`value` put at `path` of the valid config. The message is to be about the place `at` and to say all of `says`."""
+
+    path: list
+    value: Any
+    says: tuple
+    at: str = ""  # the path itself, if not given
+    corrected: Any = None  # what the message shows
+    then: str = ""  # the place of another mistake, which the corrected config still has
+
+
+MISTAKES = {
+    # keys
+    "unknown key at the top": Mistake(
+        ["thread"], 2, ("no such key", "did you mean 'threads'", "seeds"), corrected={"threads": 2}
+    ),
+    "misspelt key of the recipe": Mistake(
+        [*VGG, "train", "learning_rat"],
+        0.1,
+        ("did you mean 'learning_rate'", "momentum"),
+        corrected={"learning_rate": 0.1},
+    ),
+    "misspelt key of a step": Mistake(
+        [*PRUNE, "ratios"], 0.2, ("did you mean 'ratio'", "prune_type, method, ratio, blocks"), corrected={"ratio": 0.2}
+    ),
+    "missing key": Mistake(
+        [*VGG, "train", "epochs"], GONE, ("missing", "a whole number, at least 0"), corrected={"epochs": 10}
+    ),
+    "missing recipe": Mistake(
+        [*VGG, "train"], GONE, ("missing", "epochs, batch_size"), corrected={"train": {"epochs": 10}}
+    ),
+    "no studies": Mistake(["studies"], {}, ("{} is empty",)),
+    "name of a study": Mistake(
+        ["studies", "My Study"], VALID["studies"]["vgg"], ("'My Study'", "'my_study'", "lower-case")
+    ),
+    # types
+    "number that YAML takes for text": Mistake(
+        [*VGG, "train", "learning_rate"],
+        "1e-4",
+        ("'1e-4' is text to YAML", "1.0e-4", "a number, above 0"),
+        corrected={"learning_rate": 0.0001},
+    ),
+    "word for a number": Mistake(
+        [*VGG, "train", "momentum"], "high", ("'high'", "a number, at least 0, below 1"), corrected={"momentum": 0.0}
+    ),
+    "epochs with a decimal point": Mistake(
+        [*VGG, "train", "epochs"], 100.0, ("100.0 is not a whole number",), corrected={"epochs": 100}
+    ),
+    "not a number": Mistake([*VGG, "train", "gamma"], float("nan"), ("nan is not a finite",), corrected={"gamma": 0.1}),
+    "number for a list": Mistake(
+        [*VGG, "train", "milestones"], 46, ("46", "a list of: a whole number"), corrected={"milestones": [46]}
+    ),
+    "name for a mapping": Mistake(
+        [*VGG, "model"],
+        "vgg16_bn",
+        ("'vgg16_bn'", "keys with values: name, width"),
+        corrected={"model": {"name": "vgg16_bn"}},
+    ),
+    "null": Mistake([*VGG, "train", "shuffle"], None, ("None", "true or false"), corrected={"shuffle": True}),
+    # values
+    "ratio of one": Mistake(
+        [*PRUNE, "ratio"], 1.0, ("1.0 is too large", "at least 0, below 1"), corrected={"ratio": 0.5}
+    ),
+    "negative ratio": Mistake([*PRUNE, "ratio"], -0.1, ("-0.1 is too small",), corrected={"ratio": 0.5}),
+    "ratio in percent": Mistake([*PRUNE, "ratio"], 40, ("40 is too large",), corrected={"ratio": 0.4}),
+    "ratio with a percent sign": Mistake([*PRUNE, "ratio"], "40%", ("'40%'",), corrected={"ratio": 0.4}),
+    "one wrong ratio of several": Mistake(
+        [*PRUNE, "ratio"], [0.2, 1.5], ("1.5 is too large",), corrected={"ratio": 0.015}
+    ),
+    "no ratio at all": Mistake([*PRUNE, "ratio"], [], ("the list is empty",), corrected={"ratio": 0.5}),
+    "no alternative at all": Mistake(PRUNE, [], ("the list is empty", "at least one")),
+    "no batch sizes": Mistake(
+        [*MLP, "latency", "batch_sizes"], [], ("too few", "at least 1"), corrected={"batch_sizes": [1, 256]}
+    ),
+    "the same seed twice": Mistake(["seeds"], [0, 1, 0], ("[0, 1, 0]", "twice"), corrected={"seeds": [0, 1]}),
+    # names
+    "unknown method": Mistake(
+        [*PRUNE, "method"], "mean_asb", ("'mean_asb'", "group_lasso", "sum_abs"), corrected={"method": "mean_abs"}
+    ),
+    "method of the other backend": Mistake(
+        [*PRUNE, "method"],
+        "magnitude",
+        ("'magnitude'", "pytorch", "group_lasso, mean, mean_abs, sum, sum_abs"),
+        corrected={"method": "group_lasso"},
+    ),
+    "unknown prune type": Mistake(
+        [*PRUNE, "prune_type"], "filterwise", ("'filterwise'",), corrected={"prune_type": "filter_wise"}
+    ),
+    "unknown model": Mistake([*VGG, "model", "name"], "vgg16", ("'vgg16'", "resnet50"), corrected={"name": "vgg16_bn"}),
+    "model of the other backend": Mistake(
+        [*RESNET, "model", "name"],
+        "mlp",
+        ("'mlp' for backend pytorch", "resnet50, vgg16_bn"),
+        corrected={"name": "resnet50"},
+    ),
+    "unknown backend": Mistake([*VGG, "backend"], "torch", ("'torch'", "keras"), corrected={"backend": "pytorch"}),
+    "unknown data set": Mistake([*VGG, "dataset", "name"], "digit", ("'digit'",), corrected={"name": "digits"}),
+    "unknown augmentation": Mistake(
+        [*VGG, "train", "augment", 0],
+        "random_flip",
+        ("'random_flip'", "horizontal_flip"),
+        corrected=["random_crop"],
+        then="studies.vgg.train.augment[0].random_crop.size",
+    ),
+    "unknown penalty": Mistake(
+        [*CHAIN, 0],
+        {"train": {"penalty": "l2_group", "prune_type": "filter_wise"}},
+        ("'l2_group'", "group_lasso"),
+        at="studies.vgg.chains[0][0].train.penalty",
+        corrected={"penalty": "l2_groups"},
+    ),
+    "unknown initial weights": Mistake(
+        [*MLP, "train", "init"],
+        {"name": "glorrot"},
+        ("'glorrot'",),
+        at="studies.mlp.train.init.name",
+        corrected={"name": "glorot"},
+    ),
+    "unknown published figures": Mistake(
+        [*VGG, "published"], "cifar100_vgg", ("'cifar100_vgg'",), corrected={"published": "cifar100_vgg16_bn"}
+    ),
+    "study to run that there is not": Mistake(
+        ["run"], ["vggg"], ("'vggg'", "vgg, resnet, mlp"), corrected={"run": ["vgg"]}
+    ),
+    "one study to run, not in a list": Mistake(["run"], "vgg", ("'vgg'", "all or a list"), corrected={"run": ["vgg"]}),
+    # values of registered functions
+    "value that an augmentation does not take": Mistake(
+        [*VGG, "train", "augment", 0, "random_crop", "border"], 1, ("no such key", "padding, size")
+    ),
+    "value of an augmentation that is text": Mistake(
+        [*VGG, "train", "augment", 0, "random_crop", "size"],
+        "32px",
+        ("'32px'", "a whole number"),
+        corrected={"size": 1},
+    ),
+    "augmentation without the value it needs": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"random_crop": None},
+        ("missing", "random_crop needs"),
+        at="studies.vgg.train.augment[0].random_crop.size",
+        corrected={"size": 32},
+    ),
+    "word that an augmentation does not know": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"autoaugment": "cifar100"},
+        ("'cifar100'", "cifar10, imagenet, svhn"),
+        at="studies.vgg.train.augment[0].autoaugment.policy",
+        corrected={"policy": "cifar10"},
+    ),
+    "deviation that YAML takes for text": Mistake(
+        [*MLP, "chains", 0, 0, "train", "init"],
+        {"name": "normal", "stddev": "1e-1"},
+        ("'1e-1' is text to YAML",),
+        at="studies.mlp.chains[0][0].train.init.stddev",
+        corrected={"stddev": 0.1},
+    ),
+    # what does not go together
+    "depth_wise on a net without residual blocks": Mistake(
+        [*PRUNE, "prune_type"],
+        "depth_wise",
+        ("depth_wise needs residual blocks, and vgg16_bn has none", "depth_wise on resnet50"),
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "filter_wise on a net that is no chain": Mistake(
+        [*DEPTH, "prune_type"],
+        "filter_wise",
+        ("filter_wise needs conv chain", "filter_wise on vgg16_bn"),
+        corrected={"prune_type": "depth_wise"},
+    ),
+    "a ratio of blocks": Mistake(
+        DEPTH,
+        {"prune_type": "depth_wise", "method": "mean_abs", "ratio": 0.2},
+        ("depth_wise takes blocks, not ratio", "blocks: how many go"),
+        corrected={"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}},
+    ),
+    "a number of filters": Mistake(
+        PRUNE, FILTERS | {"blocks": 1}, ("filter_wise takes ratio, not blocks",), corrected={"prune": FILTERS}
+    ),
+    "more blocks than there are": Mistake(
+        [*DEPTH, "blocks"], 17, ("17, but resnet50 has 16 blocks", "from 1 to 16"), corrected={"blocks": 16}
+    ),
+    "penalty without its groups": Mistake(
+        [*CHAIN, 0],
+        {"train": {"penalty": "group_lasso"}},
+        ("the penalty group_lasso needs to know its groups", "filter_wise, channel_wise, filter_and_channel_wise"),
+        at="studies.vgg.chains[0][0].train.prune_type",
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "penalty in the study's recipe without its groups": Mistake(
+        [*VGG, "train", "penalty"],
+        "l2_groups",
+        ("the penalty l2_groups needs to know its groups",),
+        at="studies.vgg.train.prune_type",
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "penalty of the other backend": Mistake(
+        [*MLP, "train", "penalty"], "l2_groups", ("there is no penalty 'l2_groups' for backend keras", "none")
+    ),
+    "regularize without a penalty": Mistake(
+        [*CHAIN, 1],
+        "regularize",
+        ("regularize trains with a penalty", "l2_groups, group_lasso"),
+        at="studies.vgg.chains[0][1].regularize.penalty",
+        corrected={"penalty": "l2_groups", "prune_type": "filter_wise"},
+    ),
+    "grey images for a colour net": Mistake(
+        [*VGG, "dataset", "channels"], 1, ("1, but vgg16_bn takes 3 channels",), corrected={"channels": 3}
+    ),
+    "images too small for the net": Mistake(
+        [*VGG, "dataset", "size"], 28, ("28, but vgg16_bn needs images of 32 pixels",), corrected={"size": 32}
+    ),
+    # chains
+    "no chains": Mistake([*VGG, "chains"], [], ("too few",), corrected={"chains": [["train"]]}),
+    "empty chain": Mistake(CHAIN, [], ("the chain is empty",), corrected=[["train"]]),
+    "chain that does not begin with train": Mistake(
+        CHAIN,
+        [{"prune": FILTERS}],
+        ("begins with 'prune'", "begins with train"),
+        corrected=[["train", {"prune": FILTERS}]],
+    ),
+    "training twice": Mistake(
+        CHAIN,
+        ["train", "train"],
+        ("trains once", "regularize and finetune"),
+        at="studies.vgg.chains[0][1]",
+        corrected=["finetune"],
+    ),
+    "misspelt step": Mistake(
+        [*CHAIN, 2], "finetun", ("'finetun'", "regularize, prune, finetune"), corrected=["finetune"]
+    ),
+    "misspelt step with keys": Mistake(
+        [*CHAIN, 1], {"pruning": FILTERS}, ("no step 'pruning'", "regularize"), corrected=[{"prune": FILTERS}]
+    ),
+    "two steps in one": Mistake(
+        [*CHAIN, 1],
+        {"prune": FILTERS, "finetune": None},
+        ("more than one name",),
+        corrected=[{"prune": FILTERS}, "finetune"],
+    ),
+    "a step, not a chain": Mistake(CHAIN, "train", ("'train'", "a list of"), corrected=[["train"]]),
+    "the same chain twice": Mistake(
+        [*VGG, "chains"],
+        [["train"], ["train"]],
+        ("twice", "first at studies.vgg.chains[0]"),
+        at="studies.vgg.chains[1]",
+    ),
+    "the same ratio twice": Mistake([*PRUNE, "ratio"], [0.4, 0.40], ("twice", "0.40"), at="studies.vgg.chains[0]"),
+    "products that overlap": Mistake(
+        PRUNE,
+        [FILTERS | {"ratio": [0.2, 0.4]}, FILTERS | {"method": ["mean_abs", "sum"]}],
+        ("train > prune~filter_wise~mean_abs~0.20 > finetune is there twice",),
+        at="studies.vgg.chains[0]",
+    ),
+    "wrong alternative of several": Mistake(
+        PRUNE,
+        [FILTERS, FILTERS | {"method": "mena"}],
+        ("'mena'",),
+        at="studies.vgg.chains[0][1].prune[1].method",
+        corrected={"method": "mean"},
+    ),
+    "more blocks than are left": Mistake(
+        [*RESNET, "chains", 0],
+        ["train", *[{"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 9}}] * 2],
+        ("9, but resnet50 has 7 blocks left",),
+        at="studies.resnet.chains[0][2].prune.blocks",
+        corrected={"blocks": 7},
+    ),
+    # latency
+    "latency of what is not there": Mistake(
+        [*MLP, "latency"],
+        {"ratio": [0.5, 0.6]},
+        ("0.6", "0.00, 0.50"),
+        at="studies.mlp.latency.ratio",
+        corrected={"ratio": [0.5]},
+    ),
+    "latency of a combination that is not there": Mistake(
+        MLP,
+        VALID["studies"]["mlp"]
+        | {
+            "chains": [
+                ["train", {"prune": [{"prune_type": "weight", "ratio": 0.5}, {"prune_type": "unit", "ratio": 0.9}]}]
+            ],
+            "latency": {"prune_type": ["unit"], "ratio": [0.5]},
+        },
+        ("selects no result", "stand together"),
+        at="studies.mlp.latency",
+        corrected={"latency": {"prune_type": ["weight"], "ratio": [0.5]}},
+    ),
+}
+
+
+def put(tree, path, value):
+    for part in path[:-1]:
+        tree = tree[part]
+    if value is GONE:
+        del tree[path[-1]]
+    else:
+        tree[path[-1]] = copy.deepcopy(value)
+
+
+def broken(name):
+    mistake, tree = MISTAKES[name], copy.deepcopy(VALID)
+    put(tree, mistake.path, mistake.value)
+    return tree
+
+
+def error_of(tree):
+    with pytest.raises(ConfigError) as caught:
+        grid.build(tree)
+    return caught.value
+
+
+def opened(tree, path):
+    """The part of a config at a place; what stands there as a name alone (`finetune`) gets keys (`finetune: {}`)."""
+    for part, following in itertools.zip_longest(path, path[1:]):
+        if tree[part] is None or tree[part] == following:
+            tree[part] = {} if tree[part] is None else {following: {}}
+        tree = tree[part]
+    return tree
+
+
+def mend(tree, error):
+    """Do what the message shows: put its keys beside the wrong one, or its entries in the place of the wrong one."""
+    *place, last = error.path
+    around = opened(tree, place)
+    if isinstance(error.corrected, list):
+        around[last : last + 1] = error.corrected
+    elif isinstance(around, dict):
+        around.pop(last, None)
+        around.update(error.corrected)
+    else:  # a value written without its key
+        put(tree, place, error.corrected)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_with_its_place_its_value_and_what_is_allowed(name):
+    mistake = MISTAKES[name]
+    message = str(error_of(broken(name)))
+    assert message.startswith((mistake.at or config.dotted(mistake.path)) + ": ")
+    assert "\n  Allowed: " in message
+    for words in mistake.says:
+        assert words in message
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_message_shows_yaml_that_mends_it(name):
+    mistake, tree = MISTAKES[name], broken(name)
+    error = error_of(tree)
+    assert error.corrected == mistake.corrected
+    if mistake.corrected is not None:
+        shown = str(error).split("\n  Corrected:\n")[1]
+        assert yaml.safe_load(textwrap.dedent(shown)) == mistake.corrected
+        mend(tree, error)
+        if mistake.then:  # one mistake hid another
+            another = error_of(tree)
+            assert str(another).startswith(mistake.then + ": ")
+            mend(tree, another)
+        grid.build(tree)
+
+
+def everywhere(tree, path=()):
+    yield list(path)
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield from everywhere(value, (*path, key))
+
+
+PLACES = [path for path in everywhere(VALID) if path]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+NAMES = st.sampled_from(["train", "prune", "name", "filter_wise", "random_crop", "resize", "size", "1e-4", "40%"])
+JUNK = st.recursive(
+    SCALARS | NAMES,
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(NAMES | st.integers(0, 3), part, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(PLACES), JUNK)
+def test_anything_anywhere_is_accepted_or_explained(path, junk):
+    tree = copy.deepcopy(VALID)
+    put(tree, path, junk)
+    try:
+        grid.build(tree)
+    except ConfigError as error:
+        assert str(error)
+
+
+# What is right
+
+
+def test_the_configs_that_come_with_the_project_are_right():
+    files = [
+        PROJECT / "config.yaml",
+        *(PROJECT / "config").glob("*.yaml"),
+        *(PROJECT / "tests" / "config").glob("*.yaml"),
+    ]
+    for file in files:
+        assert grid.build(yaml.safe_load(file.read_text())).jobs, file
+
+
+def test_a_right_config_is_not_changed():
+    before = copy.deepcopy(VALID)
+    grid.build(VALID)
+    assert before == VALID
+
+
+def test_defaults_are_filled_in():
+    checked = config.check(VALID)
+    assert (checked["run"], checked["seeds"], checked["threads"], checked["memory_mb"]) == ("all", [0], 1, 2000)
+    study = checked["studies"]["vgg"]
+    assert study["dataset"] == {
+        "name": "digits", "size": 32, "channels": 3, "validation": 0.1, "mean": 0.45, "std": 0.225
+    }  # fmt: skip
+    assert study["finetune"] == {} and study["published"] is None
+    assert study["train"]["batch_size"] == 128 and study["train"]["learning_rate"] == 0.05
+    assert study["train"]["augment"] == [{"random_crop": {"size": 32, "padding": 2}}]
+    assert checked["studies"]["mlp"]["latency"]["batch_sizes"] == [1, 256]
+    assert "latency" not in study
+
+
+def test_defaults_of_one_study_are_not_those_of_another():
+    checked = config.check(VALID)
+    checked["studies"]["vgg"]["train"]["milestones"].append(3)
+    assert config.check(VALID)["studies"]["resnet"]["train"]["milestones"] == []
+
+
+def test_a_study_has_the_seeds_threads_and_memory_of_the_top_unless_it_has_its_own():
+    tree = copy.deepcopy(VALID) | {"seeds": [1, 2], "threads": 4}
+    tree["studies"]["mlp"] |= {"seeds": [3], "memory_mb": 500}
+    studies = grid.build(tree).studies
+    assert [(s["seeds"], s["threads"], s["memory_mb"]) for s in studies.values()] == [
+        ([1, 2], 4, 2000), ([1, 2], 4, 2000), ([3], 4, 500)
+    ]  # fmt: skip
+
+
+# The schema
+
+
+def parts_of(schema, path=()):
+    if isinstance(schema, dict):
+        yield path, schema
+        for key, value in schema.items():
+            yield from parts_of(value, (*path, key))
+    elif isinstance(schema, list):
+        for number, value in enumerate(schema):
+            yield from parts_of(value, (*path, number))
+
+
+def test_the_names_in_the_schema_are_those_of_the_register():
+    """Editors read the file; the workflow reads the register."""
+    for path, part in parts_of(yaml.safe_load(config.SCHEMA.read_text())):
+        if kind := part.get("x-register"):
+            names = config.registered(kind)
+            place = ".".join(map(str, path))
+            assert sorted(part["enum"]) == sorted(names), (
+                f"mend it: in {config.SCHEMA.name}, at {place}, write  enum: [{', '.join(names)}]"
+            )
+
+
+def test_every_key_of_the_schema_is_described():
+    loaded = yaml.safe_load(config.SCHEMA.read_text())
+    for path, part in parts_of(loaded):
+        if path and path[-1] == "properties":
+            for key, value in part.items():
+                described = value.get("description") or "$ref" in value
+                assert described, (
+                    f"mend it: in {config.SCHEMA.name}, give {'.'.join(map(str, path))}.{key} a description"
+                )
+
+
+def test_every_default_and_example_of_the_schema_is_allowed_by_it():
+    loaded = config.schema()
+    checked = 0
+    for path, part in parts_of(loaded):
+        if path[-1:] == ("default",) or not isinstance(part, dict):
+            continue
+        for value in [*([part["default"]] if "default" in part else []), *part.get("examples", [])]:
+            config._validate(value, {**part, "$defs": loaded["$defs"]}, list(path))
+            checked += 1
+    assert checked > 30
+
+
+def test_a_newly_registered_name_is_allowed_at_once(own_register):
+    registry.register("newest", kind="score", backend="pytorch", title="")(lambda weight, dims: weight.sum(dims))
+    tree = copy.deepcopy(VALID)
+    put(tree, [*PRUNE, "method"], "newest")
+    assert any("newest" in node for node in grid.build(tree).jobs)
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", 0, "b"], "a[0].b"),
+        (["studies", "x", "chains", 1, 2, "prune"], "studies.x.chains[1][2].prune"),
+    ],
+)
+def test_places_are_written_as_in_the_file(path, text):
+    assert config.dotted(path) == text

@@ -1,0 +1,102 @@
+"""Prepared data: the digits, their splits, and that they are the same every time."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from espalier import data, registry
+
+PLAIN = {"name": "digits", "validation": 0.1, "mean": 0.45, "std": 0.225}
+
+
+@pytest.fixture(scope="module")
+def prepared(digits):
+    return data.load(digits(8, 1))
+
+
+def test_sizes_of_the_splits(prepared):
+    # 1797 images, a fifth of them (rounded up) for test; a tenth of the other 1437 (rounded up) to watch training by
+    assert [len(split) for split in (prepared.train, prepared.validation, prepared.test)] == [1293, 144, 360]
+    assert prepared.classes == list("0123456789")
+
+
+def test_no_image_is_in_two_splits_or_lost(prepared):
+    originals = (load_digits().images * 255 / 16).round().astype(np.uint8)
+    stored = [*prepared.train.images, *prepared.validation.images, *prepared.test.images]
+    assert sorted(i.tobytes() for i in stored) == sorted(i.tobytes() for i in originals)
+
+
+def test_images_keep_their_labels(prepared):
+    bunch = load_digits()
+    label_of = {
+        (image * 255 / 16).round().astype(np.uint8).tobytes(): label
+        for image, label in zip(bunch.images, bunch.target, strict=True)
+    }
+    assert len(label_of) == 1797  # no two digits are alike
+    for split in (prepared.train, prepared.validation, prepared.test):
+        assert [label_of[image.tobytes()] for image in split.images] == split.labels.tolist()
+
+
+def test_every_class_has_its_share_of_every_split(prepared):
+    everywhere = np.bincount(load_digits().target)
+    for split in (prepared.train, prepared.validation, prepared.test):
+        assert np.abs(np.bincount(split.labels) - everywhere * len(split) / 1797).max() <= 1
+
+
+def test_grey_is_repeated_in_the_channels_and_size_is_as_asked(digits):
+    images = data.load(digits(16, 3)).train.images
+    assert images.shape == (1293, 16, 16, 3) and images.dtype == np.uint8
+    assert np.array_equal(images[..., 0], images[..., 1]) and np.array_equal(images[..., 0], images[..., 2])
+    assert images.max() > 200 and images.min() == 0
+
+
+def test_splits_do_not_depend_on_size_and_channels(digits, prepared):
+    other = data.load(digits(16, 3))
+    assert np.array_equal(other.train.labels, prepared.train.labels)
+    assert np.array_equal(other.test.labels, prepared.test.labels)
+
+
+def test_the_same_data_set_twice_is_the_same_to_the_byte(digits, tmp_path):
+    manifest = data.prepare(tmp_path, size=8, channels=1, **PLAIN)
+    first = json.loads((digits(8, 1) / "manifest.json").read_text())
+    assert manifest == first
+    for file in ("images.npy", "labels.npy", "manifest.json"):
+        assert (tmp_path / file).read_bytes() == (digits(8, 1) / file).read_bytes()
+
+
+def test_the_digest_tells_data_sets_apart(digits, tmp_path):
+    digests = {json.loads((digits(*how) / "manifest.json").read_text())["sha256"] for how in ((8, 1), (16, 3))}
+    digests.add(data.prepare(tmp_path, size=8, channels=1, **PLAIN | {"validation": 0.2})["sha256"])
+    assert len(digests) == 3
+
+
+def test_without_validation_all_training_images_are_trained_on(tmp_path):
+    data.prepare(tmp_path, size=8, channels=1, **PLAIN | {"validation": 0})
+    loaded = data.load(tmp_path)
+    assert [len(split) for split in (loaded.train, loaded.validation, loaded.test)] == [1437, 0, 360]
+
+
+def test_images_stay_on_disk_until_they_are_read(prepared):
+    assert isinstance(prepared.train.images, np.memmap) and isinstance(prepared.test.images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        prepared.train.images[0] = 0
+
+
+def test_colour_images_become_grey_or_stay_and_others_are_resized(own_register, tmp_path):
+    @registry.register("squares", kind="dataset", title="Red and blue squares")
+    def squares():
+        images = np.zeros((4, 6, 6, 3), np.uint8)
+        images[::2, ..., 0] = images[1::2, ..., 2] = 200
+        labels = np.array([0, 1, 0, 1])
+        return images, labels, images[:2], labels[:2], ["red", "blue"]
+
+    how = PLAIN | {"name": "squares", "validation": 0.5}
+    data.prepare(tmp_path / "colour", size=3, channels=3, **how)
+    red, blue = data.load(tmp_path / "colour").test.images
+    assert red.shape == (3, 3, 3) and (red == [200, 0, 0]).all() and (blue == [0, 0, 200]).all()
+    data.prepare(tmp_path / "grey", size=12, channels=1, **how)
+    red, blue = data.load(tmp_path / "grey").test.images
+    assert red.shape == (12, 12, 1)
+    assert (red == round(0.299 * 200)).all() and (blue == round(0.114 * 200)).all()  # luminance, ITU-R 601

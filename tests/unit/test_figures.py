@@ -1,0 +1,261 @@
+"""The figures: which a study gets, and what is drawn, read off the artists."""
+
+import numpy as np
+import pytest
+from a_run import Run, by_ratio, config, penalised
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from espalier import figures, published, registry, tidy
+from espalier.figures import style
+
+
+def draw(name: str, run: Run, study: dict):
+    with style.applied():
+        return registry.get("figure", name)(run.load(), study)
+
+
+def series(axes) -> dict[str, tuple]:
+    """What error-bar lines show, by marker: (x, y, hollow)."""
+    lines = [container.lines[0] for container in axes.containers]
+    return {
+        line.get_marker(): (list(line.get_xdata()), list(line.get_ydata()), line.get_markerfacecolor() == "white")
+        for line in lines
+    }
+
+
+def titles(figure) -> list[str]:
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def vgg(tmp_path, seeds=(0,)) -> Run:
+    run = Run(tmp_path)
+    nets = (
+        ("filter_wise", "mean_abs", "0.40", 0.39, 30.0, 86.0, 800),  # asked first, drawn second
+        ("filter_wise", "mean_abs", "0.20", 0.19, 60.0, 88.0, 900),
+        ("filter_wise", "sum", "0.20", 0.18, 50.0, 85.0, 700),
+        ("channel_wise", "mean_abs", "0.20", 0.20, 55.0, 87.0, 950),
+    )
+    for seed in seeds:
+        run.add("train", seed=seed, top1=90.0)
+        roots = {k: run.add("train", columns=penalised(k), seed=seed) for k in ("filter_wise", "channel_wise")}
+        for kind, method, ratio, done, before, after, macs in nets:
+            counts = {"actual_ratio": done, "macs": macs * 1e6, "params": macs * 1e3}
+            pruned = run.add("prune", roots[kind], columns=by_ratio(kind, method, ratio), top1=before, **counts)
+            run.add("finetune", pruned, top1=after + seed, **counts)
+    return run
+
+
+def test_which_figures_a_study_gets(tmp_path):
+    structured = {"accuracy_vs_ratio", "accuracy_vs_macs", "accuracy_vs_params", "training_curves", "layer_widths"}
+    rows = vgg(tmp_path).load().results
+    assert set(figures.names(rows, config())) == structured
+    assert set(figures.names(rows, config(latency={}))) == structured | {"latency"}
+    assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
+    both = rows.assign(prune_type=["weight", "unit"] * 5 + ["unit"])
+    assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves"}
+    one = rows.assign(prune_type="weight")  # nothing is taken out of the net: no curve against MACs
+    assert set(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
+
+
+def test_accuracy_against_ratio(tmp_path):
+    figure = draw("accuracy_vs_ratio", vgg(tmp_path), config())
+    assert titles(figure) == ["filter_wise", "channel_wise", "", ""]
+    tuned, tuned_channels, pruned, _ = (series(axes) for axes in figure.axes)
+    assert tuned == {"o": ([19.0, 39.0], [88.0, 86.0], False), "s": ([18.0], [85.0], False)}
+    assert pruned == {"o": ([19.0, 39.0], [60.0, 30.0], True), "s": ([18.0], [50.0], True)}
+    assert tuned_channels == {"o": ([20.0], [87.0], False)}
+    for axes in figure.axes:
+        assert [list(line.get_ydata()) for line in axes.lines if line.get_color() == style.DENSE["color"]] == [
+            [90.0, 90.0]
+        ]
+    assert legend(figure) == ["mean_abs", "sum", "dense"]
+
+
+def test_published_points_have_panels_of_their_own_in_grey(tmp_path):
+    figure = draw("accuracy_vs_ratio", vgg(tmp_path), config(published="cifar100_vgg16_bn"))
+    assert len(figure.axes) == 6 and figure.axes[3 * 2 - 2].get_ylabel() == "published\ntop-1 (%)"
+    shown = series(figure.axes[5])  # channel_wise
+    assert shown["o"][0] == pytest.approx([19.38, 38.98, 59.0]) and shown["o"][1] == [80.66, 79.9, 78.62]
+    assert {container.lines[0].get_color() for container in figure.axes[5].containers} == {style.PUBLISHED}
+    assert legend(figure) == ["mean_abs", "sum", "group_lasso", "mean", "sum_abs", "dense"]
+
+
+def test_accuracy_against_macs_and_parameters_is_in_millions(tmp_path):
+    figure = draw("accuracy_vs_macs", vgg(tmp_path), config(published="cifar100_vgg16_bn"))
+    assert series(figure.axes[0])["o"][:2] == ([800.0, 900.0], [86.0, 88.0])
+    assert (
+        figure.axes[2].get_xlabel() == "MACs per image (M)" and figure.axes[4].get_xlabel() == "FLOPs, as published (G)"
+    )
+    assert series(figure.axes[4])["o"][0] == [4.6, 6.42, 9.2]
+    figure = draw("accuracy_vs_params", vgg(tmp_path), config())
+    assert series(figure.axes[0])["o"][0] == pytest.approx([0.8, 0.9])
+
+
+def test_means_over_seeds_with_their_deviation(tmp_path):
+    figure = draw("accuracy_vs_ratio", vgg(tmp_path, seeds=(0, 1, 2)), config())
+    assert series(figure.axes[0])["o"][1] == [89.0, 87.0]
+    bar = figure.axes[0].containers[0].lines[2][-1].get_segments()[0]
+    assert bar[:, 1].tolist() == [88.0, 90.0]  # 89 - 1, 89 + 1
+
+
+def test_another_penalty_is_a_line_of_its_own(tmp_path):
+    run = vgg(tmp_path)
+    prune = by_ratio("filter_wise", "mean_abs", "0.40")
+    run.chain(penalised("filter_wise", "group_lasso"), prune, before=20.0, after=84.0, pruned={"actual_ratio": 0.4})
+    assert "mean_abs, after group_lasso training" in legend(draw("accuracy_vs_ratio", run, config()))
+
+
+def test_one_prune_type_stands_side_by_side(tmp_path):
+    run = Run(tmp_path, model="resnet50")
+    root = run.add("train", top1=90.0)
+    for blocks in (1, 2):
+        columns = {"prune_type": "depth_wise", "method": "mean_abs", "blocks": blocks}
+        pruned = run.add("prune", root, columns=columns, top1=50.0, actual_ratio=blocks / 16)
+        run.add("finetune", pruned, top1=90.0 - blocks)
+    figure = draw("accuracy_vs_ratio", run, config(published="cifar100_resnet50"))
+    kinds = ("after fine-tuning", "right after pruning", "published")
+    assert titles(figure) == [f"depth_wise, {kind}" for kind in kinds]
+    assert series(figure.axes[0])["o"][0] == [6.25, 12.5]
+    assert series(figure.axes[2])["o"][0] == [6.25, 12.5, 25.0]  # N = 1, 2, 4 of 16 blocks
+
+
+def epochs(*values: float) -> list[dict]:
+    keys = ("train_loss", "train_top1", "validation_loss", "validation_top1")
+    return [{"epoch": i + 1} | dict.fromkeys(keys, value) | {"penalty": 0.5} for i, value in enumerate(values)]
+
+
+def test_training_curves(tmp_path):
+    run = Run(tmp_path)
+    for seed in (0, 1):
+        run.add("train", seed=seed, history=epochs(1.0, 2.0 + seed))
+    root = run.add("train", columns=penalised("filter_wise"), history=epochs(1.5, 1.5))
+    for ratio, values in (("0.20", (1.0, 5.0)), ("0.40", (2.0, 4.0)), ("0.60", (9.0, 4.5))):
+        pruned = run.add("prune", root, columns=by_ratio("filter_wise", "sum", ratio))
+        run.add("finetune", pruned, history=epochs(*values))
+    figure = draw("training_curves", run, config())
+    validation, train = figure.axes[0].lines[:2]
+    assert validation.get_label() == "dense" and list(validation.get_ydata()) == [1.0, 2.5]  # over seeds
+    assert train.get_linewidth() < validation.get_linewidth()
+    tuned = figure.axes[1]
+    assert titles(figure)[:2] == ["training", "fine-tuning of 3 pruned nets"]
+    assert list(tuned.lines[0].get_ydata()) == [2.0, 4.5]  # medians
+    band = tuned.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (1.0, 9.0)
+    assert legend(figure) == ["dense", "l2_groups filter_wise", "validation images", "training images"]
+
+
+def test_a_wild_epoch_makes_the_loss_logarithmic(tmp_path):
+    run = Run(tmp_path)
+    run.add("train", history=epochs(2000.0, 2.0, 1.5, 1.0))
+    assert draw("training_curves", run, config()).axes[0].get_yscale() == "log"
+
+
+def test_without_fine_tuning_there_is_one_column(tmp_path):
+    run = Run(tmp_path)
+    run.add("train", history=epochs(2.0, 1.0))
+    assert len(draw("training_curves", run, config()).axes) == 2
+
+
+def mlp(tmp_path) -> Run:
+    run = Run(tmp_path, backend="keras", model="mlp")
+    for init, accuracies in (("normal-0.1", (90.0, 89.0, 50.0)), ("glorot", (91.0, 90.0, 88.0))):
+        root = run.add("train", columns={"init": init}, top1=accuracies[0])
+        for kind in ("weight", "unit"):
+            for ratio, top1 in zip(("0", "0.25", "0.50"), accuracies, strict=True):
+                lost = 0 if ratio == "0" else 10 * (kind == "unit")
+                run.add("prune", root, columns=by_ratio(kind, "m", ratio), top1=top1 - lost, actual_ratio=float(ratio))
+    return run
+
+
+def test_weight_against_unit(tmp_path):
+    figure = draw("weight_vs_unit", mlp(tmp_path), config(published="mnist_mlp"))
+    assert titles(figure) == ["this run, init normal-0.1", "this run, init glorot", "published"]
+    first = series(figure.axes[0])
+    assert first == {
+        "o": ([0.0, 25.0, 50.0], [90.0, 89.0, 50.0], False),
+        "s": ([0.0, 25.0, 50.0], [90.0, 79.0, 40.0], False),
+    }
+    there = published.frame("mnist_mlp")
+    for marker, kind in (("o", "weight"), ("s", "unit")):
+        x, y, _ = series(figure.axes[2])[marker]
+        assert x == pytest.approx([0, 25, 50, 60, 70, 80, 90, 95, 97, 99])
+        assert y == there[there["prune_type"] == kind]["top1"].tolist()
+    texts = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
+    assert texts[0] == ["weight, knee at 25 %", "unit, knee at 0 %"]
+    assert texts[1] == ["weight, knee at 50 %", "unit, knee at 0 %"]
+    assert texts[2] == ["weight, knee at 50 %", "unit, knee at 0 %"]
+
+
+def layers(*widths: int | None) -> list[dict]:
+    return [{"layer": f"conv{i}", "width": w, "weights": 9, "zeros": 0} for i, w in enumerate(widths, 1) if w]
+
+
+def test_layer_widths(tmp_path):
+    run = Run(tmp_path)
+    run.add("train", layers=layers(16, 32, 64))
+    root = run.add("train", columns=penalised("filter_wise"), layers=layers(16, 32, 64))
+    for ratio, widths in (("0.20", (16, 24, 48)), ("0.60", (8, None, 16))):
+        run.add("prune", root, columns=by_ratio("filter_wise", "sum", ratio), layers=layers(*widths))
+    axes = draw("layer_widths", run, config()).axes[0]
+    kept = axes.images[0].get_array()
+    assert np.ma.filled(kept, -1).tolist() == [[100, 100, 100], [100, 75, 75], [50, -1, 25]]
+    assert [text.get_text() for text in axes.texts] == ["16", "32", "64", "16", "24", "48", "8", "16"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["conv1", "conv2", "conv3"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "dense", "filter_wise sum 0.20, l2_groups training", "filter_wise sum 0.60, l2_groups training",
+    ]  # fmt: skip
+
+
+def test_latency(tmp_path):
+    run = mlp(tmp_path)
+    dense = "s/seed0/train~glorot"
+    pruned = f"{dense}/prune~unit~m~0.50"
+    rows = [(pruned, 1, 0.5, 0.75), (dense, 1, 1.0, 1.5), (pruned, 256, 4.0, 5.0), (dense, 256, 4.0, 4.5)]
+    run.time({"node": n, "baseline": dense, "batch_size": b, "median_ms": m, "p90_ms": p} for n, b, m, p in rows)
+    figure = draw("latency", run, config(latency={}))
+    assert titles(figure) == ["batch of 1", "batch of 256"]
+    one = figure.axes[0]
+    assert [label.get_text() for label in one.get_yticklabels()] == ["dense, init glorot", "unit m 0.50, init glorot"]
+    assert series(one) == {"o": ([1.0], [0], False), "s": ([0.5], [1], False)}
+    whiskers = {c.get_label(): c.lines[2][0].get_segments()[0][:, 0].tolist() for c in one.containers}
+    assert whiskers == {"dense": [1.0, 1.5], "unit": [0.5, 0.75]}
+    dashed = [line for line in one.lines if line.get_color() == style.DENSE["color"]]
+    assert [list(line.get_xdata()) for line in dashed] == [[1.0, 1.0]]
+
+
+def test_series_differ_in_marker_and_line_not_only_in_colour():
+    looks = list(style.styles("abcdefgh").values())
+    assert len({look["marker"] for look in looks}) == len({str(look["linestyle"]) for look in looks}) == 8
+
+
+@pytest.mark.parametrize("name", ["accuracy_vs_ratio", "layer_widths", "training_curves"])
+def test_nothing_lies_outside_the_picture(tmp_path, name):
+    run = Run(tmp_path)
+    run.add("train", layers=layers(*[64] * 16), history=epochs(2.0, 1.0))
+    for kind in ("filter_wise", "channel_wise", "filter_and_channel_wise"):
+        root = run.add("train", columns=penalised(kind), history=epochs(2.0, 1.0))
+        for method in ("group_lasso", "mean_abs", "mean", "sum_abs", "sum"):
+            prune, counts = by_ratio(kind, method, "0.20"), {"actual_ratio": 0.2}
+            pruned = run.add("prune", root, columns=prune, layers=layers(*[32] * 16), top1=50.0, **counts)
+            run.add("finetune", pruned, history=epochs(2.0, 1.0), **counts)
+    with style.applied():
+        figure = registry.get("figure", name)(run.load(), config(published="cifar100_vgg16_bn"))
+        style.titled(figure, "A title", tidy.setup_line(config()))
+        FigureCanvasAgg(figure).draw()
+        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert height <= 7
+    assert box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= width + 0.01 and box.y1 <= height + 0.01
+
+
+def test_the_same_table_gives_the_same_file(tmp_path):
+    folder = vgg(tmp_path).collect()
+    for out in ("a.svg", "b.svg"):
+        figures.draw("accuracy_vs_ratio", folder, config(), tmp_path / out)
+    first = (tmp_path / "a.svg").read_bytes()
+    assert first == (tmp_path / "b.svg").read_bytes() and b"<dc:date>" not in first
+    figures.draw("accuracy_vs_ratio", folder, config(), tmp_path / "c.png")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")

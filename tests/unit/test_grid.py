@@ -1,0 +1,357 @@
+"""From a config to one job per node: what is run, on what, under which name."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from espalier import config, grid
+
+PROJECT = Path(__file__).resolve().parents[2]
+SMALL = {
+    "backend": "pytorch",
+    "dataset": {"name": "digits", "size": 32},
+    "model": {"name": "vgg16_bn", "width": 0.25},
+    "train": {"epochs": 2},
+    "chains": [["train"]],
+}
+PRUNE = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.4}
+L2 = {"penalty": "l2_groups", "prune_type": "filter_wise"}
+
+
+def built(*chains, top=None, **study):
+    return grid.build({"studies": {"a": SMALL | study | ({"chains": list(chains)} if chains else {})}} | (top or {}))
+
+
+def nodes(*chains, **options):
+    return [node.removeprefix("a/seed0/") for node in built(*chains, **options).jobs]
+
+
+# Nodes
+
+
+def test_every_prefix_of_a_chain_is_a_node_in_its_parents_folder():
+    made = built(["train", {"prune": PRUNE}, "finetune"])
+    train, prune, finetune = (
+        "a/seed0/train",
+        "a/seed0/train/prune~filter_wise~mean_abs~0.40",
+        "a/seed0/train/prune~filter_wise~mean_abs~0.40/finetune",
+    )
+    assert [(job.node, job.parent, job.step) for job in made.jobs.values()] == [
+        (train, None, "train"), (prune, train, "prune"), (finetune, prune, "finetune")
+    ]  # fmt: skip
+    assert [job.columns["chain"] for job in made.jobs.values()] == [
+        "train", "train > prune", "train > prune > finetune"
+    ]  # fmt: skip
+
+
+def test_chains_share_the_steps_that_they_have_in_common():
+    assert nodes(["train"], ["train", {"prune": PRUNE}], ["train", {"prune": PRUNE}, "finetune"]) == [
+        "train", "train/prune~filter_wise~mean_abs~0.40", "train/prune~filter_wise~mean_abs~0.40/finetune"
+    ]  # fmt: skip
+
+
+def test_lists_in_a_step_are_expanded_as_a_product():
+    step = {"prune_type": "filter_wise", "method": ["mean_abs", "sum"], "ratio": [0.2, 0.4]}
+    assert nodes(["train", {"prune": step}])[1:] == [
+        f"train/prune~filter_wise~{method}~{ratio}" for method in ("mean_abs", "sum") for ratio in ("0.20", "0.40")
+    ]
+
+
+def test_products_of_several_steps_are_multiplied():
+    made = nodes(
+        [
+            {"train": {"learning_rate": [0.1, 0.2]}},
+            {"prune": PRUNE | {"ratio": [0.1, 0.2, 0.3]}},
+            {"finetune": {"epochs": [1, 2]}},
+        ]
+    )
+    assert len(made) == 2 + 2 * 3 + 2 * 3 * 2
+    assert "train~learning_rate=0.2/prune~filter_wise~mean_abs~0.30/finetune~epochs=1" in made
+
+
+def test_a_list_of_alternatives_under_a_step_is_expanded_too():
+    alternatives = [PRUNE | {"ratio": [0.2, 0.6]}, PRUNE | {"prune_type": "channel_wise"}]
+    assert nodes(["train", {"prune": alternatives}])[1:] == [
+        "train/prune~filter_wise~mean_abs~0.20",
+        "train/prune~filter_wise~mean_abs~0.60",
+        "train/prune~channel_wise~mean_abs~0.40",
+    ]
+
+
+def test_keys_that_are_lists_by_nature_are_one_value_and_vary_as_lists_of_lists():
+    one = built([{"train": {"milestones": [1, 2]}}])
+    assert [job.params["recipe"]["milestones"] for job in one.jobs.values()] == [[1, 2]]
+    several = built([{"train": {"milestones": [[1], [1, 2], []]}}])
+    assert [job.params["recipe"]["milestones"] for job in several.jobs.values()] == [[1], [1, 2], []]
+    assert list(several.jobs) == [f"a/seed0/train~milestones={text}" for text in ("1", "1-2", "none")]
+
+
+def test_augmentations_that_differ_have_folders_that_differ():
+    vary = [[{"random_crop": 32}], [{"resize": 32}], ["horizontal_flip"], [{"random_crop": {"size": 32, "padding": 2}}]]
+    assert nodes([{"train": {"augment": vary}}]) == [
+        "train~augment=random_crop-32",
+        "train~augment=resize-32",
+        "train~augment=horizontal_flip",
+        "train~augment=random_crop-size-32-padding-2",
+    ]
+
+
+def test_pruning_and_fine_tuning_can_be_repeated():
+    again = PRUNE | {"ratio": 0.2}
+    made = built(["train", {"prune": again}, "finetune", {"prune": again}, "finetune"])
+    last = list(made.jobs)[-1]
+    assert last == "a/seed0/train" + "/prune~filter_wise~mean_abs~0.20/finetune" * 2
+    assert len(made.jobs) == 5
+
+
+@pytest.mark.parametrize(
+    "ratio, text",
+    [
+        (0, "0.00"), (0.0, "0.00"), (-0.0, "0.00"), (0.4, "0.40"), (0.40, "0.40"), (0.5, "0.50"), (0.25, "0.25"),
+        (0.125, "0.125"), (0.999, "0.999"), (1e-05, "0.00001"), (0.1 + 0.2, "0.30000000000000004"),
+    ],
+)  # fmt: skip
+def test_ratios_are_text_however_they_are_written(ratio, text):
+    job = list(built(["train", {"prune": PRUNE | {"ratio": ratio}}]).jobs.values())[-1]
+    assert job.columns["ratio"] == job.params["ratio"] == text
+    assert job.node.endswith(f"~{text}")
+
+
+def test_values_of_a_step_are_in_its_folder_in_one_order_however_they_are_written():
+    one = nodes([{"train": {"momentum": 0.9, "epochs": 3, **L2}}])
+    other = nodes([{"train": {**dict(reversed(L2.items())), "epochs": 3, "momentum": 0.9}}])
+    assert one == other == ["train~l2_groups~filter_wise~epochs=3~momentum=0.9"]
+
+
+def test_a_folder_is_one_folder_whatever_its_values():
+    study = {"backend": "keras", "model": {"name": "mlp"}}
+    made = nodes([{"train": {"init": [{"name": "normal", "stddev": 0.1}, {"name": "glorot"}]}}], **study)
+    assert made == ["train~init=normal-0.1", "train~init=glorot"]
+    strange = nodes([{"train": {"learning_rate": 1e-05, "nesterov": True}}])
+    assert strange == ["train~learning_rate=1e-05~nesterov=true"]
+
+
+# Parameters
+
+
+def recipes(*chains, **study):
+    return {job.node.removeprefix("a/seed0/"): job.params["recipe"] for job in built(*chains, **study).jobs.values()}
+
+
+def test_a_recipe_is_the_studys_with_what_the_step_changes():
+    made = recipes(
+        ["train", {"finetune": {"gamma": 0.5}}],
+        train={"epochs": 5, "momentum": 0.9, "gamma": 0.2},
+        finetune={"epochs": 3, "momentum": 0.8},
+    )
+    keys = ("epochs", "momentum", "gamma", "learning_rate", "batch_size")
+    assert [made["train"][key] for key in keys] == [5, 0.9, 0.2, 0.05, 128]
+    assert [made["train/finetune~gamma=0.5"][key] for key in keys] == [3, 0.8, 0.5, 0.05, 128]
+    assert all("keep_penalty" not in recipe for recipe in made.values())
+
+
+def penalties(made):
+    return [(r["penalty"], r["prune_type"], r["coefficient"]) for r in made.values()]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_fine_tuning_keeps_the_penalty_of_the_training_if_told_to(keep):
+    chain = [{"train": L2}, {"prune": PRUNE}, "finetune"]
+    jobs = list(built(chain, train={"epochs": 1, "coefficient": 0.5}, finetune={"keep_penalty": keep}).jobs.values())
+    assert penalties({0: jobs[0].params["recipe"]}) == [("l2_groups", "filter_wise", 0.5)]
+    kept = ("l2_groups", "filter_wise", 0.5) if keep else (None, None, None)
+    assert penalties({0: jobs[2].params["recipe"]}) == [kept]
+    for job in jobs:  # what a net was regularised by stays in its record
+        assert [job.columns[k] for k in ("penalty", "penalty_type", "coefficient")] == ["l2_groups", "filter_wise", 0.5]
+
+
+def test_the_penalty_of_the_studys_recipe_is_kept_by_keep_penalty_only_too():
+    study = {"train": {"epochs": 1, **L2}}
+    made = penalties(recipes(["train", "finetune"], **study))
+    assert made == [("l2_groups", "filter_wise", 1e-5), (None, None, None)]
+    made = penalties(recipes(["train", "finetune"], **study, finetune={"keep_penalty": True}))
+    assert made == [("l2_groups", "filter_wise", 1e-5)] * 2
+
+
+def test_fine_tuning_may_have_a_penalty_and_a_coefficient_of_its_own():
+    own = {"penalty": "group_lasso", "prune_type": "channel_wise", "coefficient": 0.1}
+    chain = [{"train": L2}, "finetune"]
+    assert penalties(recipes(chain, finetune=own))[1] == ("group_lasso", "channel_wise", 0.1)
+    weaker = {"keep_penalty": True, "coefficient": 0.001}
+    assert penalties(recipes(chain, finetune=weaker))[1] == ("l2_groups", "filter_wise", 0.001)
+    assert penalties(recipes(["train", "finetune"], finetune={"keep_penalty": True}))[1] == (None, None, None)
+
+
+def test_a_coefficient_of_zero_is_kept_as_zero():
+    made = penalties(recipes([{"train": {**L2, "coefficient": 0}}, {"finetune": {"keep_penalty": True}}]))
+    assert made == [("l2_groups", "filter_wise", 0)] * 2
+
+
+def test_regularize_trains_a_trained_net_further_with_its_penalty():
+    made = built(["train", {"regularize": L2}, {"prune": PRUNE}, {"finetune": {"keep_penalty": True}}])
+    assert [job.step for job in made.jobs.values()] == ["train", "regularize", "prune", "finetune"]
+    columns = [job.columns["penalty"] for job in made.jobs.values()]
+    assert columns == [None, "l2_groups", "l2_groups", "l2_groups"]
+
+
+def test_only_the_first_training_draws_initial_weights():
+    study = {"backend": "keras", "model": {"name": "mlp"}, "train": {"epochs": 1, "init": {"name": "glorot"}}}
+    made = built(["train", "finetune"], **study)
+    assert [job.params["recipe"]["init"] for job in made.jobs.values()] == [{"name": "glorot"}, None]
+    assert [job.columns["init"] for job in made.jobs.values()] == ["glorot", "glorot"]
+
+
+def test_the_method_is_the_prune_types_own_if_none_is_given():
+    study = {"backend": "keras", "model": {"name": "mlp"}}
+    job = list(built(["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}], **study).jobs.values())[-1]
+    assert job.params == {"prune_type": "weight", "method": "magnitude", "ratio": "0.50"}
+    assert job.node.endswith("prune~weight~magnitude~0.50")
+
+
+def test_blocks_are_whole_numbers_in_the_library():
+    step = {"prune_type": "depth_wise", "method": "mean_abs", "blocks": [1, 16]}
+    made = built(["train", {"prune": step}], model={"name": "resnet50"})
+    assert [job.params.get("blocks") for job in made.jobs.values()] == [None, 1, 16]
+    assert [job.columns["ratio"] for job in made.jobs.values()] == [None, None, None]
+
+
+def test_a_job_names_the_registered_functions_that_it_uses():
+    flip = {"train": {**L2, "augment": ["horizontal_flip"]}}
+    train, prune, finetune = built([flip, {"prune": PRUNE}, "finetune"]).jobs.values()
+    model = ("model", "vgg16_bn", "pytorch")
+    assert set(train.uses) == {
+        model, ("penalty", "l2_groups", "pytorch"), ("prune_type", "filter_wise", "pytorch"),
+        ("augmentation", "horizontal_flip", "pytorch"),
+    }  # fmt: skip
+    assert set(prune.uses) == {model, ("prune_type", "filter_wise", "pytorch"), ("score", "mean_abs", "pytorch")}
+    assert set(finetune.uses) == {model}
+
+
+# Seeds
+
+
+def test_seeds_do_not_depend_on_parameters():
+    """All nets of a study start from the same weights and see the same batches: what differs is the method."""
+    made = built([{"train": {"learning_rate": [0.1, 0.2]}}, {"prune": PRUNE | {"ratio": [0.1, 0.2]}}, "finetune"])
+    seeds = {
+        step: {job.params["seed"] for job in made.jobs.values() if job.step == step} for step in ("train", "finetune")
+    }
+    assert [len(s) for s in seeds.values()] == [1, 1]
+    assert seeds["train"] != seeds["finetune"]
+
+
+def test_seeds_differ_by_study_seed_and_place():
+    seeds = {
+        grid.step_seed(study, seed, position, step)
+        for study in ("a", "b") for seed in (0, 1, 2) for position in (0, 1) for step in ("train", "finetune")
+    }  # fmt: skip
+    assert len(seeds) == 24 and all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_a_seed_is_the_same_for_ever():
+    """Changing how seeds are derived changes every result: sha256 of "a/0/0/train" begins with these digits."""
+    import hashlib
+
+    first = int(hashlib.sha256(b"a/0/0/train").hexdigest()[:8], 16) % 2**31
+    assert grid.step_seed("a", 0, 0, "train") == first
+    assert built().jobs["a/seed0/train"].params["seed"] == first
+
+
+def test_every_seed_has_its_own_nodes():
+    made = built(["train", {"prune": PRUNE}], top={"seeds": [0, 5]})
+    assert [job.seed for job in made.jobs.values()] == [0, 0, 5, 5]
+    assert len({job.node for job in made.jobs.values()}) == 4
+    assert [job.node for job in made.of("a", 5)] == [n for n in made.jobs if n.startswith("a/seed5/")]
+
+
+# Labels, columns, data sets
+
+
+def test_labels_say_in_words_what_a_node_is():
+    made = built([{"train": L2}, {"prune": PRUNE}, "finetune"], top={"seeds": [0, 1]})
+    labels = [job.label for job in made.of("a", 1)]
+    assert labels[0] == "vgg16_bn, l2_groups filter_wise, seed 1"
+    assert labels[1] == "vgg16_bn, l2_groups filter_wise, filter_wise mean_abs 0.40, seed 1"
+    assert built().jobs["a/seed0/train"].label == "vgg16_bn"
+
+
+def test_the_frame_has_a_row_for_each_node_and_the_columns_of_a_record():
+    config_ = {"studies": {"a": SMALL, "b": SMALL | {"chains": [["train", {"prune": PRUNE}]]}}}
+    made = grid.build(config_)
+    frame = made.frame()
+    assert list(frame.columns) == list(grid.COLUMNS) and list(frame["node"]) == list(made.jobs)
+    assert list(made.frame("b")["node"]) == ["b/seed0/train", "b/seed0/train/prune~filter_wise~mean_abs~0.40"]
+    assert frame.iloc[-1]["ratio"] == "0.40" and frame.iloc[-1]["parent"] == "b/seed0/train"
+
+
+def test_every_job_has_every_column():
+    made = grid.build(yaml.safe_load((PROJECT / "config.yaml").read_text()))
+    assert all(tuple(job.columns) == grid.COLUMNS for job in made.jobs.values())
+
+
+def test_a_data_set_is_prepared_once_for_all_studies_that_share_it():
+    other = SMALL | {"dataset": {"name": "digits", "size": 32, "validation": 0.2, "mean": 0.5}}
+    made = grid.build({"studies": {"a": SMALL, "b": SMALL, "c": other}})
+    assert set(made.datasets()) == {"digits_32x32x3", "digits_32x32x3_validation0.2_mean0.5"}
+    assert made.datasets()["digits_32x32x3"]["std"] == 0.225
+
+
+def test_only_the_studies_that_are_asked_for_are_run_and_all_are_checked():
+    two = {"studies": {"a": SMALL, "b": SMALL}, "run": ["b"]}
+    made = grid.build(two)
+    assert list(made.studies) == ["b"] and list(made.jobs) == ["b/seed0/train"]
+    wrong = copy.deepcopy(two)
+    wrong["studies"]["a"]["chains"] = [["finetune"]]
+    with pytest.raises(config.ConfigError, match=r"studies\.a\.chains\[0\]"):
+        grid.build(wrong)
+    wrong["studies"]["a"] = SMALL | {"latency": {"ratio": [0.3]}}
+    with pytest.raises(config.ConfigError, match=r"studies\.a\.latency"):
+        grid.build(wrong)
+
+
+# Latency
+
+
+LATENCY = {"chains": [["train", {"prune": PRUNE | {"ratio": [0.2, 0.4], "method": ["mean_abs", "sum"]}}, "finetune"]]}
+
+
+def timed(latency):
+    made = built(**LATENCY, latency=latency)
+    return [node.node.removeprefix("a/seed0/train").lstrip("/") for node in made.timed("a", 0)]
+
+
+def test_latency_times_what_it_selects_and_the_dense_nets():
+    assert timed({"ratio": [0.4], "method": ["sum"]}) == [
+        "", "prune~filter_wise~sum~0.40", "prune~filter_wise~sum~0.40/finetune"
+    ]  # fmt: skip
+    assert len(timed({"ratio": [0.4]})) == 1 + 4
+    assert len(timed({"ratio": [0.40, 0.2], "prune_type": ["filter_wise"]})) == 1 + 8
+
+
+def test_latency_without_a_selection_times_everything():
+    assert len(timed({})) == 1 + 8
+
+
+def test_without_latency_nothing_is_timed():
+    assert built(**LATENCY).timed("a", 0) == []
+
+
+# Cost
+
+
+def test_the_grid_is_built_without_a_framework():
+    program = (
+        "import sys, yaml; from espalier import grid, code;"
+        f"made = grid.build(yaml.safe_load(open({str(PROJECT / 'config.yaml')!r})));"
+        "[code.code_version('train_model.py', ['espalier.pytorch.train'], job.uses) for job in made.jobs.values()];"
+        "made.frame();"
+        "print(len(made.jobs), sorted({'torch', 'tensorflow', 'tf_keras', 'torchvision'} & set(sys.modules)))"
+    )
+    scripts = PROJECT / "workflow" / "scripts"
+    done = subprocess.run([sys.executable, "-c", program], cwd=scripts, capture_output=True, text=True, check=True)
+    number, loaded = done.stdout.split(maxsplit=1)
+    assert int(number) > 50 and loaded.strip() == "[]"

@@ -1,0 +1,314 @@
+"""Training in the PyTorch backend: by its recipe, the same every time, and interrupted without a trace."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from espalier import config, progress, registry
+from espalier.data import load as load_data
+from espalier.pytorch import groups, models, prune, train
+from espalier.pytorch.runtime import start
+
+DEFAULTS = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
+RECIPE = DEFAULTS | {"epochs": 3, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9}
+MODEL = {"name": "tiny", "width": 1.0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_model(module_register):
+    """Two convs of 16 channels, batch norm, dropout and a linear layer, for 8x8 grey images."""
+
+    @registry.register("tiny", kind="model", backend="pytorch", title="", has=("conv_chain",))
+    def tiny(num_classes, widths=None, width=1.0):
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, num_classes),
+        )  # fmt: skip
+
+    @registry.register("plain", kind="model", backend="pytorch", title="")
+    def plain(num_classes, widths=None, width=1.0):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deterministic():
+    threads = torch.get_num_threads()
+    start(1)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def trained(digits, tmp_path):
+    """trained(name, recipe's changes, ...): the file and the history of a training on the digits."""
+
+    def run(name, changes=None, *, seed=7, model=MODEL, **options):
+        recipe = RECIPE | (changes or {})
+        out = tmp_path / f"{name}.safetensors"
+        details = train.train_model(out, data=digits(8, 1), model=model, recipe=recipe, seed=seed, **options)
+        return out, details["history"]
+
+    return run
+
+
+def same(one, other):
+    one, other = load_file(one), load_file(other)
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def without_seconds(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+# By the recipe
+
+
+def test_it_learns_and_keeps_the_history(trained):
+    _, history = trained("net", {"epochs": 4, "warmup_epochs": 1, "warmup_from": 0.01, "milestones": [3]})
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    # 1293 images are 11 steps of 128; the eleventh step of warm-up is at 10/11 of the way from 0.01 to 0.05
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.01 + 0.04 * 10 / 11, 0.05, 0.05, 0.005])
+    assert history[-1]["validation_top1"] > 80 and history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
+    assert all(row["seconds"] > 0 and row["penalty"] == 0 for row in history)
+
+
+def test_without_epochs_the_initial_net_is_saved(trained, tmp_path):
+    out, history = trained("net", {"epochs": 0})
+    torch.manual_seed(7)
+    models.save(models.build_model("tiny", 10), tmp_path / "initial.safetensors")
+    assert history == [] and same(out, tmp_path / "initial.safetensors")
+
+
+STANDING = {"learning_rate": 1e-30, "momentum": 0.0, "epochs": 1}  # weights stay where they are
+PLAIN = {"name": "plain", "width": 1.0}
+
+
+def pixels_of(split):
+    """Training images as they enter the net, one row each."""
+    return (np.asarray(split.images, float).reshape(len(split), -1) / 255 - 0.45) / 0.225
+
+
+def softmax_regression(split, weight, bias):
+    """Logarithms of the likelihoods of the classes."""
+    logits = pixels_of(split) @ weight.T + bias
+    return logits - np.log(np.exp(logits).sum(1, keepdims=True))
+
+
+def parameters_of(out):
+    tensors = load_file(out)
+    return tensors["1.weight"].double().numpy(), tensors["1.bias"].double().numpy()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_is_the_cross_entropy_with_smoothed_labels(trained, digits, smoothing):
+    out, history = trained("net", STANDING | {"label_smoothing": smoothing}, model=PLAIN)
+    split = load_data(digits(8, 1)).train
+    likelihood = softmax_regression(split, *parameters_of(out))
+    target = np.full((1293, 10), smoothing / 10)
+    target[np.arange(1293), split.labels] += 1 - smoothing
+    assert history[0]["train_loss"] == pytest.approx(-(target * likelihood).sum() / 1293, rel=1e-5)
+    assert history[0]["train_top1"] == pytest.approx(100 * np.mean(likelihood.argmax(1) == split.labels))
+
+
+def test_a_last_batch_of_a_single_image_is_left_out_and_not_counted(trained, digits):
+    """Batch norm cannot train on one image."""
+    out, history = trained("net", STANDING | {"batch_size": 323, "shuffle": False}, model=PLAIN)
+    split = load_data(digits(8, 1)).train
+    likelihood = softmax_regression(split, *parameters_of(out))[:1292]  # 4 * 323 of 1293
+    loss = -likelihood[np.arange(1292), split.labels[:1292]].mean()
+    assert history[0]["train_loss"] == pytest.approx(loss, rel=1e-5)
+    assert history[0]["train_top1"] == pytest.approx(100 * np.mean(likelihood.argmax(1) == split.labels[:1292]))
+
+
+def test_one_step_of_plain_gradient_descent_by_hand(trained, digits):
+    recipe = {"batch_size": 1293, "momentum": 0.0, "learning_rate": 0.3, "weight_decay": 0.01}
+    (weight, bias), after = (
+        parameters_of(trained(str(epochs), recipe | {"epochs": epochs}, model=PLAIN)[0]) for epochs in (0, 1)
+    )
+    split = load_data(digits(8, 1)).train
+    error = (np.exp(softmax_regression(split, weight, bias)) - np.eye(10)[split.labels]) / 1293
+    np.testing.assert_allclose(after[0], weight - 0.3 * (error.T @ pixels_of(split) + 0.01 * weight), atol=1e-6)
+    np.testing.assert_allclose(after[1], bias - 0.3 * error.sum(0), atol=1e-6)  # 0 before: nothing to decay
+
+
+@pytest.mark.parametrize("optimizer, kind", [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam)])
+def test_vectors_are_not_decayed_unless_the_recipe_says_so(optimizer, kind):
+    net = models.build_model("tiny", 10)
+    recipe = RECIPE | {"optimizer": optimizer, "weight_decay": 1e-4, "decay_norm_and_bias": False}
+    made = train.make_optimizer(net, recipe)
+    assert isinstance(made, kind)
+    assert [(len(g["params"]), g["weight_decay"]) for g in made.param_groups] == [(3, 1e-4), (5, 0.0)]
+    assert all(p.dim() > 1 for p in made.param_groups[0]["params"])
+    assert all(p.dim() == 1 for p in made.param_groups[1]["params"])
+    everything = train.make_optimizer(net, recipe | {"decay_norm_and_bias": True})
+    assert [(len(g["params"]), g["weight_decay"]) for g in everything.param_groups] == [(8, 1e-4)]
+
+
+def test_momentum_and_nesterov_reach_the_optimizer():
+    net = models.build_model("plain", 10)
+    made = train.make_optimizer(net, RECIPE | {"momentum": 0.8, "nesterov": True})
+    assert made.defaults["momentum"] == 0.8 and made.defaults["nesterov"]
+
+
+@pytest.mark.parametrize("penalty, coefficient", [("group_lasso", 0.03), ("l2_groups", 0.1)])
+def test_the_penalty_shrinks_the_groups_it_is_over(trained, penalty, coefficient):
+    def norms(out):
+        with torch.no_grad():
+            return [m.norm(dim=1) for m in groups.filters(models.load(out))]
+
+    plain, _ = trained("plain")
+    recipe = {"penalty": penalty, "prune_type": "filter_wise", "coefficient": coefficient}
+    penalised, history = trained("penalised", recipe)
+    assert all((a < 0.7 * b).all() for a, b in zip(norms(penalised), norms(plain), strict=True))
+    # What the history has is of the last step, one update before the net that is saved.
+    value = {
+        "group_lasso": lambda size, norm: math.sqrt(size) * norm.sum(),
+        "l2_groups": lambda size, norm: norm.square().sum(),
+    }[penalty]
+    total = sum(value(size, norm).item() for size, norm in zip((9, 144), norms(penalised), strict=True))
+    assert history[-1]["penalty"] == pytest.approx(coefficient * total, rel=0.1)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own_if_shuffled(trained, digits, monkeypatch, shuffle):
+    seen, real = [], train.to_tensor
+    monkeypatch.setattr(train, "to_tensor", lambda images: seen.append(images.copy()) or real(images))
+    trained("net", {"epochs": 2, "shuffle": shuffle})
+    first, second = np.concatenate(seen[:11]), np.concatenate(seen[11:])
+    expected = np.asarray(load_data(digits(8, 1)).train.images)
+    for epoch in (first, second):
+        assert sorted(i.tobytes() for i in epoch) == sorted(i.tobytes() for i in expected)
+        assert np.array_equal(epoch, expected) != shuffle
+    assert np.array_equal(first, second) != shuffle
+
+
+def test_training_further_starts_from_the_parent_and_keeps_its_widths(trained, digits, tmp_path):
+    parent, _ = trained("parent", {"epochs": 1})
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": "0.50"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    shapes = {key: value.shape for key, value in load_file(pruned).items()}
+    assert shapes["4.weight"][:2] != (16, 16)
+
+    untrained, _ = trained("untrained", {"epochs": 0}, parent=pruned)
+    assert same(untrained, pruned)
+    further, history = trained("further", {"epochs": 2}, parent=pruned)
+    assert {key: value.shape for key, value in load_file(further).items()} == shapes
+    assert history[0]["train_loss"] < 2.3  # ln 10: the parent had learnt something
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(trained, tmp_path):
+    with pytest.raises(FloatingPointError, match=r"epoch 1.*learning_rate \(now 1000000\.0\).*warmup_epochs"):
+        trained("net", {"learning_rate": 1e6})
+    assert not (tmp_path / "net.safetensors").exists()
+
+
+# The same every time
+
+
+RANDOM = {"augment": [{"random_crop": {"size": 8, "padding": 1}}, "horizontal_flip"], "weight_decay": 1e-4}
+OPTIMIZERS = [{"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "adam", "learning_rate": 0.002}]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o["optimizer"])
+def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained, optimizer):
+    (one, history), (two, again), (three, _) = (
+        trained(name, RANDOM | optimizer, seed=seed) for name, seed in (("one", 1), ("two", 1), ("three", 2))
+    )
+    assert same(one, two) and without_seconds(history) == without_seconds(again)
+    assert not same(one, three)
+
+
+def interrupt_after(epoch, monkeypatch):
+    """Make the training stop when it has written the line of an epoch."""
+    real = progress.line
+
+    def line(row, epochs):
+        real(row, epochs)
+        if row["epoch"] == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "line", line)
+
+
+PENALISED = {"penalty": "group_lasso", "prune_type": "filter_and_channel_wise", "coefficient": 1e-4}
+SCHEDULE = {"epochs": 4, "warmup_epochs": 1, "milestones": [3]}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o["optimizer"])
+@pytest.mark.parametrize("from_parent", [False, True], ids=["new", "further"])
+def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
+    trained, tmp_path, monkeypatch, capsys, optimizer, from_parent
+):
+    recipe = RANDOM | PENALISED | SCHEDULE | optimizer
+    options = {"parent": trained("parent", {"epochs": 1})[0]} if from_parent else {}
+    through, history = trained("through", recipe, **options)
+
+    options["checkpoint"] = tmp_path / "checkpoint"
+    for epoch in (3, 4):  # interrupted in the third epoch, gone on from the second, interrupted again in the fourth
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            interrupt_after(epoch, patch)
+            trained("resumed", recipe, **options)
+        assert not (tmp_path / "resumed.safetensors").exists()
+    capsys.readouterr()
+    resumed, again = trained("resumed", recipe, **options)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "going on after epoch 3" and len(lines) == 2 and lines[1].startswith("epoch 4/4")
+    assert same(resumed, through)
+    assert without_seconds(again) == without_seconds(history)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"learning_rate": 0.01}, {"epochs": 4}, {"seed": 8}, {"parent": True}, {"model": {"name": "tiny", "width": 2.0}}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_checkpoint_of_another_training_is_not_used(trained, tmp_path, monkeypatch, capsys, change):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch)
+        trained("first", checkpoint=tmp_path / "checkpoint")
+    assert list((tmp_path / "checkpoint").iterdir())
+    options = {key: value for key, value in change.items() if key not in RECIPE}
+    recipe = {key: value for key, value in change.items() if key in RECIPE}
+    if "parent" in options:
+        options["parent"] = trained("parent", {"epochs": 0})[0]
+    capsys.readouterr()
+    other, history = trained("other", recipe, checkpoint=tmp_path / "checkpoint", **options)
+    assert "going on" not in capsys.readouterr().out
+    fresh, expected = trained("fresh", recipe, **options)
+    assert same(other, fresh) and without_seconds(history) == without_seconds(expected)
+
+
+def test_a_finished_training_that_is_asked_for_again_is_not_repeated(trained, tmp_path, capsys):
+    first, history = trained("first", checkpoint=tmp_path / "checkpoint")
+    capsys.readouterr()
+    second, again = trained("second", checkpoint=tmp_path / "checkpoint")
+    assert capsys.readouterr().out == "going on after epoch 3\n"
+    assert same(first, second) and again == history
+
+
+def test_a_checkpoint_is_replaced_whole(trained, tmp_path, monkeypatch):
+    """A crash while the state is written leaves the state before, which is enough to go on."""
+    import safetensors.torch
+
+    real, calls = safetensors.torch.save_file, []
+
+    def crash_at_third(tensors, path, **options):
+        real(tensors, path, **options)
+        calls.append(path)
+        if len(calls) == 3:
+            path.write_bytes(path.read_bytes()[:100])
+            raise OSError("no space left on device")
+
+    through, _ = trained("through", SCHEDULE)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
+        patch.setattr(safetensors.torch, "save_file", crash_at_third)
+        trained("resumed", SCHEDULE, checkpoint=tmp_path / "checkpoint")
+    resumed, _ = trained("resumed", SCHEDULE, checkpoint=tmp_path / "checkpoint")
+    assert same(resumed, through)

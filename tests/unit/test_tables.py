@@ -1,0 +1,161 @@
+"""The tables: which a study gets, and their numbers, worked out by hand."""
+
+import pytest
+from a_run import Run, by_ratio, config, penalised
+
+from espalier import registry, tables, tidy
+from espalier.tables import write
+
+MIB = 2**20
+
+
+def table(name: str, run: Run, study: dict):
+    return registry.get("table", name)(run.load(), study)
+
+
+def run_table(name: str, *runs: Run):
+    studies = {run.study: config(run.study) for run in runs}
+    return registry.get("table", name)(tidy.load(runs[0].collect(*runs[1:])), studies)
+
+
+def vgg(tmp_path, seeds=(0,)) -> Run:
+    run = Run(tmp_path)
+    small = {"params": 250, "macs": 1000, "size_bytes": MIB // 4, "zipped_bytes": MIB // 8, "actual_ratio": 0.39}
+    for seed in seeds:
+        run.chain(seed=seed, top1=90.0)
+        prune = by_ratio("filter_wise", "mean_abs", "0.40")
+        run.chain(penalised("filter_wise"), prune, seed=seed, top1=89.0, before=40.0, after=87.5 + seed, pruned=small)
+    return run
+
+
+def test_which_tables_a_study_gets(tmp_path):
+    rows = vgg(tmp_path).load().results
+    assert set(tables.names(rows, config())) == {"results", "findings"}
+    assert set(tables.names(rows, config(published="cifar100_vgg16_bn", latency={}))) == {
+        "results", "findings", "published", "latency",
+    }  # fmt: skip
+    assert tables.names(rows[rows["step"] == "train"], config()) == ["results"]
+    assert set(tables.run_names()) == {"studies", "runtime", "environment"}
+
+
+def test_results_have_a_row_for_each_net(tmp_path):
+    made = table("results", vgg(tmp_path), config())
+    assert made.data["name"].tolist() == [
+        "dense",
+        "l2_groups filter_wise",
+        "filter_wise mean_abs 0.40, l2_groups training",
+    ]
+    assert [c.title for c in made.columns][:6] == ["Net", "Ratio asked", "Done (%)", "Pruned", "Top-1", "Change"]
+    assert "seed 0 (n=1)" in made.setup and "One seed: no spread is known." in made.notes
+
+
+def test_results_of_a_pruned_net(tmp_path):
+    row = table("results", vgg(tmp_path), config()).data.iloc[2]
+    assert (row["asked"], row["removed"]) == (0.40, 39.0)
+    assert (row["before"], row["after"], row["top1"], row["gain"]) == (40.0, 87.5, 87.5, -2.5)
+    assert (row["compression"], row["speed_up"]) == (4.0, 4.0)  # 1000 / 250 parameters, 4000 / 1000 MACs
+    assert (row["params_m"], row["macs_m"]) == (0.00025, 0.001)
+    assert (row["size_mib"], row["zipped_mib"]) == (0.25, 0.125)
+
+
+def test_dense_is_compared_with_itself(tmp_path):
+    row = table("results", vgg(tmp_path), config()).data.iloc[0]
+    assert row["compression"] == row["speed_up"] == 1.0
+    assert row[["gain", "removed", "before", "after"]].isna().all()
+
+
+def test_results_over_seeds_show_spread_and_number(tmp_path):
+    made = table("results", vgg(tmp_path, seeds=(0, 1, 2)), config(seeds=[0, 1, 2]))
+    row = made.data.iloc[2]
+    assert (row["top1"], row["top1_sd"], row["n"]) == (88.5, 1.0, 3)
+    assert "Seeds" in [c.title for c in made.columns] and "88.50 ± 1.00" in made.page("x")
+
+
+def test_weights_set_to_zero_do_not_make_a_net_smaller_and_the_table_says_so(tmp_path):
+    run = Run(tmp_path)
+    run.chain({"init": "glorot"}, by_ratio("weight", "magnitude", "0.75"), before=80.0, pruned={"nonzero_params": 250})
+    made = table("results", run, config())
+    row = made.data.iloc[1]
+    assert (row["compression"], row["nonzero_compression"], row["speed_up"]) == (1.0, 4.0, 1.0)
+    assert row["name"] == "weight magnitude 0.75, init glorot"
+    assert any("set to zero, not taken out" in note for note in made.notes)
+
+
+def test_published_beside_reproduced(tmp_path):
+    study = config(published="cifar100_vgg16_bn")
+    made = table("published", vgg(tmp_path), study)
+    assert len(made.data) == 19
+    row = made.data.set_index("name").loc["filter_wise mean_abs 0.40"]
+    assert (row["top1"], row["top1_reproduced"]) == (78.9, 87.5)
+    assert row["top1_difference"] == pytest.approx(8.6)
+    assert (row["verdict"], row["differs"]) == ("no", "data, resolution, epochs, weights")
+    assert made.data.set_index("name").loc["filter_wise sum 0.20", "verdict"] == "not run"
+    page = made.page("x")
+    assert "+8.60" in page and "not run" in page and "cifar100 at 224x224, 100 epochs, initial weights imagenet" in page
+    titles = [(c.group, c.title) for c in made.columns]
+    assert titles[2:5] == [("Ratio done", "Published"), ("Ratio done", "Here"), ("Ratio done", "Difference")]
+
+
+def test_latency(tmp_path):
+    run = Run(tmp_path)
+    dense, pruned = run.chain(prune=by_ratio("filter_wise", "sum", "0.5"), before=50.0, pruned={"macs": 1000})
+    times = [(pruned, 1, 0.5), (pruned, 10, 4.0), (dense, 1, 1.0), (dense, 10, 4.0)]
+    run.time(
+        {"node": r["node"], "baseline": dense["node"], "batch_size": b, "median_ms": t, "p90_ms": 2 * t}
+        for r, b, t in times
+    )
+    data = table("latency", run, config(latency={})).data
+    assert data["name"].tolist() == ["dense", "dense", "filter_wise sum 0.50", "filter_wise sum 0.50"]
+    assert data["speed_up"].tolist() == [1.0, 1.0, 2.0, 1.0]
+    assert data["promised"].tolist() == [1.0, 1.0, 4.0, 4.0]
+    assert data["per_image_ms"].tolist() == [1.0, 0.4, 0.5, 0.4]
+
+
+def test_run_time_by_step(tmp_path):
+    one, two = Run(tmp_path, "one"), Run(tmp_path, "two")
+    one.add("train", timing={"seconds": 30.0, "import_seconds": 3.0, "work_seconds": 24.0, "peak_memory_mib": 700.0})
+    one.add("train", columns={"init": "x"}, timing={"seconds": 10.0, "import_seconds": 3.0, "work_seconds": 6.0})
+    dense = two.add("train", timing={"seconds": 20.0, "peak_memory_mib": 900.0})
+    two.time([{"node": dense["node"], "baseline": dense["node"], "batch_size": b} for b in (1, 256)])
+    data = run_table("runtime", one, two).data
+    assert data[["step", "jobs", "seconds"]].values.tolist() == [
+        ["train", 2, 40.0], ["train", 1, 20.0], ["latency", 1, 10.0], ["all", 4, 70.0],
+    ]  # fmt: skip
+    first = data.iloc[0]
+    assert first["median_seconds"] == 20.0 and first["peak_memory_mib"] == 700.0
+    assert (first["import_percent"], first["work_percent"], first["evaluate_percent"]) == (15.0, 75.0, 5.0)
+    assert data["peak_memory_mib"].tolist() == [700.0, 900.0, 500.0, 900.0]
+
+
+def test_software(tmp_path):
+    data = run_table("environment", vgg(tmp_path)).data
+    assert data.values.tolist() == [["pytorch", "python", "3.11.7", 4], ["pytorch", "torch", "2.14.1", 4]]
+
+
+def test_studies(tmp_path):
+    row = run_table("studies", vgg(tmp_path, seeds=(0, 1))).data.iloc[0]
+    assert (row["dataset"], row["resolution"], row["weights"], row["seeds"]) == ("digits", "32x32x3", "random", "0, 1")
+    assert (row["nodes"], row["epochs"], row["dense_top1"], row["dense_top1_sd"]) == (8, 6, 90.0, 0.0)
+    assert row["headline"] == "Within 1 point of dense: none"
+
+
+def test_findings_are_a_table(tmp_path):
+    made = table("findings", vgg(tmp_path), config())
+    assert made.data["question"].tolist()[-1].startswith("Which is the smallest net")
+    assert "published" not in [c.key for c in made.columns]
+
+
+def test_a_table_is_written_as_csv_and_page(tmp_path):
+    run = vgg(tmp_path)
+    out = tmp_path / "new" / "folder"
+    write("results", run.collect(), {"s": config()}, "s", csv=out / "a.csv", html=out / "a.html")
+    assert (out / "a.csv").read_text().startswith("name,study,variant,")
+    assert 'download="s_results.csv"' in (out / "a.html").read_text()
+    write("runtime", run.collect(), {"s": config()}, None, csv=out / "b.csv", html=out / "b.html")
+    assert 'download="runtime.csv"' in (out / "b.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["figure", "table"])
+def test_every_item_has_a_title_and_says_how_to_read_it(kind):
+    for entry in registry.entries(kind).values():
+        assert entry.title and len(entry.options["caption"]) > 60 and callable(entry.options["when"]), entry.name

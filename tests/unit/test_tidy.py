@@ -1,0 +1,140 @@
+"""Collecting records into the tidy table, reading it, and averaging over seeds."""
+
+import csv
+import math
+
+import pandas as pd
+import pytest
+from a_run import Run, by_ratio, config, penalised
+
+from espalier import tidy
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_values_are_written_as_the_records_have_them(tmp_path):
+    run = Run(tmp_path)
+    run.add("train", top1=0.1 + 0.2, params=134678692, test_loss=1e-05, actual_ratio=None)
+    row = rows_of(run.collect() / "results.csv")[0]
+    assert row["top1"] == "0.30000000000000004"
+    assert row["params"] == "134678692"
+    assert row["test_loss"] == "1e-05"
+    assert row["penalty"] == row["ratio"] == ""
+
+
+def test_columns_are_ids_then_measured_then_timing_then_software(tmp_path):
+    run = Run(tmp_path)
+    run.chain(penalised("filter_wise"), by_ratio("filter_wise", "mean_abs", "0.40"), pruned={"actual_ratio": 0.39})
+    header = (run.collect() / "results.csv").read_text().splitlines()[0].split(",")
+    assert tuple(header[: len(tidy.ID)]) == tidy.ID
+    rest = [name.partition("_")[0] for name in header[len(tidy.ID) :]]
+    assert header.index("actual_ratio") < header.index("timing_seconds") < header.index("software_python")
+    assert rest.index("software") == len(rest) - 2  # python and torch come last
+
+
+def test_rows_keep_the_order_given_and_the_files_are_the_same_each_time(tmp_path):
+    run = Run(tmp_path)
+    for name in ("b", "a", "c"):
+        run.add("train", columns={"init": name}, history=[{"epoch": 1, "train_loss": 2.0}], layers=[{"layer": "fc"}])
+    folder = run.collect()
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert [row["init"] for row in rows_of(folder / "results.csv")] == ["b", "a", "c"]
+    assert {path.name: path.read_bytes() for path in run.collect().iterdir()} == first
+    assert sorted(first) == ["history.csv", "latency.csv", "layers.csv", "results.csv"]
+
+
+def test_history_layers_and_latency_are_long_tables(tmp_path):
+    run = Run(tmp_path)
+    epochs = [{"epoch": e, "learning_rate": 0.05, "train_loss": 2.0 / e} for e in (1, 2, 3)]
+    node = run.add("train", history=epochs, layers=[{"layer": "fc", "width": 10, "weights": 20, "zeros": 3}])["node"]
+    run.time([{"node": node, "baseline": node, "batch_size": 1, "median_ms": 0.5, "p90_ms": 0.75}])
+    table = run.load()
+    assert table.history[["node", "epoch"]].values.tolist() == [[node, 1], [node, 2], [node, 3]]
+    assert table.history["train_loss"].tolist() == [2.0, 1.0, 2.0 / 3]
+    assert table.layers.iloc[0].to_dict() == {"node": node, "layer": "fc", "width": 10, "weights": 20, "zeros": 3}
+    assert table.latency.iloc[0][["threads", "batch_size", "repeats", "median_ms", "p90_ms"]].tolist() == [
+        1,
+        1,
+        100,
+        0.5,
+        0.75,
+    ]
+
+
+def test_without_latency_its_table_is_there_and_empty(tmp_path):
+    run = Run(tmp_path)
+    run.add("train")
+    assert list(run.load().latency.columns) == list(tidy.LATENCY)
+
+
+def test_reading_keeps_ratios_as_text_and_empty_as_nan(tmp_path):
+    run = Run(tmp_path)
+    run.chain(penalised("filter_wise"), by_ratio("filter_wise", "mean_abs", "0.40"))
+    results = run.load().results
+    assert results["ratio"].tolist()[1] == "0.40"
+    assert math.isnan(results["ratio"].tolist()[0])
+    assert results["init"].isna().all()
+
+
+def test_root_dense_and_variant(tmp_path):
+    run = Run(tmp_path)
+    for seed in (0, 1):
+        run.chain(seed=seed)
+        run.chain(penalised("filter_wise"), by_ratio("filter_wise", "sum", "0.20"), seed=seed, before=10.0, after=80.0)
+    results = run.load().results.set_index("node")
+    last = results.loc["s/seed1/train~l2_groups~filter_wise/prune~filter_wise~sum~0.20/finetune"]
+    assert last["root"] == "s/seed1/train~l2_groups~filter_wise"
+    assert last["dense"] == "s/seed1/train"
+    assert last["variant"] == "train~l2_groups~filter_wise/prune~filter_wise~sum~0.20/finetune"
+
+
+def test_each_initialisation_has_its_own_dense_net(tmp_path):
+    run = Run(tmp_path)
+    for init in ("normal-0.1", "glorot"):
+        run.chain({"init": init}, by_ratio("weight", "magnitude", "0.50"), before=50.0)
+    results = run.load().results
+    assert (results["dense"] == results["root"]).all() and results["dense"].nunique() == 2
+
+
+def test_one_study_of_several(tmp_path):
+    one, two = Run(tmp_path, "one"), Run(tmp_path, "two")
+    one.add("train", history=[{"epoch": 1}])
+    two.add("train", history=[{"epoch": 1}, {"epoch": 2}])
+    part = tidy.load(one.collect(two)).of("two")
+    assert part.results["study"].tolist() == ["two"] and len(part.history) == 2
+
+
+def test_mean_and_sample_standard_deviation_over_seeds(tmp_path):
+    run = Run(tmp_path)
+    for seed, top1 in enumerate((90.0, 92.0, 97.0)):
+        run.chain(seed=seed, top1=top1)
+    row = tidy.over_seeds(run.load().results, ["top1", "not_measured"]).iloc[0]
+    assert row["top1"] == 93.0
+    assert row["top1_sd"] == pytest.approx(math.sqrt((9 + 1 + 16) / 2))
+    assert row["n"] == 3
+    assert pd.isna(row["not_measured"])
+
+
+def test_one_seed_has_no_spread(tmp_path):
+    run = Run(tmp_path)
+    run.chain()
+    row = tidy.over_seeds(run.load().results, ["top1"]).iloc[0]
+    assert row["n"] == 1 and pd.isna(row["top1_sd"])
+
+
+def test_set_up_in_one_line():
+    line = tidy.setup_line(config(model={"name": "vgg16_bn", "width": 0.25}, seeds=[0, 1, 2]))
+    assert line == (
+        "digits at 32x32x3; vgg16_bn at 0.25 of its width; 6 epochs of training, 3 of fine-tuning; "
+        "initial weights random, not pretrained; seeds 0, 1, 2 (n=3)"
+    )
+    assert "fine-tuning" not in tidy.setup_line(config(chains=[["train", {"prune": {}}]]))
+
+
+def test_set_up_names_the_weights_that_were_really_used(tmp_path):
+    run = Run(tmp_path, weights="imagenet")
+    run.add("train")
+    assert "initial weights imagenet" in tidy.setup_line(config(), run.load().results)

@@ -1,0 +1,137 @@
+"""The real workflow, from the embedded data to the report."""
+
+import csv
+import json
+import shutil
+import zipfile
+
+import pytest
+from conftest import PROJECT
+
+
+def rows(project, name):
+    with (project.folder / "results" / "records" / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_default_config_plans_the_published_rows(project):
+    """Counted by hand from the published tables.
+
+    VGG16-BN: dense, 3 trainings with the published penalty and 3 with the real group lasso; 15 published rows and one
+    for each of the latter, each pruned and fine-tuned. ResNet50: dense and penalised, 4 rows. MLP: 2 initialisations,
+    each with 10 sparsities of weights and 10 of units.
+    """
+    planned = project.planned()
+    assert planned["prepare_dataset"] == 2
+    assert planned["train_model"] == (1 + 3 + 3) + 2
+    assert planned["prune_model"] == planned["finetune_model"] == (15 + 3) + 4
+    assert planned["train_keras_model"] == 2
+    assert planned["prune_keras_model"] == 2 * 2 * 10
+    assert planned["measure_latency"] == planned["collect_records"] == planned["write_overview"] == 1
+
+
+def test_a_run_of_one_study_plans_that_study_only(project):
+    planned = project.planned("--config", "run=[cifar100_resnet50]", "seeds=[0,1,2]")
+    assert (planned["train_model"], planned["prune_model"], planned["finetune_model"]) == (6, 12, 12)
+    assert "train_keras_model" not in planned
+
+
+def test_a_config_on_the_command_line_replaces_the_default(project):
+    shutil.copy2(PROJECT / "tests" / "config" / "small.yaml", project.folder / "other.yaml")
+    planned = project.planned("--configfile", "other.yaml")
+    assert (planned["train_model"], planned["prune_model"], planned["prune_keras_model"]) == (3, 2, 2)
+
+
+def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert project.planned("--directory", str(elsewhere))["prune_keras_model"] == 40
+    (elsewhere / "Snakefile").write_text(
+        f"configfile: {str(project.folder / 'config.yaml')!r}\n"
+        f"module espalier:\n    snakefile: {str(project.folder / 'Snakefile')!r}\n    config: config\n"
+        "use rule * from espalier as espalier_*\n"
+    )
+    output = project.run(
+        "--snakefile", str(elsewhere / "Snakefile"), "--directory", str(elsewhere), "-n", "espalier_all"
+    )
+    assert "espalier_prune_keras_model         40" in output
+
+
+def test_every_node_has_a_model_and_a_record_that_agree(small_run):
+    models = small_run.folder / "results" / "models"
+    records = sorted(models.rglob("record.json"))
+    assert len(records) == 10
+    for path in records:
+        record = json.loads(path.read_text())
+        assert models / record["node"] == path.parent
+        file = path.with_name("model.keras" if record["backend"] == "keras" else "model.safetensors")
+        assert record["measured"]["size_bytes"] == file.stat().st_size
+        assert record["measured"]["flops"] == 2 * record["measured"]["macs"]
+
+
+def test_pruned_nets_are_smaller_on_disk_and_zeros_only_when_zipped(small_run):
+    by_node = {row["node"].partition("/seed0/")[2]: row for row in rows(small_run, "results.csv")}
+    dense, pruned = (
+        by_node["train~l2_groups~filter_wise"],
+        by_node["train~l2_groups~filter_wise/prune~filter_wise~mean_abs~0.40"],
+    )
+    assert int(pruned["size_bytes"]) < int(dense["size_bytes"])
+    mlp, units, weights = (
+        by_node[f"train~init=glorot{step}"] for step in ("", "/prune~unit~l2~0.50", "/prune~weight~magnitude~0.50")
+    )
+    # 784-100-100-50-20-10 at width 0.1, a bias in the last layer only; half of the units: 784-50-50-25-10-10
+    assert int(mlp["params"]) == 784 * 100 + 100 * 100 + 100 * 50 + 50 * 20 + 20 * 10 + 10
+    assert int(units["params"]) == 784 * 50 + 50 * 50 + 50 * 25 + 25 * 10 + 10 * 10 + 10
+    assert weights["params"] == mlp["params"]
+    zeros = (784 * 100 + 100 * 100 + 100 * 50 + 50 * 20) // 2
+    assert int(weights["params"]) - int(weights["nonzero_params"]) == zeros
+    assert int(weights["zipped_bytes"]) < 0.75 * int(mlp["zipped_bytes"])
+
+
+def test_removing_two_of_sixteen_blocks_is_recorded_as_such(small_run):
+    row = next(r for r in rows(small_run, "results.csv") if r["blocks"] and r["step"] == "prune")
+    assert float(row["actual_ratio"]) == 2 / 16
+    assert (
+        len([r for r in rows(small_run, "layers.csv") if r["node"] == row["node"]]) < 54
+    )  # 53 convs and the last layer
+
+
+def test_the_parts_of_a_record_add_up(small_run):
+    for row in rows(small_run, "results.csv"):
+        parts = sum(float(row[f"timing_{part}_seconds"]) for part in ("import", "work", "evaluate"))
+        assert parts <= float(row["timing_seconds"])
+        assert float(row["top1"]) <= float(row["top5"]) <= 100
+
+
+def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
+    timed = rows(small_run, "latency.csv")
+    assert len(timed) == 3 + 3  # ResNet50: dense, pruned, fine-tuned; MLP: dense, weights, units
+    assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
+    assert {row["baseline"] for row in timed} == {"resnet/seed0/train", "mlp/seed0/train~init=glorot"}
+
+
+def test_tensorboard_logs_hold_the_loss_and_the_graph(small_run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = small_run.folder / "results/logs/tensorboard/mlp/seed0/train~init=glorot"
+    found = {path.parent for path in folder.rglob("events.out.tfevents.*")}
+    tags = [EventAccumulator(str(path)).Reload().Tags() for path in found]
+    assert any(tag["graph"] for tag in tags)
+    assert all("epoch_loss" in tag["tensors"] for tag in tags)
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.zip"])
+def test_the_report_holds_every_figure_and_table(small_run, tmp_path, name):
+    small_run.run("--report", str(tmp_path / name))
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            text = "".join(archive.namelist()) + "".join(
+                archive.read(n).decode(errors="replace") for n in archive.namelist() if n.endswith((".js", ".html"))
+            )
+    else:
+        text = (tmp_path / name).read_text()
+    items = [*small_run.folder.glob("results/figures/*/*.svg"), *small_run.folder.glob("results/tables/**/*.html")]
+    assert len(items) > 20
+    for item in items:
+        assert item.name in text
+    assert "VGG16-BN in miniature" in text and "Every number below is computed from the records" in text
