@@ -1,5 +1,6 @@
 """What tests share: how hypothesis looks for counterexamples, a register to add to, and prepared data."""
 
+import contextlib
 import functools
 from contextlib import contextmanager
 
@@ -7,6 +8,11 @@ import pytest
 from hypothesis import settings
 
 from espalier import config, data, registry
+
+# Both frameworks in one process, which only tests do: TensorFlow's LLVM and that of Triton, which PyTorch brings on Linux,
+# get along if Triton's is loaded first, and crash otherwise.
+with contextlib.suppress(ImportError):
+    import triton._C.libtriton  # noqa: F401
 
 settings.register_profile("espalier", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("espalier")

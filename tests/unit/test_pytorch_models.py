@@ -206,8 +206,8 @@ def test_an_unknown_architecture_is_refused_with_the_nearest_one():
 def test_initial_weights_are_those_of_the_study():
     torch.manual_seed(0)
     net = models.build_model("vgg16_bn", 10, width=0.25)
-    deep = net.features[40]  # 128 -> 128 channels, 3x3: He's deviation with fan-out is sqrt(2 / (128 * 9))
-    assert isinstance(deep, nn.Conv2d)
+    deep = net.features[24]  # 64 -> 128 channels, 3x3: He's deviation with fan-out is sqrt(2 / (128 * 9))
+    assert deep.weight.shape == (128, 64, 3, 3)
     assert deep.weight.std().item() == pytest.approx(math.sqrt(2 / (128 * 9)), rel=0.02)
     assert net.classifier[0].weight.std().item() == pytest.approx(0.01, rel=0.02)
     assert net.classifier[0].weight.mean().item() == pytest.approx(0, abs=1e-4)

@@ -10,6 +10,7 @@ from torch import nn
 
 from espalier import config, progress, registry
 from espalier.data import load as load_data
+from espalier.data import prepare
 from espalier.pytorch import groups, models, prune, train
 from espalier.pytorch.runtime import start
 
@@ -48,11 +49,10 @@ def deterministic():
 def trained(digits, tmp_path):
     """trained(name, recipe's changes, ...): the file and the history of a training on the digits."""
 
-    def run(name, changes=None, *, seed=7, model=MODEL, **options):
-        recipe = RECIPE | (changes or {})
+    def run(name, changes=None, **options):
+        options = {"data": digits(8, 1), "model": MODEL, "seed": 7} | options
         out = tmp_path / f"{name}.safetensors"
-        details = train.train_model(out, data=digits(8, 1), model=model, recipe=recipe, seed=seed, **options)
-        return out, details["history"]
+        return out, train.train_model(out, recipe=RECIPE | (changes or {}), **options)["history"]
 
     return run
 
@@ -105,6 +105,19 @@ def parameters_of(out):
     return tensors["1.weight"].double().numpy(), tensors["1.bias"].double().numpy()
 
 
+def test_validation_is_by_the_net_as_it_is_saved(trained, digits):
+    """In evaluation mode: without dropout, and with the running statistics of batch norm."""
+    out, history = trained("net")
+    data, net = load_data(digits(8, 1)), models.load(out)
+    with torch.no_grad():
+        logits = net((torch.tensor(data.validation.images).permute(0, 3, 1, 2) / 255 - 0.45) / 0.225).double().numpy()
+    likelihood = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    loss = -likelihood[np.arange(144), data.validation.labels].mean()
+    assert history[-1]["validation_loss"] == pytest.approx(loss, rel=1e-4)
+    accuracy = 100 * np.mean(logits.argmax(1) == data.validation.labels)
+    assert history[-1]["validation_top1"] == pytest.approx(accuracy)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_is_the_cross_entropy_with_smoothed_labels(trained, digits, smoothing):
     out, history = trained("net", STANDING | {"label_smoothing": smoothing}, model=PLAIN)
@@ -114,6 +127,20 @@ def test_the_loss_is_the_cross_entropy_with_smoothed_labels(trained, digits, smo
     target[np.arange(1293), split.labels] += 1 - smoothing
     assert history[0]["train_loss"] == pytest.approx(-(target * likelihood).sum() / 1293, rel=1e-5)
     assert history[0]["train_top1"] == pytest.approx(100 * np.mean(likelihood.argmax(1) == split.labels))
+
+
+def test_training_images_are_augmented_and_the_others_are_not(trained):
+    mirrored = {"augment": [{"horizontal_flip": 1.0}]}
+    out, (plain,) = trained("plain", STANDING, model=PLAIN)
+    _, (flipped,) = trained("flipped", STANDING | mirrored, model=PLAIN)
+    assert flipped["validation_loss"] == plain["validation_loss"]
+    # A net whose weights are mirrored too sees what the first saw.
+    net = models.load(out)
+    net[1].weight.data = net[1].weight.data.reshape(10, 8, 8).flip(2).reshape(10, 64)
+    models.save(net, out)
+    _, (both,) = trained("both", STANDING | mirrored, model=PLAIN, parent=out)
+    assert both["train_loss"] == pytest.approx(plain["train_loss"], rel=1e-5)
+    assert flipped["train_loss"] != pytest.approx(plain["train_loss"], rel=1e-4)
 
 
 def test_a_last_batch_of_a_single_image_is_left_out_and_not_counted(trained, digits):
@@ -127,7 +154,8 @@ def test_a_last_batch_of_a_single_image_is_left_out_and_not_counted(trained, dig
 
 
 def test_one_step_of_plain_gradient_descent_by_hand(trained, digits):
-    recipe = {"batch_size": 1293, "momentum": 0.0, "learning_rate": 0.3, "weight_decay": 0.01}
+    recipe = {"batch_size": 1293, "momentum": 0.0, "weight_decay": 0.01}
+    recipe |= {"warmup_epochs": 1, "warmup_from": 0.3, "learning_rate": 0.9}  # the only step is the first of warm-up
     (weight, bias), after = (
         parameters_of(trained(str(epochs), recipe | {"epochs": epochs}, model=PLAIN)[0]) for epochs in (0, 1)
     )
@@ -186,6 +214,8 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own_if_shuffled(tr
         assert sorted(i.tobytes() for i in epoch) == sorted(i.tobytes() for i in expected)
         assert np.array_equal(epoch, expected) != shuffle
     assert np.array_equal(first, second) != shuffle
+    trained("other", {"epochs": 1, "shuffle": shuffle}, seed=8)
+    assert np.array_equal(first, np.concatenate(seen[22:])) != shuffle
 
 
 def test_training_further_starts_from_the_parent_and_keeps_its_widths(trained, digits, tmp_path):
@@ -266,9 +296,12 @@ def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
 
 @pytest.mark.parametrize(
     "change",
-    [{"learning_rate": 0.01}, {"epochs": 4}, {"seed": 8}, {"parent": True}, {"model": {"name": "tiny", "width": 2.0}}],
+    [
+        {"learning_rate": 0.01}, {"epochs": 4}, {"seed": 8}, {"model": {"name": "tiny", "width": 2.0}},
+        {"parent": "a file"}, {"data": "a folder"},
+    ],
     ids=lambda change: next(iter(change)),
-)
+)  # fmt: skip
 def test_a_checkpoint_of_another_training_is_not_used(trained, tmp_path, monkeypatch, capsys, change):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt_after(2, patch)
@@ -278,6 +311,9 @@ def test_a_checkpoint_of_another_training_is_not_used(trained, tmp_path, monkeyp
     recipe = {key: value for key, value in change.items() if key in RECIPE}
     if "parent" in options:
         options["parent"] = trained("parent", {"epochs": 0})[0]
+    if "data" in options:
+        options["data"] = tmp_path
+        prepare(tmp_path, name="digits", size=8, channels=1, validation=0.1, mean=0.5, std=0.5)
     capsys.readouterr()
     other, history = trained("other", recipe, checkpoint=tmp_path / "checkpoint", **options)
     assert "going on" not in capsys.readouterr().out
