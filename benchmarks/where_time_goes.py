@@ -1,6 +1,6 @@
 """Where the time of a finished run went, from its records: imports, the work itself, evaluation.
 
-    .venv/bin/python benchmarks/where_time_goes.py [results]
+.venv/bin/python benchmarks/where_time_goes.py [results]
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ FILES = {
     "shim.py": SHIM,
     "espalier/__init__.py": "",
     "espalier/job.py": JOB,
-    "espalier/late.py": "from espalier.deep import leaf\n\n\ndef late(x):\n    return leaf.value(x)\n",
+    "espalier/late.py": "from espalier.deep.leaf import value\n\n\ndef late(x):\n    return value(x)\n",
     "espalier/deep/__init__.py": "",
     "espalier/deep/leaf.py": "def value(x):\n    return 1\n",
     "espalier/pytorch/__init__.py": "",
@@ -115,7 +115,7 @@ NOTHING = {
 SOMETHING = {
     "the script": ("shim.py", "job(snakemake)", "job(snakemake, 1)"),
     "an imported module": ("espalier/job.py", "json.dumps(snakemake)", "json.dumps(snakemake, indent=1)"),
-    "a module imported inside a function": ("espalier/late.py", "leaf.value(x)", "leaf.value(x) + 1"),
+    "a module imported inside a function": ("espalier/late.py", "return value(x)", "return value(x) + 1"),
     "a module imported by an imported module": ("espalier/deep/leaf.py", "return 1", "return 2"),
     "a package's __init__": ("espalier/deep/__init__.py", "", "X = 1"),
     "a method that is used": ("espalier/pytorch/methods.py", "* FACTOR", "* FACTOR + 1"),

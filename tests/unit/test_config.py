@@ -62,6 +62,9 @@ MISTAKES = {
     "name of a study": Mistake(
         ["studies", "My Study"], VALID["studies"]["vgg"], ("'My Study'", "'my_study'", "lower-case")
     ),
+    "number for the name of a study": Mistake(
+        ["studies", 2024], VALID["studies"]["vgg"], ("'2024'", "a letter first"), at="studies.2024"
+    ),
     # types
     "number that YAML takes for text": Mistake(
         [*VGG, "train", "learning_rate"],
@@ -151,6 +154,7 @@ MISTAKES = {
     "study to run that there is not": Mistake(
         ["run"], ["vggg"], ("'vggg'", "vgg, resnet, mlp"), corrected={"run": ["vgg"]}
     ),
+    "nothing to run": Mistake(["run"], [], ("[] has too few entries",), corrected={"run": "all"}),
     "one study to run, not in a list": Mistake(["run"], "vgg", ("'vgg'", "all or a list"), corrected={"run": ["vgg"]}),
     # values of registered functions
     "value that an augmentation does not take": Mistake(
@@ -456,10 +460,10 @@ def test_defaults_of_one_study_are_not_those_of_another():
 
 def test_a_study_has_the_seeds_threads_and_memory_of_the_top_unless_it_has_its_own():
     tree = copy.deepcopy(VALID) | {"seeds": [1, 2], "threads": 4}
-    tree["studies"]["mlp"] |= {"seeds": [3], "memory_mb": 500}
+    tree["studies"]["mlp"] |= {"seeds": [3], "threads": 1, "memory_mb": 500}
     studies = grid.build(tree).studies
     assert [(s["seeds"], s["threads"], s["memory_mb"]) for s in studies.values()] == [
-        ([1, 2], 4, 2000), ([1, 2], 4, 2000), ([3], 4, 500)
+        ([1, 2], 4, 2000), ([1, 2], 4, 2000), ([3], 1, 500)
     ]  # fmt: skip
 
 

@@ -72,6 +72,16 @@ def test_the_digest_tells_data_sets_apart(digits, tmp_path):
     assert len(digests) == 3
 
 
+def test_the_digest_is_of_the_labels_too(own_register, tmp_path):
+    images = np.zeros((4, 2, 2), np.uint8)
+    for name, labels in {"one": np.array([0, 1, 0, 1]), "other": np.array([1, 0, 1, 0])}.items():
+        content = (images, labels, images, labels, ["a", "b"])
+        registry.register(name, kind="dataset", title="")(lambda content=content: content)
+    how = PLAIN | {"size": 2, "channels": 1, "validation": 0}
+    digests = {data.prepare(tmp_path / name, **how | {"name": name})["sha256"] for name in ("one", "other")}
+    assert len(digests) == 2
+
+
 def test_without_validation_all_training_images_are_trained_on(tmp_path):
     data.prepare(tmp_path, size=8, channels=1, **PLAIN | {"validation": 0})
     loaded = data.load(tmp_path)

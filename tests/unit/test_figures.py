@@ -56,7 +56,7 @@ def test_which_figures_a_study_gets(tmp_path):
     assert set(figures.names(rows, config(latency={}))) == structured | {"latency"}
     assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
     both = rows.assign(prune_type=["weight", "unit"] * 5 + ["unit"])
-    assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves"}
+    assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}
     one = rows.assign(prune_type="weight")  # nothing is taken out of the net: no curve against MACs
     assert set(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
 
@@ -208,6 +208,15 @@ def test_layer_widths(tmp_path):
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "dense", "filter_wise sum 0.20, l2_groups training", "filter_wise sum 0.60, l2_groups training",
     ]  # fmt: skip
+
+
+def test_layers_that_only_hold_zeros_are_not_shown_as_narrower(tmp_path):
+    run = Run(tmp_path)
+    root = run.add("train", layers=layers(100, 10))
+    run.add("prune", root, columns=by_ratio("weight", "magnitude", "0.50"), layers=layers(100, 10))
+    run.add("prune", root, columns=by_ratio("unit", "l2", "0.50"), layers=layers(50, 10))
+    axes = draw("layer_widths", run, config()).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dense", "unit l2 0.50"]
 
 
 def test_latency(tmp_path):

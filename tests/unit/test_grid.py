@@ -244,6 +244,12 @@ def test_seeds_do_not_depend_on_parameters():
     assert seeds["train"] != seeds["finetune"]
 
 
+def test_a_step_that_is_repeated_gets_another_seed():
+    made = built(["train", "finetune", {"prune": PRUNE}, "finetune"])
+    seeds = [job.params["seed"] for job in made.jobs.values() if job.step == "finetune"]
+    assert len(seeds) == len(set(seeds)) == 2
+
+
 def test_seeds_differ_by_study_seed_and_place():
     seeds = {
         grid.step_seed(study, seed, position, step)

@@ -140,7 +140,7 @@ def test_the_closed_forms_below_give_the_published_dense_counts():
     assert (published, params) == (4_109_671_424, 23_712_932)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     widths=st.lists(st.integers(1, 80), min_size=13, max_size=13),
     size=st.sampled_from([32, 64, 224, 448]),
@@ -151,7 +151,7 @@ def test_any_widths_of_vgg16_bn_count_as_in_the_closed_form(widths, size, classe
     assert counts(net, size) == vgg16_bn_in_closed_form(widths, size, classes, hidden=round(4096 * 0.05))
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     removed=st.sets(st.sampled_from(BLOCKS)),
     size=st.sampled_from([32, 64, 96]),

@@ -24,12 +24,13 @@ def test_scores_of_rows_and_of_columns(method, rows, columns):
     assert score(WEIGHT, 0).tolist() == pytest.approx(columns)
 
 
-@pytest.mark.parametrize("method", registry.entries("score", "pytorch"))
-def test_a_score_reduces_any_dimensions_to_one_number_per_group(method):
+def test_every_score_reduces_any_dimensions_to_one_number_per_group():
     weight = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    score = registry.get("score", method, "pytorch")
-    torch.testing.assert_close(score(weight, (1, 2, 3)), score(weight.flatten(1), 1))
-    torch.testing.assert_close(score(weight, (0, 2, 3)), score(weight.transpose(0, 1).flatten(1), 1))
+    for score in registry.entries("score", "pytorch").values():
+        filters, channels = score(weight, (1, 2, 3)), score(weight, (0, 2, 3))
+        assert (filters.shape, channels.shape) == ((5,), (4,))
+        torch.testing.assert_close(filters, score(weight.flatten(1), 1))
+        torch.testing.assert_close(channels, score(weight.transpose(0, 1).flatten(1), 1))
 
 
 def test_signed_scores_put_the_most_negative_groups_last_and_the_others_do_not():

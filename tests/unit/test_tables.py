@@ -78,7 +78,7 @@ def test_weights_set_to_zero_do_not_make_a_net_smaller_and_the_table_says_so(tmp
     row = made.data.iloc[1]
     assert (row["compression"], row["nonzero_compression"], row["speed_up"]) == (1.0, 4.0, 1.0)
     assert row["name"] == "weight magnitude 0.75, init glorot"
-    assert any("set to zero, not taken out" in note for note in made.notes)
+    assert any("sets weights to zero and takes none out" in note for note in made.notes)
 
 
 def test_published_beside_reproduced(tmp_path):

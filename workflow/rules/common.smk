@@ -11,10 +11,11 @@ sys.path.append(str(SCRIPTS))
 
 from espalier import figures, grid, registry, tables
 from espalier.code import code_version
-from espalier.config import ConfigError
+from espalier.config import ConfigError, typed
 
-try:
-    GRID = grid.build(config)
+try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
+    lists = {key: typed(value) for key, value in workflow.config_settings.config.items() if isinstance(value, list)}
+    GRID = grid.build(config | lists)
 except ConfigError as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 

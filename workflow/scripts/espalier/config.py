@@ -127,6 +127,11 @@ def _rules(parameter: inspect.Parameter) -> dict:
     return {"type": types[kind]} if kind in types else {}
 
 
+def typed(values: list) -> list:
+    """A list of texts as YAML would have read them: numbers as numbers."""
+    return [yaml.safe_load(value) if isinstance(value, str) else value for value in values]
+
+
 def unknown_key(path: list, key: str, allowed: list[str], instance: dict) -> ConfigError:
     """The error for a key that does not exist, with the nearest one that does."""
     close = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.5)

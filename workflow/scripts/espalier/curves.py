@@ -30,7 +30,7 @@ def of_published(study: dict) -> pd.DataFrame | None:
     if not study.get("published"):
         return None
     points = published.frame(study["published"])
-    return points if set(variants.MASKED) <= set(points["prune_type"]) else None
+    return points if set(variants.KINDS) <= set(points["prune_type"]) else None
 
 
 def curve(frame: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Series:

@@ -453,7 +453,7 @@ def _text(column: str, value: Any) -> str:
     """A grid value as text, however it was written: the ratios 0.4 and 0.40 are both "0.40", 0.125 is itself."""
     if column != "ratio":
         return str(value)
-    number = Decimal(str(value)).normalize() + 0  # + 0 makes -0 a 0
+    number = Decimal(str(value)) + 0  # + 0 makes -0 a 0
     return f"{number:.2f}" if number.as_tuple().exponent >= -2 else f"{number:f}"
 
 

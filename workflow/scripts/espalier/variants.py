@@ -6,7 +6,8 @@ import pandas as pd
 
 from espalier import tidy
 
-MASKED = ("weight", "unit")  # prune types that set weights to zero and leave the shapes as they are
+KINDS = ("weight", "unit")  # the prune types that the MNIST study sets against each other
+MASKED = ("weight",)  # prune types that set weights to zero and leave the shapes as they are
 
 # What `of` averages over seeds: measured, and worked out from what was measured.
 MEASURED = (

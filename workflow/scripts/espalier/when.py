@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.variants import MASKED
+from espalier.variants import KINDS, MASKED
 
 
 def always(rows: pd.DataFrame, study: dict) -> bool:
@@ -26,7 +26,7 @@ def pruned(rows: pd.DataFrame, study: dict) -> bool:
 
 def weights_and_units(rows: pd.DataFrame, study: dict) -> bool:
     """Weights are pruned as well as units, to be compared with each other."""
-    return set(MASKED) <= set(rows["prune_type"].dropna())
+    return set(KINDS) <= set(rows["prune_type"].dropna())
 
 
 def pruned_otherwise(rows: pd.DataFrame, study: dict) -> bool:
@@ -37,6 +37,11 @@ def pruned_otherwise(rows: pd.DataFrame, study: dict) -> bool:
 def shrunk(rows: pd.DataFrame, study: dict) -> bool:
     """Something is really taken out of the net: only then do its MACs and parameters go down."""
     return not set(rows["prune_type"].dropna()) <= set(MASKED)
+
+
+def shrunk_otherwise(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is taken out of the net, and it is not weights against units: those differ in little but sparsity."""
+    return shrunk(rows, study) and not weights_and_units(rows, study)
 
 
 def filters_and_others(rows: pd.DataFrame, study: dict) -> bool:

@@ -25,7 +25,8 @@ NUMBERED = 24  # at most so many layers have their widths written into the pictu
 def layer_widths(tidy: Tidy, study: dict):
     """A heat map of the width left, (pruned nets + 1) x layers, of the first seed."""
     results = tidy.results
-    pruned = results[(results["step"] == "prune") & (results["seed"] == results["seed"].iloc[0])]
+    shrunk = (results["step"] == "prune") & ~results["prune_type"].isin(variants.MASKED)
+    pruned = results[shrunk & (results["seed"] == results["seed"].iloc[0])]
     pruned = pruned.sort_values("prune_type", key=lambda kinds: pd.factorize(kinds)[0], kind="stable")
     widths = tidy.layers.pivot(index="node", columns="layer", values="width")
     before = tidy.layers[tidy.layers["node"] == pruned["dense"].iloc[0]].set_index("layer")["width"]

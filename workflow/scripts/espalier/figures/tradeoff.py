@@ -55,7 +55,7 @@ def accuracy_vs_ratio(tidy: Tidy, study: dict):
     title="Accuracy against computation",
     caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher is "
     "better." + _READ,
-    when=when.shrunk,
+    when=when.shrunk_otherwise,
 )
 def accuracy_vs_macs(tidy: Tidy, study: dict):
     """x: millions of MACs; published: G as published."""
@@ -69,7 +69,7 @@ def accuracy_vs_macs(tidy: Tidy, study: dict):
     title="Accuracy against parameters",
     caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher is "
     "better." + _READ,
-    when=when.shrunk,
+    when=when.shrunk_otherwise,
 )
 def accuracy_vs_params(tidy: Tidy, study: dict):
     """x: millions of parameters."""

@@ -25,9 +25,9 @@ def weight_vs_unit(tidy: Tidy, study: dict):
         panels.append(("published", there))
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
-    looks = style.styles(variants.MASKED)
+    looks = style.styles(variants.KINDS)
     for axes, (title, frame) in zip(grid, panels, strict=True):
-        for kind in variants.MASKED:
+        for kind in variants.KINDS:
             curve = curves.curve(frame, kind)
             look = looks[kind] | ({"color": style.PUBLISHED} if title == "published" else {})
             knee = curves.knee(curve)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from espalier import variants, when
 from espalier.findings.finding import Finding, finding, listed
 from espalier.speed import speed_ups
@@ -18,15 +20,13 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     if times.empty:
         return []
     medians = times.groupby(["prune_type", "batch_size"], sort=False)["speed_up"].median()
-    faster = [f"{kind} at batch {batch}" for (kind, batch), ratio in medians.items() if ratio > FASTER]
-    masked = set(times["prune_type"]) <= set(variants.MASKED)
-    why = " The zeros are stored and multiplied like any other number." if masked and not faster else ""
+    answers = [_answer(kind, ratios.droplevel(0)) for kind, ratios in medians.groupby(level=0, sort=False)]
     fastest = times.loc[times["speed_up"].idxmax()]
     first = times.iloc[0]
     return [
         Finding(
             "Is prediction faster after pruning?",
-            (f"Yes: {listed(faster)}." if faster else "No.") + why,
+            f"{'; '.join(answers)}.",
             "Median speed-up: "
             + "; ".join(f"{kind} at batch {batch}: {ratio:.2f}" for (kind, batch), ratio in medians.items())
             + f". The largest of all: {fastest['speed_up']:.2f} ({variants.pruning_label(fastest)}, batch "
@@ -36,3 +36,12 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
             "The document says yes, without a measurement." if study.get("published") == "mnist_mlp" else "",
         )
     ]
+
+
+def _answer(kind: str, ratios: pd.Series) -> str:
+    """What the median speed-ups of a prune type say, by batch size."""
+    faster = ratios[ratios > FASTER]
+    if faster.empty:
+        why = ", its zeros are multiplied like any other number" if kind in variants.MASKED else ""
+        return f"{kind}: no{why}"
+    return f"{kind}: yes, {listed(f'{ratio:.1f} times at batch {batch}' for batch, ratio in faster.items())}"

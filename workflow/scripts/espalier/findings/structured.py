@@ -7,7 +7,7 @@ import pandas as pd
 from espalier import published, variants, when
 from espalier.findings.finding import Finding, finding, listed, percent, seeds
 from espalier.html import number
-from espalier.tidy import Tidy
+from espalier.tidy import Tidy, related
 
 NEAR = 1.0  # points below dense that count as recovered
 GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these are the same
@@ -59,11 +59,11 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
         Finding(
             "Does fine-tuning recover what pruning cost?",
             f"{verdict}: {near} of {len(nets)} pruned nets end within {NEAR:g} point of dense.",
-            f"Median distance to dense: {number(lost, 2)} points right after pruning, "
+            f"Median points below dense: {number(lost, 2)} right after pruning, "
             f"{number(nets['drop'].median(), 2)} after fine-tuning. The furthest after it: "
             f"{variants.pruning_label(worst)}, {number(worst['drop'], 2)} points.",
-            f"Points of top-1 below the dense net of the same seed ({seeds(int(nets['n'].min()))}); recovered: at "
-            f"most {NEAR:g}.",
+            f"Points of top-1 below the dense net of the same seed ({seeds(int(nets['n'].min()))}); recovered: at most "
+            f"{NEAR:g}. The pruned nets have trained for longer: {_epochs(tidy.results)}.",
             said,
         )
     ]
@@ -91,6 +91,13 @@ def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
             f"{_most(there)}." if there is not None else "",
         )
     ]
+
+
+def _epochs(results: pd.DataFrame) -> str:
+    """How long dense and fine-tuned nets were trained."""
+    tuned = results[results["step"] == "finetune"]
+    first, more = related(results, "root", "epochs").loc[tuned.index].iloc[0], tuned["epochs"].iloc[0]
+    return f"{first:g} + {more:g} epochs against {first:g}"
 
 
 def _most(nets: pd.DataFrame) -> str:

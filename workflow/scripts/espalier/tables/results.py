@@ -84,6 +84,6 @@ def _masked(nets: pd.DataFrame) -> bool:
 def _masked_note(nets: pd.DataFrame):
     if _masked(nets):
         yield (
-            "Weights are set to zero, not taken out: parameters, MACs and the raw file stay as they are; what is not "
-            "zero, and the zipped file, get smaller."
+            "Weight pruning sets weights to zero and takes none out: parameters, MACs and the raw file stay as they "
+            "are; what is not zero, and the zipped file, get smaller."
         )

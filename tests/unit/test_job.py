@@ -1,0 +1,84 @@
+"""What every rule's script begins with: its output in the log, its time in the record, its errors in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.iocontainers import Params
+
+from espalier.job import Job
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+
+PROGRAM = """
+import json, os, sys, time
+from types import SimpleNamespace
+from espalier.job import job
+
+snakemake = SimpleNamespace(input=None, output=None, params={}, wildcards=None, threads=3, log=sys.argv[1])
+with job(snakemake) as this:
+    print("to the log", os.environ["OMP_NUM_THREADS"])
+    os.system("echo from another process")
+    with this.timed("work"):
+        time.sleep(0.1)
+    print(json.dumps(this.timing()))
+    {body}
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run(body): the finished process of a script with that body, and its log."""
+
+    def finished(body="pass"):
+        log = tmp_path / "logs" / "job.log"
+        command = [sys.executable, "-c", PROGRAM.replace("{body}", body), str(log)]
+        return subprocess.run(command, cwd=SCRIPTS, capture_output=True, text=True), log
+
+    return finished
+
+
+def test_output_goes_into_the_log_that_of_other_processes_too(run):
+    done, log = run()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert log.read_text().splitlines()[:2] == ["to the log 3", "from another process"]
+
+
+def test_time_is_counted_by_part_and_memory_at_its_peak(run):
+    timing = json.loads(run()[1].read_text().splitlines()[2])
+    assert timing["seconds"] >= timing["work_seconds"] >= 0.1
+    assert timing["import_seconds"] == timing["evaluate_seconds"] == 0
+    assert 5 < timing["peak_memory_mib"] < 5000
+
+
+def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(run):
+    done, log = run("raise ValueError('the net is\\nnot there')")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.splitlines()[0] == "error: the net is"
+    assert str(log) in done.stderr and "Traceback" not in done.stderr
+    assert "Traceback" in log.read_text() and "not there" in log.read_text()
+
+
+def job_of(tmp_path, code):
+    snakemake = SimpleNamespace(
+        input=None, output=None, params=Params(fromdict={"code": code}), wildcards=None, threads=1,
+        log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
+    )  # fmt: skip
+    return Job(snakemake)
+
+
+def test_a_training_goes_on_only_under_the_code_that_began_it(tmp_path):
+    assert job_of(tmp_path, "1f").checkpoint == job_of(tmp_path, "1f").checkpoint
+    assert job_of(tmp_path, "1f").checkpoint != job_of(tmp_path, "2f").checkpoint
+
+
+def test_checkpoints_are_forgotten_when_the_training_is_done_those_of_older_code_too(tmp_path):
+    old, new = job_of(tmp_path, "1f"), job_of(tmp_path, "2f")
+    for one in (old, new):
+        one.checkpoint.mkdir(parents=True)
+    new.forget_checkpoint()
+    assert not list(tmp_path.iterdir())
+    new.forget_checkpoint()  # nothing to forget is no error
