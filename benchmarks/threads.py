@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/threads.py [--repeats 3]
 
-Trains the default run's nets for an epoch, twice each way, every job in a process of its own as the workflow has it, and
-prints the ratio of the wall times. The two ways take turns, so that a busy machine disturbs both.
+Trains the default run's nets for a few epochs, twice each way, every job in a process of its own as the workflow has
+it, and prints the ratio of the wall times. The two ways take turns, so that a busy machine disturbs both.
 """
 
 from __future__ import annotations

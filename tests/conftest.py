@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from espalier import config, data, registry
 
-# Both frameworks in one process, which only tests do: TensorFlow's LLVM and that of Triton, which PyTorch brings on Linux,
-# get along if Triton's is loaded first, and crash otherwise.
+# Both frameworks in one process, which only tests do: TensorFlow's LLVM and that of Triton, which PyTorch brings on
+# Linux, get along if Triton's is loaded first, and crash otherwise.
 with contextlib.suppress(ImportError):
     import triton._C.libtriton  # noqa: F401
 

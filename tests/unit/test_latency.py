@@ -12,7 +12,7 @@ from espalier import latency
 from espalier.pytorch import models
 from espalier.pytorch.latency import predictor
 
-SLEEP = {"slow": 0.004, "fast": 0.0005, "middle": 0.002}
+SLEEP = {"slow": 0.03, "fast": 0.001, "middle": 0.01}
 HOW = {"batch_sizes": [1, 400], "threads": 3, "warmup": 2, "repeats": 7}
 
 
@@ -56,7 +56,7 @@ def test_medians_are_milliseconds_and_in_the_order_of_the_nets_speed(timed):
         assert median["node/fast"] < median["node/middle"] < median["node/slow"]
     for row in rows:
         asleep = 1000 * SLEEP[row["node"].removeprefix("node/")]
-        assert asleep <= row["median_ms"] < asleep + 100
+        assert asleep <= row["median_ms"] < asleep + 1000
         assert row["p90_ms"] >= row["median_ms"]
 
 

@@ -9,9 +9,11 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import figures, grid, registry, tables
+from espalier import figures, grid, published, registry, tables
 from espalier.code import code_version
 from espalier.config import ConfigError, typed
+from espalier.fingerprint import fingerprint
+from espalier.tidy import setup_line
 
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
     lists = {key: typed(value) for key, value in workflow.config_settings.config.items() if isinstance(value, list)}
@@ -120,13 +122,17 @@ def item_of(kind, wildcards):
 
 def code_of_item(script, kind):
     """A params function: the digest of the code that draws a figure or makes a table."""
+    path = SCRIPTS / f"{script}.py"
+    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
 
-    def digest(wildcards):
-        entry = item_of(kind, wildcards)
-        reached = [(k, name, registry.ANY) for k in entry.options.get("reaches", ()) for name in registry.entries(k)]
-        return code_version(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY), *reached])
 
-    return digest
+def published_of_study(wildcards):
+    """A digest of the published figures that a study is shown beside: part of what its tables and figures are made of."""
+    return fingerprint(files=published.files(STUDIES[wildcards.study]["published"]))
+
+
+def published_of_all():
+    return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
 
 
 def report_items():

@@ -38,7 +38,7 @@ rule draw_figure:
             caption="../../report/captions/figure.rst",
             category=title_of_study,
             subcategory="Figures",
-            labels=lambda wildcards: {"": item_of("figure", wildcards).title},
+            labels=lambda wildcards: {"figure": item_of("figure", wildcards).title},
         ),
     log:
         "<results>/logs/figures/{study}/{item}.log",
@@ -51,6 +51,8 @@ rule draw_figure:
         mem_mb=1000,
     params:
         study=lambda wildcards: STUDIES[wildcards.study],
+        setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
+        published=published_of_study,
         caption=lambda wildcards: item_of("figure", wildcards).options["caption"],
         code=code_of_item("draw_figure", "figure"),
     message:
@@ -69,7 +71,7 @@ rule make_table:
             caption="../../report/captions/table.rst",
             category=title_of_study,
             subcategory="Tables",
-            labels=lambda wildcards: {"": item_of("table", wildcards).title},
+            labels=lambda wildcards: {"table": item_of("table", wildcards).title},
         ),
     log:
         "<results>/logs/tables/{study}/{item}.log",
@@ -81,8 +83,10 @@ rule make_table:
     resources:
         mem_mb=1000,
     params:
-        studies=STUDIES,
+        studies=lambda wildcards: {wildcards.study: STUDIES[wildcards.study]},
         study=lambda wildcards: wildcards.study,
+        setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
+        published=published_of_study,
         caption=lambda wildcards: item_of("table", wildcards).options["caption"],
         code=code_of_item("make_table", "table"),
     message:
@@ -98,7 +102,7 @@ use rule make_table as make_run_table with:
             "<results>/tables/{item}.html",
             caption="../../report/captions/table.rst",
             category="The run",
-            labels=lambda wildcards: {"": item_of("table", wildcards).title},
+            labels=lambda wildcards: {"table": item_of("table", wildcards).title},
         ),
     log:
         "<results>/logs/tables/{item}.log",
@@ -109,6 +113,7 @@ use rule make_table as make_run_table with:
     params:
         studies=STUDIES,
         study=None,
+        published=published_of_all(),
         caption=lambda wildcards: item_of("table", wildcards).options["caption"],
         code=code_of_item("make_table", "table"),
     message:
@@ -123,10 +128,12 @@ rule write_overview:
             "<results>/tables/overview.html",
             caption="../../report/captions/overview.rst",
             category="The run",
-            labels={"": "Overview"},
+            labels={"table": "Overview"},
         ),
     log:
         "<results>/logs/tables/overview.log",
+    benchmark:
+        "<results>/benchmarks/tables/overview.tsv"
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -134,9 +141,8 @@ rule write_overview:
         mem_mb=1000,
     params:
         studies=STUDIES,
-        code=code_version(
-            SCRIPTS / "write_overview.py", uses=[("finding", f, registry.ANY) for f in registry.entries("finding")]
-        ),
+        published=published_of_all(),
+        code=code_version(SCRIPTS / "write_overview.py"),
     message:
         "writing the report's first page"
     script:

@@ -79,7 +79,7 @@ def label(row) -> str:
     """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot"."""
     pruning = pruning_label(row)
     if not pruning:
-        return training_label(row)
+        return training_label(row) + (", trained further" if row["step"] == "finetune" else "")
     if pd.isna(row["penalty"]):
         return pruning + _init(row)
     groups = "" if row["penalty_type"] == row["prune_type"] else f" {row['penalty_type']}"

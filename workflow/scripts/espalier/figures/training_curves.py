@@ -16,7 +16,7 @@ from espalier.tidy import Tidy
     kind="figure",
     title="Training curves",
     caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin "
-    "lines of the same style training images, which are augmented, so that their accuracy can be the lower one. "
+    "lines of the same style training images, which may be augmented, so that their accuracy can be the lower one. "
     "Right, where nets were fine-tuned: the median over all pruned nets of a prune type on validation images, the "
     "band from the worst to the best of them. A penalty is not part of the loss shown.",
     when=when.always,
