@@ -113,6 +113,7 @@ use rule make_table as make_run_table with:
     params:
         studies=STUDIES,
         study=None,
+        setup=None,
         published=published_of_all(),
         caption=lambda wildcards: item_of("table", wildcards).options["caption"],
         code=code_of_item("make_table", "table"),
