@@ -168,6 +168,17 @@ def _check_study(study: dict, path: list) -> None:
             allowed=f"a whole number, at least {smallest}",
             corrected={"size": smallest},
         )
+    if study["published"] is not None:
+        from espalier import published
+
+        if study["published"] not in published.STUDIES:
+            ids = sorted(published.STUDIES)
+            raise ConfigError(
+                [*path, "published"],
+                f"there are no published figures {study['published']!r}",
+                allowed=f"null, {', '.join(ids)}",
+                corrected={"published": checks.nearest(study["published"], ids)},
+            )
 
 
 def _check_latency(wanted: dict, jobs: list[Job], path: list) -> None:
