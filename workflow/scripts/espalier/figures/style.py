@@ -82,13 +82,6 @@ def styles(names: Iterable[str]) -> dict[str, dict]:
     }
 
 
-def shifted(axes, points: float):
-    """Data coordinates, drawn so many points (1/72 inch) further right."""
-    from matplotlib.transforms import ScaledTranslation
-
-    return axes.transData + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
-
-
 def titled(figure, title: str, setup: str) -> None:
     """Put over a figure what it shows and what it was measured on."""
     lines = textwrap.wrap(setup, width=int(15.5 * figure.get_figwidth()))

@@ -38,15 +38,13 @@ _READ = (
     kind="figure",
     title="Accuracy against pruning ratio",
     caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, which is "
-    "not always the share asked for."
-    + _READ
-    + " Methods are set apart sideways by a few dots, so that none hides another.",
+    "not always the share asked for." + _READ,
     when=when.pruned_otherwise,
 )
 def accuracy_vs_ratio(tidy: Tidy, study: dict):
     """x: actual ratio in percent."""
     points = _points(tidy.results, "actual_ratio", 100)
-    return _draw(points, "groups removed (%)", _published(study, "share", 100), "groups removed (%)", apart=3.5)
+    return _draw(points, "groups removed (%)", _published(study, "share", 100), "groups removed (%)")
 
 
 @register(
@@ -115,9 +113,9 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     )
 
 
-def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str, apart: float = 0):
+def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str):
     """Strips of panels, one panel for each prune type: after fine-tuning, right after pruning, published. Strips are
-    rows; with one prune type they stand side by side. apart: how far series are set apart, in points (1/72 inch)."""
+    rows; with one prune type they stand side by side."""
     panels = list(dict.fromkeys(points["panel"]))
     looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
     strips = [_Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"), label)]
@@ -137,7 +135,7 @@ def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_th
                 axes.sharex(first)
                 axes.sharey(first)
                 axes.tick_params(labelleft=False)
-            _panel(axes, strip, panel, apart)
+            _panel(axes, strip, panel)
             if i == 0 or not rows:
                 axes.set_title(panel if rows else f"{panel}, {strip.name}")
             if not rows or strip is strips[-1] or strips[i + 1].points is not strip.points:
@@ -152,18 +150,13 @@ def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
     return {series: look | change for series, look in looks.items()}
 
 
-def _panel(axes, strip: _Strip, panel: str, apart: float) -> None:
+def _panel(axes, strip: _Strip, panel: str) -> None:
     """The lines of one prune type."""
     points = strip.points[strip.points["panel"] == panel]
     shown = [series for series in strip.looks if series in set(points["series"])]
-    for i, series in enumerate(shown):
+    for series in shown:
         line = points[points["series"] == series].sort_values("x")
-        spread = _spread(line, strip.column)
-        shift = style.shifted(axes, apart * (i - (len(shown) - 1) / 2))
-        axes.errorbar(line["x"], line[strip.column], **spread, **strip.looks[series], capsize=2, transform=shift)
-        for sign in (-1, 1):  # what is shifted does not count by itself when axes are scaled
-            x, y = line["x"] + sign * spread.get("xerr", 0), line[strip.column] + sign * spread.get("yerr", 0)
-            axes.update_datalim(pd.concat([x, y], axis=1).dropna())
+        axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
     dense = points["dense_top1"].mean()
     if pd.notna(dense):
         axes.axhline(dense, **style.DENSE)
