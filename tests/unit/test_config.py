@@ -53,7 +53,7 @@ MISTAKES = {
         [*PRUNE, "ratios"], 0.2, ("did you mean 'ratio'", "prune_type, method, ratio, blocks"), corrected={"ratio": 0.2}
     ),
     "missing key": Mistake(
-        [*VGG, "train", "epochs"], GONE, ("missing", "a whole number, at least 0"), corrected={"epochs": 10}
+        [*VGG, "train", "epochs"], GONE, ("missing", "a whole number, at least 1"), corrected={"epochs": 10}
     ),
     "missing recipe": Mistake(
         [*VGG, "train"], GONE, ("missing", "epochs, batch_size"), corrected={"train": {"epochs": 10}}
@@ -164,7 +164,7 @@ MISTAKES = {
         [*VGG, "train", "augment", 0, "random_crop", "size"],
         "32px",
         ("'32px'", "a whole number"),
-        corrected={"size": 1},
+        corrected={"size": 32},
     ),
     "augmentation without the value it needs": Mistake(
         [*VGG, "train", "augment", 0],
@@ -532,3 +532,30 @@ def test_a_newly_registered_name_is_allowed_at_once(own_register):
 )
 def test_places_are_written_as_in_the_file(path, text):
     assert config.dotted(path) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("nesterov", True, "Nesterov's momentum needs momentum"),
+        ("augment", [{"random_crop": {"size": 64}}], "64 is more than the 32 pixels there are"),
+        ("augment", [{"random_crop": {"size": 40, "padding": 3}}], "40 is more than the 38 pixels there are"),
+        ("augment", [{"random_crop": {"size": 32, "padding": -3}}], "-3 is too small"),
+        ("augment", [{"resize": 40}], "training would see images of 40 pixels, evaluation of 32"),
+        ("augment", [{"horizontal_flip": {"probability": 7}}], "7 is too large"),
+        ("prune_type", "filter_wise", "there is no penalty"),
+    ],
+)
+def test_what_would_fail_or_mean_nothing_in_training_is_refused_before(key, value, words):
+    study = copy.deepcopy(VALID["studies"]["vgg"])
+    study |= {"chains": [[{"train": {key: [value] if key == "augment" else value, "momentum": 0.0}}]]}
+    study.pop("latency", None)
+    with pytest.raises(ConfigError, match=words):
+        grid.build({"studies": {"vgg": study}})
+
+
+def test_augmentations_that_end_at_the_right_size_are_accepted():
+    study = copy.deepcopy(VALID["studies"]["vgg"])
+    study |= {"chains": [[{"train": {"augment": [[{"resize": 40}, {"random_crop": {"size": 32}}]]}}]]}
+    study.pop("latency", None)
+    assert len(grid.build({"studies": {"vgg": study}}).jobs) == 1

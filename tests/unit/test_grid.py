@@ -131,8 +131,8 @@ def test_a_folder_is_one_folder_whatever_its_values():
     study = {"backend": "keras", "model": {"name": "mlp"}}
     made = nodes([{"train": {"init": [{"name": "normal", "stddev": 0.1}, {"name": "glorot"}]}}], **study)
     assert made == ["train~init=normal-0.1", "train~init=glorot"]
-    strange = nodes([{"train": {"learning_rate": 1e-05, "nesterov": True}}])
-    assert strange == ["train~learning_rate=1e-05~nesterov=true"]
+    strange = nodes([{"train": {"learning_rate": 1e-05, "shuffle": False}}])
+    assert strange == ["train~learning_rate=1e-05~shuffle=false"]
 
 
 # Parameters

@@ -132,6 +132,14 @@ def test_smallest_takes_exactly_as_many_as_asked():
         assert np.array_equal(prune.smallest(scores, number).ravel(), expected)
 
 
+def test_of_what_the_dense_net_had_is_counted_when_units_go_twice(tmp_path):
+    dense, once, twice = (tmp_path / f"{name}.keras" for name in ("dense", "once", "twice"))
+    models.save(small_net(), dense)
+    step = {"dense": dense, "prune_type": "unit", "method": "l2", "ratio": "0.50"}
+    assert prune.prune_model(once, parent=dense, **step)["measured"]["actual_ratio"] == (1 + 2) / (3 + 4)
+    assert prune.prune_model(twice, parent=once, **step)["measured"]["actual_ratio"] == (2 + 3) / (3 + 4)
+
+
 def test_scores():
     kernel = np.array([[3.0, -1.0], [-4.0, 0.0]], np.float32)
     assert registry.get("score", "magnitude", "keras")(kernel).tolist() == [[3, 1], [4, 0]]

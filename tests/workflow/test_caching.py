@@ -73,7 +73,7 @@ def test_the_same_config_and_seed_give_identical_results_in_another_folder(small
     project.folder.joinpath("config.yaml").write_bytes(small_run.folder.joinpath("config.yaml").read_bytes())
     project.run("--cores", "2", "--", "models")
     records = sorted(p.relative_to(small_run.folder) for p in small_run.folder.glob("results/models/**/record.json"))
-    assert len(records) == 10
+    assert len(records) == 12
     for record in records:
         first, second = (json.loads((run.folder / record).read_text()) for run in (small_run, project))
         assert without_times(first) == without_times(second), record

@@ -70,7 +70,7 @@ def test_a_wrong_config_never_starts(project, path, value, words):
 def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finished):
     rows = "chains:\n      - [train]\n"
     finished.edit(
-        "config.yaml", rows, rows + "      - [train: {learning_rate: 1.0e+30}]\n      - [train: {epochs: 0}]\n"
+        "config.yaml", rows, rows + "      - [train: {learning_rate: 1.0e+30}]\n      - [train: {shuffle: false}]\n"
     )
     done = finished.snakemake("--cores", "1")
     assert done.returncode != 0
@@ -78,5 +78,5 @@ def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finishe
     assert f"(the whole story is in {log})" in done.stdout
     assert "error: the loss is not finite in epoch 1: lower learning_rate" in done.stdout
     assert "FloatingPointError" in (finished.folder / log).read_text()
-    assert (finished.folder / "results/models/vgg/seed0/train~epochs=0/record.json").exists()
+    assert (finished.folder / "results/models/vgg/seed0/train~shuffle=false/record.json").exists()
     assert not (finished.folder / "results/models/vgg/seed0/train~learning_rate=1e+30/model.safetensors").exists()

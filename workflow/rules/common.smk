@@ -16,12 +16,15 @@ from espalier.fingerprint import fingerprint
 from espalier.tidy import setup_line
 
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
-    lists = {key: typed(value) for key, value in workflow.config_settings.config.items() if isinstance(value, list)}
+    given = workflow.config_settings.config.items()
+    lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
     GRID = grid.build(config | lists)
 except ConfigError as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
+# What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
+REPORTED = {n: {k: v for k, v in study.items() if k not in ("threads", "memory_mb")} for n, study in STUDIES.items()}
 MODEL_FILE = {"pytorch": "model.safetensors", "keras": "model.keras"}
 
 
@@ -55,6 +58,11 @@ def dataset_of(study):
 
 def parent_of_node(wildcards):
     return model_of(job_of(wildcards).parent)
+
+
+def dense_of_node(wildcards):
+    """The trained net that a node comes from, before anything was pruned."""
+    return model_of(baseline_of(job_of(wildcards)))
 
 
 def data_of_node(wildcards):

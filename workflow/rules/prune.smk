@@ -1,6 +1,7 @@
 rule prune_model:
     input:
         parent=parent_of_node,
+        dense=dense_of_node,
         data=data_of_node,
     output:
         model="<results>/models/{node}/model.safetensors",

@@ -50,7 +50,7 @@ rule draw_figure:
     resources:
         mem_mb=1000,
     params:
-        study=lambda wildcards: STUDIES[wildcards.study],
+        study=lambda wildcards: REPORTED[wildcards.study],
         setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
         published=published_of_study,
         caption=lambda wildcards: item_of("figure", wildcards).options["caption"],
@@ -83,7 +83,7 @@ rule make_table:
     resources:
         mem_mb=1000,
     params:
-        studies=lambda wildcards: {wildcards.study: STUDIES[wildcards.study]},
+        studies=lambda wildcards: {wildcards.study: REPORTED[wildcards.study]},
         study=lambda wildcards: wildcards.study,
         setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
         published=published_of_study,
@@ -111,7 +111,7 @@ use rule make_table as make_run_table with:
     wildcard_constraints:
         item="|".join(tables.run_names()),
     params:
-        studies=STUDIES,
+        studies=REPORTED,
         study=None,
         setup=None,
         published=published_of_all(),
@@ -141,7 +141,7 @@ rule write_overview:
     resources:
         mem_mb=1000,
     params:
-        studies=STUDIES,
+        studies=REPORTED,
         published=published_of_all(),
         code=code_version(SCRIPTS / "write_overview.py"),
     message:

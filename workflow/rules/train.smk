@@ -35,7 +35,7 @@ use rule train_model as train_keras_model with:
     output:
         model="<results>/models/{node}/model.keras",
         record="<results>/models/{node}/record.json",
-        tensorboard=directory("<results>/logs/tensorboard/{node}"),
+        tensorboard=directory("<results>/logs/tensorboard/{node}/events"),
     wildcard_constraints:
         node=nodes("train", "keras"),
     cache: False

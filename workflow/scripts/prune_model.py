@@ -6,7 +6,9 @@ from espalier.job import job
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     prune, profile = this.backend("prune", "profile")
     with this.timed("work"), whole(this.output.model) as model:
-        pruned = prune.prune_model(model, parent=this.input.parent, data=this.params.data, **this.params.step)
+        pruned = prune.prune_model(
+            model, parent=this.input.parent, dense=this.input.dense, data=this.params.data, **this.params.step
+        )
     with this.timed("evaluate"):
         measured = profile.measure_model(this.output.model, this.params.data)
     this.record(pruned, measured)

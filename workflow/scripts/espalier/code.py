@@ -66,7 +66,7 @@ def _path(module: str) -> Path | None:
 def _residue(path: Path, used: frozenset[str]) -> ast.Module:
     """The module's syntax tree without docstrings and without the registered functions that are not in `used`."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [node for node in tree.body if not _is_registered(node) or node.name in used]
+    tree.body = [n for n in tree.body if not (_is_registered(n) and n.name not in used) and not _is_sources(n)]
     for node in ast.walk(tree):
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
@@ -79,6 +79,11 @@ def _is_registered(node: ast.stmt) -> bool:
         isinstance(d, ast.Call) and getattr(d.func, "id", getattr(d.func, "attr", "")) == "register"
         for d in node.decorator_list
     )
+
+
+def _is_sources(node: ast.stmt) -> bool:
+    """The register's list of modules: which others there are changes nothing that a job computes."""
+    return isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "SOURCES" for t in node.targets)
 
 
 @functools.cache

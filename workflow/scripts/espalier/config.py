@@ -99,14 +99,18 @@ def check_arguments(
     """Check the values that a config gives to a registered function against its signature; raises ConfigError.
 
     A value must be of the type that the parameter is annotated with, or of its default's. given: parameters that the
-    library fills in itself. examples: values to show for parameters that were left out.
+    library fills in itself. examples: values to show for parameters that are wrong or left out.
     """
     parameters = inspect.signature(entry.function, eval_str=True).parameters
     allowed = {name: p for name, p in parameters.items() if name not in given}
     for name, value in arguments.items():
         if name not in allowed:
             raise unknown_key(path, name, sorted(allowed), arguments)
-        _validate(value, _rules(allowed[name]), [*path, name])
+        try:
+            _validate(value, _rules(allowed[name]), [*path, name])
+        except ConfigError as error:
+            known = {name: examples[name]} if examples and name in examples else error.corrected
+            raise ConfigError(error.path, error.problem, allowed=error.allowed, corrected=known) from None
     for name, parameter in allowed.items():
         if parameter.default is parameter.empty and name not in arguments:
             example = (examples or {}).get(name, _suggestion(None, _rules(parameter)))
@@ -119,7 +123,13 @@ def check_arguments(
 
 
 def _rules(parameter: inspect.Parameter) -> dict:
-    """What a parameter takes, as a part of a schema: any value, if neither annotation nor default tells."""
+    """What a parameter takes, as a part of a schema: any value, if neither annotation nor default tells.
+
+    `Annotated[int, {"minimum": 1}]` says of what type it is and adds to the schema.
+    """
+    bounds = getattr(parameter.annotation, "__metadata__", ({},))[0]
+    if bounds:
+        return _rules(parameter.replace(annotation=parameter.annotation.__origin__)) | bounds
     kind = parameter.annotation if parameter.annotation is not parameter.empty else type(parameter.default)
     if get_origin(kind) is Literal:
         return {"enum": list(get_args(kind))}
@@ -134,7 +144,7 @@ def typed(values: list) -> list:
 
 def unknown_key(path: list, key: str, allowed: list[str], instance: dict) -> ConfigError:
     """The error for a key that does not exist, with the nearest one that does."""
-    close = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.75)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return ConfigError(
         [*path, key],

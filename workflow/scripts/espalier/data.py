@@ -94,6 +94,9 @@ def _stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarra
         return everything, everything[:0]
     from sklearn.model_selection import train_test_split
 
+    classes = len(np.unique(labels))
+    if share * len(labels) < classes:
+        raise ValueError(f"a share of {share} of {len(labels)} images has not one of each of the {classes} classes")
     used, kept = train_test_split(everything, test_size=share, random_state=SPLIT_SEED, stratify=labels)
     return np.sort(used), np.sort(kept)
 

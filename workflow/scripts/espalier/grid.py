@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -111,19 +112,19 @@ def build(config: dict) -> Grid:
         _check_study(study, ["studies", name])
         chains = [(path, chain) for path, chain in _expand(study, ["studies", name, "chains"])]
         for seed in study["seeds"]:
-            ends: dict[str, list] = {}
+            done: dict[str, list] = {}
             nodes: dict[str, Job] = {}
             for path, chain in chains:
                 jobs = _jobs_of_chain(study, seed, chain)
-                end = jobs[-1].node
-                if end in ends:
+                same = json.dumps([[job.step, job.params] for job in jobs], sort_keys=True)
+                if same in done:  # however it is written
+                    steps = " > ".join(job.node.rpartition("/")[2] for job in jobs)
                     raise ConfigError(
                         path,
-                        f"the chain {' > '.join(j.rpartition('/')[2] for j in _prefixes(end))} is there twice, "
-                        f"first at {checks.dotted(ends[end])}",
+                        f"the chain {steps} is there twice, first at {checks.dotted(done[same])}",
                         allowed="every chain once: take one of the two out, or make them differ",
                     )
-                ends[end] = path
+                done[same] = path
                 for job in jobs:
                     _add(nodes, job, path)
             if "latency" in study:
@@ -355,8 +356,22 @@ def _training(study: dict, kind: str, given: dict, inherited: dict, path: list) 
             )
         _check_prune_type(study, recipe["prune_type"], place("prune_type"))
         names |= {("penalty", recipe["penalty"], backend), ("prune_type", recipe["prune_type"], backend)}
+    elif given.get("prune_type"):
+        raise ConfigError(
+            [*path, "prune_type"],
+            f"{given['prune_type']!r} says what a penalty's groups are, and there is no penalty",
+            allowed=f"with it, penalty: {', '.join(registry.entries('penalty', backend)) or 'none for this backend'}",
+        )
     else:
         recipe |= {"prune_type": None, "coefficient": None}
+    if recipe["nesterov"] and not recipe["momentum"]:
+        raise ConfigError(
+            place("nesterov"),
+            "Nesterov's momentum needs momentum",
+            allowed="true with momentum above 0",
+            corrected={"momentum": 0.9},
+        )
+    size = study["dataset"]["size"]
     for number, item in enumerate(recipe["augment"]):
         name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
         where = [*place("augment"), number]
@@ -365,7 +380,22 @@ def _training(study: dict, kind: str, given: dict, inherited: dict, path: list) 
             values = {} if values is None else {next(iter(_parameters(entry)), "value"): values}
         examples = {"size": study["dataset"]["size"]}
         checks.check_arguments(entry, values, [*where, name], given=("images", "generator"), examples=examples)
+        room = size + 2 * values.get("padding", 0)
+        if values.get("size", 0) > room and entry.options.get("crops"):
+            raise ConfigError(
+                [*where, name, "size"],
+                f"{values['size']} is more than the {room} pixels there are",
+                allowed=f"a whole number, at most {room}",
+                corrected={"size": study["dataset"]["size"]},
+            )
+        size = values.get("size", size)
         names.add(("augmentation", name, backend))
+    if size != study["dataset"]["size"]:
+        raise ConfigError(
+            place("augment"),
+            f"training would see images of {size} pixels, evaluation of {study['dataset']['size']}",
+            allowed="augmentations that end at the data set's size",
+        )
     if recipe["init"]:
         entry = _known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
         values = {k: v for k, v in recipe["init"].items() if k != "name"}
@@ -489,11 +519,6 @@ def _label(columns: dict, several_seeds: bool) -> str:
     if several_seeds:
         parts.append(f"seed {columns['seed']}")
     return ", ".join(parts)
-
-
-def _prefixes(node: str) -> list[str]:
-    parts = node.split("/")
-    return ["/".join(parts[: i + 1]) for i in range(2, len(parts))]
 
 
 def _add(jobs: dict[str, Job], job: Job, path: list) -> None:

@@ -50,10 +50,11 @@ class Job:
         return loaded[0] if len(loaded) == 1 else loaded
 
     def timing(self) -> dict[str, float]:
-        """Seconds since the job began, by part, and the most memory it held (MiB)."""
+        """Seconds since the job began, by part, the most memory it held (MiB), and its threads."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
         parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
-        return {"seconds": time.perf_counter() - self.started, **parts, "peak_memory_mib": peak}
+        seconds = time.perf_counter() - self.started
+        return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
 
     def record(self, *details: dict) -> None:
         """Write the node's record from what the library measured."""
@@ -65,7 +66,7 @@ class Job:
     def checkpoint(self) -> Path:
         """Folder for the state of this training while it lasts, beside the log. Each version of the code has its own:
         a training is not begun by one and ended by another."""
-        return self.log.with_suffix(".checkpoint") / self.params.code
+        return self.log.with_suffix(".checkpoint") / self.params.get("code", "")
 
     def forget_checkpoint(self) -> None:
         """The training is done and its model written: the state is of no more use."""
@@ -86,7 +87,8 @@ def job(snakemake) -> Iterator[Job]:
 
     progress.terminal = terminal
     this.log.parent.mkdir(parents=True, exist_ok=True)
-    with this.log.open("w", buffering=1) as log:
+    resumed = this.checkpoint.exists()  # then the epochs before stay in the log
+    with this.log.open("a" if resumed else "w", buffering=1) as log:
         sys.stdout.flush()
         sys.stderr.flush()
         for stream in (1, 2):

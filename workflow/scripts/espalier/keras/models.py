@@ -12,6 +12,7 @@ import math
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def mlp(pixels, num_classes, width=1.0):
 
 
 @register("normal", kind="init", backend="keras", title="Normal distribution")
-def normal(stddev=0.05):
+def normal(stddev: Annotated[float, {"exclusiveMinimum": 0}] = 0.05):
     """N(0, stddev^2), whatever the size of the layer."""
     return lambda generator, shape: generator.normal(0.0, stddev, shape)
 

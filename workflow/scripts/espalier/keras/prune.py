@@ -16,15 +16,16 @@ from espalier.registry import get, register
 
 
 def prune_model(
-    out: str | Path, *, parent: str | Path, data=None, prune_type: str, method: str, ratio=None, blocks=None
+    out: str | Path, *, parent: str | Path, dense=None, data=None, prune_type: str, method: str, ratio=None, blocks=None
 ) -> dict:
     """Prune the net in `parent` and save it to `out`.
 
     prune_type, method: registered names; ratio: the share of each matrix's weights or units to remove, best as a
-    string ("0.29"), from 0 up to, not including, 1; data: not needed here. Weights that are zero already count as
-    removed; of a net that has lost units the ratio is of those left. Returns {"measured": {"actual_ratio": removed /
-    all, over the pruned layers}}, counted on the file read back. Raises ValueError for what it cannot do, RuntimeError
-    if the file is not as asked.
+    string ("0.29"), from 0 up to, not including, 1; dense: the trained net that it all began with, the parent if not
+    given; data: not needed here. Weights that are zero already count as removed; of a net that has lost units the ratio
+    is of those left. Returns {"measured": {"actual_ratio": share of what the dense net had in the pruned layers that is
+    gone}}, counted on the file read back. Raises ValueError for what it cannot do, RuntimeError if the file is not as
+    asked.
     """
     kind = get("prune_type", prune_type, "keras")
     if ratio is None or blocks is not None:
@@ -38,7 +39,6 @@ def prune_model(
     models.save(kind(net, get("score", method, "keras"), ratio), out)
     after = [layer.kernel.numpy() for layer in hidden_layers(models.load(out))]
     count = {"weights": _weights, "units": _units}[kind.options["counts"]]
-    removed, everything = 0, 0
     for number, (old, new) in enumerate(zip(before, after, strict=True), start=1):
         gone, total = count(old, new)
         asked = max(portion(ratio, total), count(old, old)[0])
@@ -46,8 +46,9 @@ def prune_model(
             raise RuntimeError(
                 f"{out}: {gone} of {total} {kind.options['counts']} of hidden layer {number} are gone, not {asked}"
             )
-        removed, everything = removed + gone, everything + total
-    return {"measured": {"actual_ratio": removed / everything}}
+    first = [layer.kernel.numpy() for layer in hidden_layers(models.load(dense))] if dense else before
+    counts = [count(old, new) for old, new in zip(first, after, strict=True)]
+    return {"measured": {"actual_ratio": sum(gone for gone, _ in counts) / sum(total for _, total in counts)}}
 
 
 def portion(ratio, number: int) -> int:
@@ -125,7 +126,7 @@ def remove_units(net, kept: dict[str, np.ndarray]):
 
 
 def _weights(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
-    return int(new.size - np.count_nonzero(new)), old.size
+    return int(old.size - np.count_nonzero(new)), old.size
 
 
 def _units(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:

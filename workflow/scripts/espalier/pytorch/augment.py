@@ -5,9 +5,12 @@ Randomness comes from the generator alone, so that a resumed training sees the v
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from espalier.registry import get, register
+
+Pixels = Annotated[int, {"minimum": 1}]
+Share = Annotated[float, {"minimum": 0, "maximum": 1}]
 
 
 def augment(images, steps: list, generator):
@@ -27,15 +30,15 @@ def augment(images, steps: list, generator):
 
 
 @register("resize", kind="augmentation", backend="pytorch", title="Resize, bilinear")
-def resize(images, size: int, generator=None):
+def resize(images, size: Pixels, generator=None):
     """Every image to size x size."""
     from torchvision.transforms.v2 import functional
 
     return functional.resize(images, [size, size], antialias=True)
 
 
-@register("random_crop", kind="augmentation", backend="pytorch", title="Random crop")
-def random_crop(images, size: int, generator, padding: int = 0):
+@register("random_crop", kind="augmentation", backend="pytorch", title="Random crop", crops=True)
+def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minimum": 0}] = 0):
     """A size x size window of each image at a random place, after a zero border of `padding` pixels."""
     import torch
     from torch.nn import functional
@@ -50,7 +53,7 @@ def random_crop(images, size: int, generator, padding: int = 0):
 
 
 @register("horizontal_flip", kind="augmentation", backend="pytorch", title="Horizontal flip")
-def horizontal_flip(images, generator, probability: float = 0.5):
+def horizontal_flip(images, generator, probability: Share = 0.5):
     """Each image mirrored with the given probability."""
     import torch
 
@@ -59,7 +62,7 @@ def horizontal_flip(images, generator, probability: float = 0.5):
 
 
 @register("color_jitter", kind="augmentation", backend="pytorch", title="Colour jitter")
-def color_jitter(images, strength: float, generator):
+def color_jitter(images, strength: Share, generator):
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published)."""
     from torchvision.transforms import v2
 

@@ -23,6 +23,7 @@ def prune_model(
     out: str | Path,
     *,
     parent: str | Path,
+    dense: str | Path | None = None,
     data: str | Path,
     prune_type: str,
     method: str,
@@ -32,13 +33,13 @@ def prune_model(
     """Prune the net in `parent` and write the smaller net to `out`.
 
     prune_type, method: registered names. ratio: share of the groups to remove (of all conv layers together), for prune
-    types by ratio. blocks: how many residual blocks to remove, for those by blocks. data: the prepared data set, for
-    the size of its images. Returns what was measured: `actual_ratio`, the share of the groups that is gone, of the net
-    read back from disk. Raises RuntimeError if the file does not hold what was decided.
+    types by ratio. blocks: how many residual blocks to remove, for those by blocks. dense: the trained net that it all
+    began with, the parent if not given. data: the prepared data set, for the size of its images. Returns what was
+    measured: `actual_ratio`, the share of the dense net's groups that is gone, of the net read back from disk. Raises
+    RuntimeError if the file does not hold what was decided.
     """
     from espalier.data import load as load_data
 
-    dense = load(parent)
     pruned = load(parent)
     if get("prune_type", prune_type, "pytorch").options["amount"] == "blocks":
         names = weakest_blocks(pruned, method, int(blocks))
@@ -54,7 +55,7 @@ def prune_model(
     found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
     if found != expected:
         raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
-    return {"measured": {"actual_ratio": grouping.actual_ratio(dense, pruned, prune_type)}}
+    return {"measured": {"actual_ratio": grouping.actual_ratio(load(dense or parent), pruned, prune_type)}}
 
 
 def select(net, prune_type: str, method: str, ratio: float) -> dict[str, list[int]]:
