@@ -1,5 +1,7 @@
 """The figures: which a study gets, and what is drawn, read off the artists."""
 
+import json
+
 import numpy as np
 import pytest
 from a_run import Run, by_ratio, config, penalised
@@ -73,6 +75,15 @@ def test_accuracy_against_ratio(tmp_path):
             [90.0, 90.0]
         ]
     assert legend(figure) == ["mean_abs", "sum", "dense"]
+
+
+def test_the_dense_net_trained_as_long_is_a_second_line_beside_fine_tuned_nets(tmp_path):
+    run = vgg(tmp_path)
+    run.add("finetune", json.loads(run.records[0].read_text()), top1=93.0)
+    figure = draw("accuracy_vs_ratio", run, config())
+    lines = [[line.get_ydata()[0] for line in axes.lines if line.get_color() == "#444444"] for axes in figure.axes]
+    assert lines == [[90.0, 93.0], [90.0, 93.0], [90.0], [90.0]]  # after fine-tuning, right after pruning
+    assert legend(figure) == ["mean_abs", "sum", "dense", "dense, trained as long"]
 
 
 def test_published_points_have_panels_of_their_own_in_grey(tmp_path):

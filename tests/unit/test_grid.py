@@ -357,3 +357,9 @@ def test_the_grid_is_built_without_a_framework():
     done = subprocess.run([sys.executable, "-c", program], cwd=scripts, capture_output=True, text=True, check=True)
     number, loaded = done.stdout.split(maxsplit=1)
     assert int(number) > 50 and loaded.strip() == "[]"
+
+
+def test_every_job_comes_from_the_training_its_chain_begins_with():
+    built = grid.build(yaml.safe_load((PROJECT / "config.yaml").read_text()))
+    for job in built.jobs.values():
+        assert built.trained(job) == "/".join(job.node.split("/")[:3])

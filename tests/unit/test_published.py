@@ -86,6 +86,7 @@ def test_counts_before_pruning_are_those_of_the_training(tmp_path):
         ({"epochs": 6}, {}, "no: epochs"),
         ({"weights": "random"}, {}, "no: weights"),
         ({"width": 0.25}, {}, "no: width"),
+        ({"model": "resnet50"}, {}, "no: model"),
         ({"coefficient": 1e-4}, {}, "no: coefficient"),
         (
             {"epochs": 6, "weights": "random", "width": 0.25},
@@ -169,6 +170,6 @@ def test_seeds_are_averaged_before_they_are_compared(tmp_path):
 
 
 def test_unknown_id_says_what_there_is():
-    with pytest.raises(LookupError, match="did you mean 'mnist_mlp'") as error:
+    with pytest.raises(LookupError, match="no published figures 'mnist_mpl'") as error:
         published.get("mnist_mpl")
     assert "cifar100_resnet50, cifar100_vgg16_bn, mnist_mlp" in str(error.value)

@@ -1,5 +1,7 @@
 """The tables: which a study gets, and their numbers, worked out by hand."""
 
+import json
+
 import pytest
 from a_run import Run, by_ratio, config, penalised
 
@@ -47,6 +49,28 @@ def test_results_have_a_row_for_each_net(tmp_path):
     ]
     assert [c.title for c in made.columns][:6] == ["Net", "Ratio asked", "Done (%)", "Pruned", "Top-1", "Change"]
     assert "seed 0 (n=1)" in made.setup and "One seed: no spread is known." in made.notes
+
+
+def test_every_fine_tuning_of_a_pruned_net_has_its_row_and_names_tell_them_apart(tmp_path):
+    run = Run(tmp_path)
+    root, pruned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0)
+    run.add("finetune", pruned, top1=80.0)
+    record = json.loads(run.records[-1].read_text())
+    record["node"] += "~epochs=9"
+    record["measured"]["top1"] = 85.0
+    (tmp_path / "long.json").write_text(json.dumps(record))
+    run.records.append(tmp_path / "long.json")
+    early = run.add("finetune", run.add("prune", root, columns=by_ratio("filter_wise", "sum", "0.20"), top1=60.0))
+    run.add("prune", early, columns=by_ratio("filter_wise", "sum", "0.50"), top1=70.0)
+    data = table("results", run, config()).data
+    assert data[["name", "top1"]].values.tolist() == [
+        ["dense", 90.0],
+        ["filter_wise sum 0.50, finetune", 80.0],
+        ["filter_wise sum 0.50, finetune epochs=9", 85.0],
+        ["filter_wise sum 0.20", 90.0],
+        ["filter_wise sum 0.50, prune 0.20, finetune", 70.0],
+    ]
+    assert data["before"].tolist()[1:] == [40.0, 40.0, 60.0, 70.0]
 
 
 def test_results_of_a_pruned_net(tmp_path):

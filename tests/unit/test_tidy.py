@@ -1,6 +1,7 @@
 """Collecting records into the tidy table, reading it, and averaging over seeds."""
 
 import csv
+import json
 import math
 
 import pandas as pd
@@ -138,3 +139,32 @@ def test_set_up_names_the_weights_that_were_really_used(tmp_path):
     run = Run(tmp_path, weights="imagenet")
     run.add("train")
     assert "initial weights imagenet" in tidy.setup_line(config(), run.load().results)
+
+
+def test_set_up_names_the_number_of_test_images_where_it_is_known(tmp_path):
+    run = Run(tmp_path)
+    run.add("train", test_images=360)
+    assert "; 360 test images; seed 0 (n=1)" in tidy.setup_line(config(), run.load().results)
+
+
+def test_a_training_without_penalty_is_its_own_dense_net_and_a_control_is_of_the_same(tmp_path):
+    run = Run(tmp_path)
+    first = run.add("train", top1=90.0)
+    second = run.add("train", columns={"init": "glorot"}, top1=80.0)
+    control = run.add("finetune", second, top1=85.0)
+    for root in (first, second, run.add("train", columns=penalised("filter_wise"))):
+        run.add("finetune", run.add("prune", root, columns=by_ratio("filter_wise", "sum", "0.50")))
+    results = run.load().results.set_index("node")
+    tuned = results[(results["step"] == "finetune") & results["prune_type"].notna()]
+    assert tuned["dense"].tolist() == [first["node"], second["node"], first["node"]]
+    assert tuned["control"].fillna("").tolist() == ["", control["node"], ""]
+    assert results.drop(index=tuned.index)["control"].isna().all()
+
+
+def test_two_trainings_without_penalty_are_each_dense(tmp_path):
+    run = Run(tmp_path)
+    run.add("train")
+    record = json.loads(run.records[0].read_text()) | {"node": "s/seed0/train~batch_size=32"}
+    (tmp_path / "other.json").write_text(json.dumps(record))
+    run.records.append(tmp_path / "other.json")
+    assert run.load().results["dense"].tolist() == ["s/seed0/train", "s/seed0/train~batch_size=32"]

@@ -62,7 +62,7 @@ def parent_of_node(wildcards):
 
 def dense_of_node(wildcards):
     """The trained net that a node comes from, before anything was pruned."""
-    return model_of(baseline_of(job_of(wildcards)))
+    return model_of(GRID.trained(job_of(wildcards)))
 
 
 def data_of_node(wildcards):
@@ -101,13 +101,6 @@ def whole_machine(wildcards):
 
 def timed_jobs(wildcards):
     return GRID.timed(wildcards.study, int(wildcards.seed))
-
-
-def baseline_of(job):
-    """The trained net that a node comes from."""
-    while job.parent:
-        job = GRID.jobs[job.parent]
-    return job.node
 
 
 def all_latency():

@@ -13,7 +13,7 @@ rule measure_latency:
         mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
     params:
         nodes=lambda wildcards: [job.node for job in timed_jobs(wildcards)],
-        baselines=lambda wildcards: {job.node: baseline_of(job) for job in timed_jobs(wildcards)},
+        baselines=lambda wildcards: {job.node: GRID.trained(job) for job in timed_jobs(wildcards)},
         backend=lambda wildcards: STUDIES[wildcards.study]["backend"],
         data=lambda wildcards, input: str(Path(input.data).parent),
         threads=lambda wildcards: STUDIES[wildcards.study]["latency"]["threads"],

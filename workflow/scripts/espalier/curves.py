@@ -15,10 +15,12 @@ PARTING = (1.0, 5.0)  # points between two curves
 def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """For each initialisation (its name, or "") the points of its curves: prune_type, ratio, top1, top1_sd ...
 
-    Over seeds. The net that is not pruned is each curve's point at 0, unless a ratio of 0 was run."""
+    Over seeds. The net that is not pruned is each curve's point at 0, unless a ratio of 0 was run. An initialisation
+    of which not all KINDS were pruned has no curves to compare and is left out."""
     points = variants.pruned(results).assign(init=lambda rows: rows["init"].fillna(""))
+    points = points.groupby("init", sort=False).filter(lambda rows: set(variants.KINDS) <= set(rows["prune_type"]))
     starts = points.drop_duplicates(["init", "prune_type"])
-    starts = starts.assign(ratio="0", top1=starts["dense_top1"], top1_sd=starts["dense_top1_sd"])
+    starts = starts.assign(ratio="0", top1=starts["reference_top1"], top1_sd=starts["reference_top1_sd"])
     zero = points[points["ratio"].astype(float) == 0]
     missing = ~starts.set_index(["init", "prune_type"]).index.isin(zero.set_index(["init", "prune_type"]).index)
     points = pd.concat([points, starts[missing]], ignore_index=True)
@@ -35,8 +37,9 @@ def of_published(study: dict) -> pd.DataFrame | None:
 
 def curve(frame: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Series:
     """Accuracy (or another column) by sparsity (0 to 1), in the order of sparsity; of several methods, the first."""
-    frame = frame[frame["prune_type"] == prune_type].drop_duplicates("ratio")
-    return pd.Series(frame[column].to_numpy(), index=frame["ratio"].astype(float).to_numpy()).sort_index()
+    frame = frame[frame["prune_type"] == prune_type]
+    points = pd.Series(frame[column].to_numpy(), index=frame["ratio"].astype(float).to_numpy())
+    return points[~points.index.duplicated()].sort_index()
 
 
 def knee(curve: pd.Series, points: float = KNEE) -> float:
@@ -46,13 +49,19 @@ def knee(curve: pd.Series, points: float = KNEE) -> float:
     return curve.index[within.cumprod().astype(bool)].max()
 
 
+def lead(upper: pd.Series, lower: pd.Series) -> pd.Series:
+    """How many points `upper` is above `lower`, at the sparsities that both have."""
+    return (upper - lower).dropna()
+
+
 def parting(upper: pd.Series, lower: pd.Series, points: float) -> float | None:
     """The first sparsity at which `upper` is more than `points` above `lower`; None where it never is."""
-    apart = (upper - lower) > points
-    return apart.index[apart].min() if apart.any() else None
+    gap = lead(upper, lower)
+    apart = gap.index[gap > points]
+    return apart.min() if len(apart) else None
 
 
 def widest(upper: pd.Series, lower: pd.Series) -> tuple[float, float]:
     """The sparsity at which `upper` is furthest above `lower`, and by how many points."""
-    gap = upper - lower
+    gap = lead(upper, lower)
     return gap.idxmax(), gap.max()

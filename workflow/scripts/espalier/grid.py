@@ -70,6 +70,12 @@ class Grid:
         """The jobs of a study (and seed), parents before children."""
         return [j for j in self.jobs.values() if j.study == study and (seed is None or j.seed == seed)]
 
+    def trained(self, job: Job) -> str:
+        """The node of the trained net that a job's chain begins with."""
+        while job.parent:
+            job = self.jobs[job.parent]
+        return job.node
+
     def datasets(self) -> dict[str, dict]:
         """Every data set to prepare: folder name -> its specification."""
         return {dataset_id(study["dataset"]): study["dataset"] for study in self.studies.values()}
@@ -179,6 +185,14 @@ def _check_study(study: dict, path: list) -> None:
                 f"there are no published figures {study['published']!r}",
                 allowed=f"null, {', '.join(ids)}",
                 corrected={"published": checks.nearest(study["published"], ids)},
+            )
+        theirs = published.STUDIES[study["published"]].setup.model
+        if theirs and theirs != model.name:
+            raise ConfigError(
+                [*path, "published"],
+                f"{study['published']!r} is of {theirs}, this study of {model.name}",
+                allowed=f"null, or a study of {model.name}",
+                corrected={"published": None},
             )
 
 

@@ -31,11 +31,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Tidy:
-    """The four tables, as DataFrames. Three columns of `results` are worked out on loading:
+    """The four tables, as DataFrames. Four columns of `results` are worked out on loading:
 
     variant   what seeds are averaged over: the node without its study and seed
     root      the training that the node comes from
     dense     the training without penalty that `root` is compared with (itself, if it has none)
+    control   of a fine-tuned pruned net: `dense` trained further for as long, NaN where the study has none
     """
 
     results: pd.DataFrame
@@ -119,11 +120,14 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
         net.get("weights", "random") if results is None else " and ".join(sorted(set(results["weights"].dropna())))
     )
     seeds = study["seeds"]
+    images = pd.Series(dtype=float) if results is None else results.get("test_images", pd.Series(dtype=float)).dropna()
+    tested = [f"{' and '.join(f'{n:g}' for n in sorted(set(images)))} test images"] if len(images) else []
     return "; ".join((
         f"{data['name']} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
         f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else ""),
         "initial weights random, not pretrained" if weights == "random" else f"initial weights {weights}",
+        *tested,
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
     ))  # fmt: skip
 
@@ -142,8 +146,30 @@ def _related(results: pd.DataFrame) -> pd.DataFrame:
     results = results.assign(variant=variant, root=results["node"].map(root))
     plain = results[(results["step"] == "train") & results["penalty"].isna()]
     plain = {_kind(row): row["node"] for _, row in plain[::-1].iterrows()}  # the first of several
-    roots = results.set_index("node").loc[results["root"]].reset_index()
-    return results.assign(dense=[plain.get(_kind(row), row["node"]) for _, row in roots.iterrows()])
+    roots = [row for _, row in results.set_index("node", drop=False).loc[results["root"]].iterrows()]
+    dense = [row["node"] if pd.isna(row["penalty"]) else plain.get(_kind(row), row["node"]) for row in roots]
+    results = results.assign(dense=dense)
+    return results.assign(control=_controls(results))
+
+
+def _controls(results: pd.DataFrame) -> list:
+    """For each row the node that `Tidy.control` is."""
+    tunings = [
+        tuple(part for part in variant.split("/") if part.partition("~")[0] == "finetune")
+        for variant in results["variant"]
+    ]
+    by_name, by_length = {}, {}
+    rows = list(zip(results.to_dict("records"), tunings, strict=True))
+    for row, tuning in rows:
+        if row["step"] == "finetune" and pd.isna(row["prune_type"]) and pd.isna(row["penalty"]):
+            by_name.setdefault((row["dense"], tuning), row["node"])
+            by_length.setdefault((row["dense"], len(tuning), row["epochs"]), row["node"])
+    return [
+        by_name.get((row["dense"], tuning), by_length.get((row["dense"], len(tuning), row["epochs"]), float("nan")))
+        if tuning and pd.notna(row["prune_type"])
+        else float("nan")
+        for row, tuning in rows
+    ]
 
 
 def _kind(row) -> tuple:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from espalier import tidy
@@ -14,16 +16,22 @@ MEASURED = (
     "top1", "top5", "test_loss", "params", "nonzero_params", "sparsity", "macs", "actual_ratio", "size_bytes",
     "zipped_bytes",
 )  # fmt: skip
-DERIVED = ("before", "after", "dense_top1", "drop", "compression", "nonzero_compression", "speed_up", "smaller")
+DERIVED = (
+    "before", "after", "dense_top1", "control_top1", "reference_top1", "drop", "compression", "nonzero_compression",
+    "speed_up", "smaller",
+)  # fmt: skip
 
 
 def of(results: pd.DataFrame) -> pd.DataFrame:
-    """One row for each variant of a study: every net, a pruned one together with its fine-tuned self.
+    """One row for each variant of a study: every net, a pruned one together with its fine-tuned self. One that was
+    fine-tuned in several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one.
 
     Over seeds (mean, `_sd`, `n`; see tidy.over_seeds), with MEASURED as they are at the end, and
 
     before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none)
-    dense_top1, drop      top-1 of the dense net, and how many points the variant is below it
+    dense_top1            top-1 of the dense net
+    control_top1          of a fine-tuned net: top-1 of the dense net trained as long (NaN where there is none)
+    reference_top1, drop  the second of these, or else the first, and how many points the variant is below it
     compression           parameters, dense / variant; `nonzero_compression`: those that are not zero
     speed_up              the theoretical one: MACs, dense / variant
     smaller               saved file, zipped, dense / variant
@@ -31,25 +39,30 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     nodes = results.set_index("node", drop=False)
     nodes = nodes.reindex(columns=list(dict.fromkeys([*nodes.columns, *MEASURED])))
     parents = nodes["parent"].map(nodes["step"])
-    tunes = (nodes["step"] == "finetune") & (parents == "prune")
-    tuned = nodes[tunes].drop_duplicates("parent").set_index("parent")["node"]
-    rows = nodes[~tunes]
-    end = rows["node"].map(tuned)
-    last = nodes.loc[end.fillna(rows["node"])].set_axis(rows.index)
+    tunes = nodes[(nodes["step"] == "finetune") & (parents == "prune")]
+    ends = pd.DataFrame({"node": tunes["parent"].to_numpy(), "end": tunes["node"].to_numpy()}, dtype=object)
+    rows = nodes.drop(index=tunes.index).reset_index(drop=True).merge(ends, on="node", how="left")
+    pruned, tuned = rows["step"] == "prune", rows["end"].notna()
+    rows["end"] = rows["end"].fillna(rows["node"])
+    last = nodes.loc[rows["end"]].set_axis(rows.index)
     dense = nodes.loc[rows["dense"]].set_axis(rows.index)
-    pruned = rows["step"] == "prune"
+    control = last["control"].map(nodes["top1"])
+    reference = control.fillna(dense["top1"])
     rows = rows.assign(
         **{column: last[column] for column in MEASURED if column != "actual_ratio"},
+        variant=last["variant"],
         before=rows["top1"].where(pruned),
-        after=last["top1"].where(end.notna()),
+        after=last["top1"].where(tuned),
         dense_top1=dense["top1"],
-        drop=dense["top1"] - last["top1"],
+        control_top1=control,
+        reference_top1=reference,
+        drop=reference - last["top1"],
         compression=dense["params"] / last["params"],
         nonzero_compression=dense["nonzero_params"] / last["nonzero_params"],
         speed_up=dense["macs"] / last["macs"],
         smaller=dense["zipped_bytes"] / last["zipped_bytes"],
     )
-    return tidy.over_seeds(rows.reset_index(drop=True), [*MEASURED, *DERIVED])
+    return tidy.over_seeds(rows, [*MEASURED, *DERIVED])
 
 
 def pruned(results: pd.DataFrame) -> pd.DataFrame:
@@ -84,6 +97,35 @@ def label(row) -> str:
         return pruning + _init(row)
     groups = "" if row["penalty_type"] == row["prune_type"] else f" {row['penalty_type']}"
     return f"{pruning}, {row['penalty']}{groups} training{_init(row)}"
+
+
+def labels(rows: pd.DataFrame, of: Callable = label) -> list[str]:
+    """What `of` says of each row; where it says the same of several variants, what tells their folders apart is added:
+    "filter_wise sum 0.50, prune 0.20" (pruned before), "dense, train batch_size=64"."""
+    said = [of(row) for _, row in rows.iterrows()]
+    shared: dict[str, dict[str, list]] = {}
+    for name, variant in zip(said, rows["variant"], strict=True):
+        shared.setdefault(name, {})[variant] = [part.split("~") for part in variant.split("/")]
+    told = {name: _told_apart(name, found) for name, found in shared.items()}
+    return [told[name][variant] for name, variant in zip(said, rows["variant"], strict=True)]
+
+
+def _told_apart(name: str, found: dict[str, list[list[str]]]) -> dict[str, str]:
+    """A name for each of the variants that share `name`. found: a variant -> the words of each of its folders."""
+    folders = set.intersection(*({tuple(folder) for folder in parts} for parts in found.values()))
+    words = set.intersection(*({word for _, *rest in parts for word in rest} for parts in found.values()))
+    names = {
+        variant: ", ".join([
+            name,
+            *(
+                " ".join([step, *(word for word in rest if word not in words)])
+                for step, *rest in parts
+                if (step, *rest) not in folders
+            ),
+        ])
+        for variant, parts in found.items()
+    }  # fmt: skip
+    return names if len(set(names.values())) == len(names) else {variant: f"{name} ({variant})" for variant in found}
 
 
 def _init(row) -> str:

@@ -25,8 +25,9 @@ def pruned(rows: pd.DataFrame, study: dict) -> bool:
 
 
 def weights_and_units(rows: pd.DataFrame, study: dict) -> bool:
-    """Weights are pruned as well as units, to be compared with each other."""
-    return set(KINDS) <= set(rows["prune_type"].dropna())
+    """Weights are pruned as well as units of the same initial weights, to be compared with each other."""
+    kinds = rows.groupby(rows["init"].fillna(""))["prune_type"]
+    return any(set(KINDS) <= set(found) for _, found in kinds)
 
 
 def pruned_otherwise(rows: pd.DataFrame, study: dict) -> bool:

@@ -21,7 +21,7 @@ from espalier.tidy import Tidy
 def latency(tidy: Tidy, study: dict):
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""
     times = speed_ups(tidy).assign(kind=lambda rows: rows["prune_type"].fillna("dense"))
-    times = times.assign(label=[variants.label(row) for _, row in times.iterrows()])
+    times = times.assign(label=variants.labels(times))
     times = (
         times.groupby(["label", "kind", "batch_size"], sort=False)[["median_ms", "p90_ms", "dense_ms"]]
         .mean()

@@ -31,7 +31,7 @@ def layer_widths(tidy: Tidy, study: dict):
     widths = tidy.layers.pivot(index="node", columns="layer", values="width")
     before = tidy.layers[tidy.layers["node"] == pruned["dense"].iloc[0]].set_index("layer")["width"]
     after = widths.reindex(index=pruned["node"], columns=before.index)
-    after.index = [variants.label(row) for _, row in pruned.iterrows()]
+    after.index = variants.labels(pruned)
     after = pd.concat([before.to_frame("dense").T, after])
     kinds = pruned["prune_type"].to_list()
     return _heatmap(

@@ -22,6 +22,7 @@ LINES = (
 )
 PUBLISHED = "#8c8c8c"
 DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}  # the line of the dense net
+CONTROL = DENSE | {"linestyle": (0, (1, 2)), "linewidth": 1.3}  # and of the one trained for as long as fine-tuned nets
 
 _RC = {
     "font.family": "DejaVu Sans",

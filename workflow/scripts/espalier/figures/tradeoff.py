@@ -28,8 +28,9 @@ class _Strip(NamedTuple):
 
 _READ = (
     " A panel for each prune type, a marker and line for each method. Filled markers: after fine-tuning; hollow ones, "
-    "on a scale of their own: right after pruning; grey ones: as published. The dashed line is the net before pruning, "
-    "trained without a penalty."
+    "on a scale of their own: right after pruning; grey ones: as published. The dashed line is the dense net, "
+    "trained without a penalty; the dotted one, where that was run, the dense net trained as long as the "
+    "fine-tuned ones."
 )
 
 
@@ -142,7 +143,10 @@ def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_th
                 axes.set_xlabel(strip.label)
         first.set_ylabel(f"{strip.name}\ntop-1 (%)" if rows else "top-1 (%)")
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
-    style.legend_below(figure, [*handles, style.proxy(**style.DENSE, label="dense")])
+    handles.append(style.proxy(**style.DENSE, label="dense"))
+    if points["control_top1"].notna().any():
+        handles.append(style.proxy(**style.CONTROL, label="dense, trained as long"))
+    style.legend_below(figure, handles)
     return figure
 
 
@@ -157,9 +161,12 @@ def _panel(axes, strip: _Strip, panel: str) -> None:
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
         axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
-    dense = points["dense_top1"].mean()
-    if pd.notna(dense):
-        axes.axhline(dense, **style.DENSE)
+    lines = [("dense_top1", style.DENSE)]
+    if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
+        lines.append(("control_top1", style.CONTROL))
+    for column, look in lines:
+        if pd.notna(top1 := points[column].mean()):
+            axes.axhline(top1, **look)
     axes.margins(x=0.08, y=0.12)
 
 

@@ -24,9 +24,9 @@ from espalier.tidy import Tidy
 def training_curves(tidy: Tidy, study: dict):
     """Columns: trainings, fine-tunings; rows: loss, top-1. Lines: one per training; median and range per prune type."""
     history = tidy.history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
-    history["series"] = [variants.training_label(row) for _, row in history.iterrows()]
     trained = history[history["step"].isin(("train", "regularize"))]
-    tuned = history[history["step"] == "finetune"]
+    trained = trained.assign(series=variants.labels(trained, variants.training_label))
+    tuned = history[(history["step"] == "finetune") & history["prune_type"].notna()]
     figure = style.figure(10.4 if len(tuned) else 6.8, 6.4)
     grid = figure.subplots(2, 2 if len(tuned) else 1, squeeze=False, sharex="col", sharey="row")
     looks = style.styles(trained["series"])

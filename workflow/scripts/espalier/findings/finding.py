@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import pandas as pd
+
 from espalier.registry import register
 
 
@@ -48,3 +50,20 @@ def percent(share: float) -> str:
 def seeds(n: int) -> str:
     """How far a comparison can be trusted."""
     return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
+
+
+def reference(nets: pd.DataFrame, results: pd.DataFrame) -> tuple[str, str]:
+    """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution, if there is need:
+    fine-tuned nets have trained for longer than a dense net that was not trained on with them."""
+    tuned = nets[nets["after"].notna()]
+    alone = tuned["control_top1"].isna()
+    if len(tuned) and not alone.any():
+        return "the dense net trained as long", ""
+    steps = results[(results["step"] == "finetune") & results["prune_type"].notna() & (results["epochs"] > 0)]
+    if tuned.empty or steps.empty:
+        return "dense", ""
+    first = results.set_index("node").loc[steps["root"].iloc[0], "epochs"]
+    more = " or ".join(f"{epochs:g}" for epochs in sorted(set(steps["epochs"])))
+    words = "The fine-tuned nets" if alone.all() else "Some fine-tuned nets"
+    name = "dense" if alone.all() else "dense (trained as long, where that was run)"
+    return name, f" {words} trained for longer than dense: {first:g} + {more} epochs against {first:g}."

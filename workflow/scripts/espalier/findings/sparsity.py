@@ -60,8 +60,8 @@ def knee(tidy: Tidy, study: dict) -> list[Finding]:
     if len(pairs) > 1:
         moved = max(knees.values()) > min(knees.values())
         kept = {n: weight.iloc[0] - weight for n, (weight, _) in pairs.items()}
-        at = next(iter(pairs.values()))[0].index
-        at = max(at, key=lambda s: max(k[s] for k in kept.values()) - min(k[s] for k in kept.values()))
+        both = set.intersection(*(set(k.index) for k in kept.values()))
+        at = max(sorted(both), key=lambda s: max(k[s] for k in kept.values()) - min(k[s] for k in kept.values()))
         found.append(
             Finding(
                 "Is the knee a property of pruning, or of the initial weights?",
@@ -120,12 +120,16 @@ def _gap(weight: pd.Series, unit: pd.Series) -> str:
 
 
 def _overtaken(weight: pd.Series, unit: pd.Series) -> str:
-    ahead = (unit - weight)[unit > weight]
+    ahead = curves.lead(unit, weight)
+    ahead = ahead[ahead > 0]
     return f"yes, at {listed(map(percent, ahead.index))}" if len(ahead) else "never"
 
 
 def _nearest(weight: pd.Series, unit: pd.Series) -> str:
-    lead = (unit - weight)[unit.index > 0]
+    lead = curves.lead(unit, weight)
+    lead = lead[lead.index > 0]
+    if lead.empty:
+        return "no sparsity above 0 was run with both"
     return (
         f"unit against weight pruning at best {number(lead.max(), 2, signed=True)} points, at {percent(lead.idxmax())}"
     )

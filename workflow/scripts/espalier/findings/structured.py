@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import published, variants, when
-from espalier.findings.finding import Finding, finding, listed, percent, seeds
+from espalier.findings.finding import Finding, finding, listed, percent, reference, seeds
 from espalier.html import number
-from espalier.tidy import Tidy, related
+from espalier.tidy import Tidy
 
 NEAR = 1.0  # points below dense that count as recovered
 GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these are the same
@@ -16,28 +16,33 @@ GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these a
 @finding("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others)
 def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
-    nets = variants.pruned(tidy.results)
-    contests = _contests(nets)
+    nets, when_measured = _ends(variants.pruned(tidy.results))
+    contests = _contests(nets.assign(way=[_way(row) for _, row in nets.iterrows()]))
     if not contests:
         return []
-    won = [c for c in contests if c["won"]]
-    cheaper = nets[nets["prune_type"].isin(contests[0]["types"])].groupby("prune_type", sort=False)["speed_up"].median()
+    kinds = {kind for c in contests for kind in c["types"]}
+    cheaper = nets[nets["prune_type"].isin(kinds)].groupby("prune_type", sort=False)["speed_up"].median()
     there = _published(study)
     there = [] if there is None else _contests(there)
-    verdict = "Yes" if len(won) == len(contests) else "No" if 2 * len(won) < len(contests) else "Not always"
+    said = f"{_tally(there)}: {_listed(there)}" if there else ""
+    count = {result: sum(c["result"] == result for c in contests) for result in ("won", "lost", "undecided")}
+    if count["won"] == len(contests):
+        verdict = "Yes"
+    elif 2 * count["undecided"] > len(contests):
+        verdict = "Undecided"
+    else:
+        verdict = "No" if 2 * count["won"] < len(contests) else "Not always"
     return [
         Finding(
             "Does filter_wise pruning win?",
-            f"{verdict}: it is the best in {len(won)} of {len(contests)} comparisons.",
-            " ".join(f"{c['name']}: {c['words']}." for c in contests)
-            + f" MACs, dense / pruned, median: {listed(f'{k} {v:.2f}' for k, v in cheaper.items())}.",
-            "Top-1 after fine-tuning of the prune types at the same penalty, method and asked ratio. filter_wise "
-            "wins if it is ahead of the second by more than the larger of their standard deviations "
+            f"{verdict}: it is the best in {_tally(contests)}{_unless_tuned(when_measured)}.",
+            f"{_listed(contests)} MACs, dense / pruned, median: {listed(f'{k} {v:.2f}' for k, v in cheaper.items())}.",
+            f"Top-1 {when_measured} of the prune types at the same penalty, method and asked ratio. filter_wise wins "
+            "if it is ahead of the best other by more than the larger of their standard deviations over seeds; with "
+            "one seed, of the standard errors that the number of test images leaves, sqrt(p (100 - p) / images). It "
+            "loses if it is behind by more than that; else it is undecided "
             f"({seeds(int(nets['n'].min()))}).",
-            f"{sum(c['won'] for c in there)} of {len(there)} comparisons: "
-            + " ".join(f"{c['name']}: {c['words']}." for c in there)
-            if there
-            else "",
+            said,
         )
     ]
 
@@ -46,24 +51,27 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
 def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
-    nets = nets[nets["after"].notna()]
+    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[nets["after"].notna()]
+    if nets.empty:
+        return []
+    dense, caution = reference(nets, tidy.results)
     near = int((nets["drop"] <= NEAR).sum())
     lost = (nets["dense_top1"] - nets["before"]).median()
     worst = nets.loc[nets["drop"].idxmax()]
     verdict = "Yes" if near == len(nets) else "Mostly" if 2 * near > len(nets) else "Partly" if near else "No"
     said = ""
     if (there := _published(study)) is not None:
-        recovered = (there["dense_top1"] - there["after"] <= NEAR).sum()
+        recovered = (there["drop"] <= NEAR).sum()
         said = f"{recovered} of {len(there)} within {NEAR:g} point of dense."
     return [
         Finding(
             "Does fine-tuning recover what pruning cost?",
-            f"{verdict}: {near} of {len(nets)} pruned nets end within {NEAR:g} point of dense.",
+            f"{verdict}: {near} of {len(nets)} pruned nets end within {NEAR:g} point of {dense}.{caution}",
             f"Median points below dense: {number(lost, 2)} right after pruning, "
-            f"{number(nets['drop'].median(), 2)} after fine-tuning. The furthest after it: "
-            f"{variants.pruning_label(worst)}, {number(worst['drop'], 2)} points.",
-            f"Points of top-1 below the dense net of the same seed ({seeds(int(nets['n'].min()))}); recovered: at most "
-            f"{NEAR:g}. The pruned nets have trained for longer: {_epochs(tidy.results)}.",
+            f"{number(nets['drop'].median(), 2)} after fine-tuning{'' if dense == 'dense' else f', below {dense}'}. "
+            f"The furthest after it: {worst['name']}, {number(worst['drop'], 2)} points.",
+            f"Points of top-1 of the same seed below dense right after pruning, below {dense} after fine-tuning "
+            f"({seeds(int(nets['n'].min()))}); recovered: at most {NEAR:g}.",
             said,
         )
     ]
@@ -73,58 +81,90 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
 def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
     nets = variants.pruned(tidy.results)
-    nets = nets[nets["blocks"].notna()]
+    nets, when_measured = _ends(nets[nets["blocks"].notna()])
+    dense, caution = reference(nets, tidy.results)
     there = _published(study)
     return [
         Finding(
             "How many residual blocks can go?",
-            f"{_most(nets)}.",
-            "; ".join(
-                f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): "
-                f"{number(row['before'], 2)} before, {number(row['after'], 2)} after fine-tuning, dense "
-                f"{number(row['dense_top1'], 2)}"
-                for _, row in nets.iterrows()
-            )
-            + ".",
-            "The largest N, by any method, whose top-1 after fine-tuning is at most so many points below dense "
+            f"{_most(nets, dense)}{_unless_tuned(when_measured)}.{caution}",
+            "; ".join(map(_blocks, nets.to_dict("records"))) + ".",
+            f"The largest N, by any method, whose top-1 {when_measured} is at most so many points below {dense} "
             f"({seeds(int(nets['n'].min()))}).",
             f"{_most(there)}." if there is not None else "",
         )
     ]
 
 
-def _epochs(results: pd.DataFrame) -> str:
-    """How long dense and fine-tuned nets were trained."""
-    tuned = results[results["step"] == "finetune"]
-    first, more = related(results, "root", "epochs").loc[tuned.index].iloc[0], tuned["epochs"].iloc[0]
-    return f"{first:g} + {more:g} epochs against {first:g}"
+def _ends(nets: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The nets to judge, and when: fine-tuned ones; all of them right after pruning, if none was fine-tuned."""
+    tuned = nets[nets["after"].notna()]
+    return (tuned, "after fine-tuning") if len(tuned) else (nets, "right after pruning")
 
 
-def _most(nets: pd.DataFrame) -> str:
-    drop = nets["dense_top1"] - nets["after"]
-    most = {limit: nets["blocks"].astype(float)[drop <= limit].max() for limit in (1, 2)}
+def _unless_tuned(when_measured: str) -> str:
+    return "" if when_measured == "after fine-tuning" else f", {when_measured} (nothing was fine-tuned)"
+
+
+def _blocks(row: dict) -> str:
+    """A net without some of its blocks."""
+    tops = {"before": row["before"], "after fine-tuning": row["after"]}
+    dense = {"dense": row["dense_top1"], "dense trained as long": row["control_top1"]}
+    return f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): " + ", ".join(
+        [f"{number(top1, 2)} {name}" for name, top1 in tops.items() if pd.notna(top1)]
+        + [f"{name} {number(top1, 2)}" for name, top1 in dense.items() if pd.notna(top1)]
+    )
+
+
+def _most(nets: pd.DataFrame, dense: str = "dense") -> str:
+    most = {limit: nets["blocks"].astype(float)[nets["drop"] <= limit].max() for limit in (1, 2)}
     return listed(
-        f"{'None' if pd.isna(n) else f'{n:g}'} within {limit} point{'s' * (limit > 1)} of dense"
+        f"{'None' if pd.isna(n) else f'{n:g}'} within {limit} point{'s' * (limit > 1)} of {dense}"
         for limit, n in most.items()
     )
 
 
+def _way(row) -> str:
+    """How a net came about, whatever its prune type: its folders with "*" for that, of the training the options."""
+    first, *rest = row["variant"].split("/")
+    steps = [["*" if word == row["prune_type"] else word for word in folder.split("~")] for folder in rest]
+    return "/".join(map("~".join, [[word for word in first.split("~") if "=" in word], *steps]))
+
+
 def _contests(nets: pd.DataFrame) -> list[dict]:
-    """One entry for each group in which filter_wise stands against others: its name, the accuracies, who won."""
+    """One entry for each group in which filter_wise stands against others: its name, the accuracies, the result."""
     contests = []
-    for key, rows in nets[nets["ratio"].notna()].groupby(GROUP, sort=False, dropna=False):
-        rows = rows.sort_values("after", ascending=False, kind="stable")
-        if len(rows) < 2 or "filter_wise" not in set(rows["prune_type"]):
+    nets = nets[nets["ratio"].notna()]
+    for key, rows in nets.groupby([*GROUP, *(["way"] if "way" in nets else [])], sort=False, dropna=False):
+        rows = rows.sort_values("top1", ascending=False, kind="stable").drop_duplicates("prune_type")
+        own = rows["prune_type"] == "filter_wise"
+        if len(rows) < 2 or not own.any():
             continue
-        lead = rows["after"].iloc[0] - rows["after"].iloc[1]
-        spread = rows["after_sd"].iloc[:2].max() if "after_sd" in rows else float("nan")
-        clear = lead > (0 if pd.isna(spread) else spread)
-        penalty, method, ratio = key
+        two = [rows[own].iloc[0], rows[~own].iloc[0]]
+        lead, margin = two[0]["top1"] - two[1]["top1"], max(map(_margin, two))
+        penalty, method, ratio = key[:3]
         name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
-        words = ", ".join(f"{row['prune_type']} {number(row['after'], 2)}" for _, row in rows.iterrows())
-        won = bool(clear and rows["prune_type"].iloc[0] == "filter_wise")
-        contests.append({"name": name, "words": words, "won": won, "types": list(rows["prune_type"])})
+        words = ", ".join(f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in rows.iterrows())
+        result = "won" if lead > margin else "lost" if lead < -margin else "undecided"
+        contests.append({"name": name, "words": words, "result": result, "types": list(rows["prune_type"])})
     return contests
+
+
+def _margin(row) -> float:
+    """How far a top-1 may be off: its deviation over seeds, or of one seed its binomial standard error (percent)."""
+    if pd.notna(row.get("top1_sd")):
+        return row["top1_sd"]
+    images = row.get("test_images")
+    return 0.0 if pd.isna(images) else (row["top1"] * (100 - row["top1"]) / images) ** 0.5
+
+
+def _tally(contests: list[dict]) -> str:
+    won, undecided = (sum(c["result"] == result for c in contests) for result in ("won", "undecided"))
+    return f"{won} of {len(contests)} comparisons" + (f", {undecided} undecided" if undecided else "")
+
+
+def _listed(contests: list[dict]) -> str:
+    return " ".join(f"{c['name']}: {c['words']}." for c in contests)
 
 
 def _published(study: dict) -> pd.DataFrame | None:
@@ -135,4 +175,6 @@ def _published(study: dict) -> pd.DataFrame | None:
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     if dense.empty:
         return None
-    return rows[rows["kind"] == "pruning"].assign(after=lambda pruned: pruned["top1"], dense_top1=dense.iloc[0])
+    rows = rows[rows["kind"] == "pruning"]
+    images = published.get(study["published"]).test_images
+    return rows.assign(after=rows["top1"], drop=dense.iloc[0] - rows["top1"], test_images=images)

@@ -16,18 +16,16 @@ SAME = ("top1", "top5", "test_loss")
 def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
     """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
     trainings = tidy.results[tidy.results["step"].isin(("train", "regularize"))]
-    trainings = trainings.assign(name=[variants.training_label(row) for _, row in trainings.iterrows()])
+    trainings = trainings.assign(name=variants.labels(trainings, variants.training_label))
+    groups = {rows["name"].iloc[0]: rows for _, rows in trainings.groupby("variant", sort=False)}
     # Equal in every seed: the same numbers in all of them.
-    numbers = trainings.groupby("name", sort=False).apply(
-        lambda g: tuple(map(tuple, g[list(SAME)].to_numpy())), include_groups=False
-    )
-    dense = [name for name, row in zip(trainings["name"], trainings["penalty"].isna(), strict=True) if row]
-    accuracies = trainings.groupby("name", sort=False)["top1"].mean()
+    numbers = {name: tuple(map(tuple, rows[list(SAME)].to_numpy())) for name, rows in groups.items()}
+    dense = trainings["penalty"].isna().any()
     return [
         Finding(
             "Do different penalties train different nets?",
-            f"{_sets(numbers.to_dict())}.",
-            "Top-1: " + ", ".join(f"{name} {number(top1, 2)}" for name, top1 in accuracies.items()) + ".",
+            f"{_sets(numbers)}.",
+            "Top-1: " + ", ".join(f"{name} {number(rows['top1'].mean(), 2)}" for name, rows in groups.items()) + ".",
             "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and "
             "top-5). l2_groups is a plain sum of squares over all weights: filters or channels, it is the same sum. "
             "group_lasso is not." + ("" if dense else " There is no dense training to compare with."),

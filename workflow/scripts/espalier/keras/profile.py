@@ -22,7 +22,8 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     a .keras file as they are, so it is in zipped_bytes, the file deflated, that zeros count.
     """
     net = models.load(path)
-    score = evaluate(net, datasets.load(data).test)
+    test = datasets.load(data).test
+    score = evaluate(net, test)
     params = net.count_params()
     nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
     macs = count_macs(net)
@@ -30,6 +31,7 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
         "top1": score["top1"],
         "top5": score["top5"],
         "test_loss": score["loss"],
+        "test_images": len(test),
         "params": params,
         "macs": macs,
         "flops": 2 * macs,

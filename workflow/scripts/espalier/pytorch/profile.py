@@ -59,7 +59,7 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     params = sum(t.numel() for t in tensors)
     nonzero = sum(int(t.count_nonzero()) for t in tensors)
     measured = evaluate(net, data.test, data.manifest) | asdict(profile_model(net, data.manifest["size"]))
-    measured["test_loss"] = measured.pop("loss")
+    measured |= {"test_loss": measured.pop("loss"), "test_images": len(data.test)}
     measured |= {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
     measured |= {"size_bytes": path.stat().st_size, "zipped_bytes": zipped_size(path)}
     layers = [

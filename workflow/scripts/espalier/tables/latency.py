@@ -24,7 +24,7 @@ def latency(tidy: Tidy, study: dict) -> Table:
     times = speed_ups(tidy)
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
     times["promised"] = times["dense_macs"] / times["macs"]
-    times.insert(0, "name", [variants.label(row) for _, row in times.iterrows()])
+    times.insert(0, "name", variants.labels(times))
     columns = (
         Column("name", "Net"),
         Column("batch_size", "Images per call"),

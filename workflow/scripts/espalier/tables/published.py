@@ -87,4 +87,6 @@ def _befores(data: pd.DataFrame, published_id: str) -> str:
 def _words(setup: published_figures.Setup) -> str:
     epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
     penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
-    return f"{setup.data} at {setup.resolution}x{setup.resolution}, {epochs}, initial weights {setup.weights}{penalty}"
+    net = "" if setup.model is None else f"{setup.model}, "
+    data = f"{setup.data} at {setup.resolution}x{setup.resolution}"
+    return f"{net}{data}, {epochs}, initial weights {setup.weights}{penalty}"

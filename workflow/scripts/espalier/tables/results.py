@@ -24,7 +24,7 @@ from espalier.tidy import MIB, Tidy, setup_line
 def results(tidy: Tidy, study: dict) -> Table:
     """One row per variant, means over seeds."""
     nets = variants.of(tidy.results)
-    nets.insert(0, "name", [variants.label(row) for _, row in nets.iterrows()])
+    nets.insert(0, "name", variants.labels(nets))
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["dense"])
     for name in ("params", "macs", "nonzero_params"):
         nets[f"{name}_m"] = nets[name] / 1e6
@@ -38,7 +38,13 @@ def results(tidy: Tidy, study: dict) -> Table:
         tuple(_columns(nets)),
         nets,
         (
-            "Change: points of top-1 against the dense net of the same seed. Compression: parameters, dense / pruned. "
+            "Change: points of top-1 against the dense net of the same seed"
+            + (
+                ", of a fine-tuned net against the dense net trained as long"
+                if nets["control_top1"].notna().any()
+                else ""
+            )
+            + ". Compression: parameters, dense / pruned. "
             "Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear "
             "layers for one image.",
             "Mean ± sample standard deviation over the seeds."
