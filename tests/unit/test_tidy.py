@@ -168,3 +168,18 @@ def test_two_trainings_without_penalty_are_each_dense(tmp_path):
     (tmp_path / "other.json").write_text(json.dumps(record))
     run.records.append(tmp_path / "other.json")
     assert run.load().results["dense"].tolist() == ["s/seed0/train", "s/seed0/train~batch_size=32"]
+
+
+def test_a_net_that_is_trained_after_pruning_is_pruned_as_much_as_before(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    once = run.add(
+        "prune", dense, columns={"prune_type": "filter_wise", "method": "mean_abs", "ratio": "0.20"}, actual_ratio=0.19
+    )
+    tuned = run.add("finetune", once)
+    twice = run.add("prune", tuned, columns={"ratio": "0.40"}, actual_ratio=0.51)
+    run.add("finetune", twice)
+    tidy.collect(run.records, [], tmp_path / "records")
+    found = tidy.load(tmp_path / "records").results["actual_ratio"]
+    assert found.isna().tolist() == [True, False, False, False, False]
+    assert found.tolist()[1:] == [0.19, 0.19, 0.51, 0.51]

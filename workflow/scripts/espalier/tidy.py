@@ -86,7 +86,18 @@ def load(folder: str | Path) -> Tidy:
             float_precision="round_trip",
         )
         tables.append(table)
-    return Tidy(_related(tables[0]), *tables[1:])
+    return Tidy(_related(_with_ratios(tables[0])), *tables[1:])
+
+
+def _with_ratios(results: pd.DataFrame) -> pd.DataFrame:
+    """A net that is trained after pruning lacks what its parent lacked: it takes over that `actual_ratio`. Parents come
+    before their children, as they were collected."""
+    if "actual_ratio" not in results:
+        return results
+    ratios: dict[str, float] = {}
+    for node, parent, ratio in zip(results["node"], results["parent"], results["actual_ratio"], strict=True):
+        ratios[node] = ratios.get(parent, ratio) if pd.isna(ratio) else ratio
+    return results.assign(actual_ratio=results["node"].map(ratios))
 
 
 def over_seeds(results: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
