@@ -32,6 +32,16 @@ def test_the_default_config_plans_the_published_rows(project):
     assert planned["measure_latency"] == planned["collect_records"] == planned["write_overview"] == 1
 
 
+def test_every_figure_and_table_that_a_study_gets_is_planned(project):
+    """The two pruned conv nets: accuracy against ratio, MACs and parameters, training curves and layer widths. The MLP:
+    weights against units, training curves, layer widths and latency. Tables: results, published and findings of each
+    study, and the MLP's latency; studies, run time and software of the run."""
+    planned = project.planned()
+    assert planned["draw_figure"] == 5 + 5 + 4
+    assert planned["make_table"] == 3 + 3 + 4
+    assert planned["make_run_table"] == 3
+
+
 def test_a_run_of_one_study_plans_that_study_only(project):
     planned = project.planned("--config", "run=[cifar100_resnet50]", "seeds=[0,1,2]")
     assert (planned["train_model"], planned["prune_model"], planned["finetune_model"]) == (6, 12, 15)

@@ -138,8 +138,9 @@ def published_of_all():
 
 def report_items():
     """Every figure and table of the report: what each study gets is told by the figures and tables themselves."""
-    rows = {study: GRID.frame(study) for study in STUDIES}
+    paths = []  # a list: of a generator Snakemake loses the first element
     for study, config in STUDIES.items():
-        yield from (f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows[study], config))
-        yield from (f"<results>/tables/{study}/{item}.html" for item in tables.names(rows[study], config))
-    yield from (f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names()))
+        rows = GRID.frame(study)
+        paths += [f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows, config)]
+        paths += [f"<results>/tables/{study}/{item}.html" for item in tables.names(rows, config)]
+    return paths + [f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names())]
