@@ -22,6 +22,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/prune.smk"
+include: "workflow/rules/quantize.smk"
 include: "workflow/rules/profile.smk"
 include: "workflow/rules/report.smk"
 

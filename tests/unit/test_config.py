@@ -242,6 +242,100 @@ MISTAKES = {
     "images too small for the net": Mistake(
         [*VGG, "dataset", "size"], 28, ("28, but vgg16_bn needs images of 32 pixels",), corrected={"size": 32}
     ),
+    "ratio and threshold": Mistake(
+        PRUNE,
+        FILTERS | {"threshold": 0.01},
+        ("filter_wise takes one of ratio and threshold, not both",),
+        corrected={"prune": FILTERS},
+    ),
+    "pattern that YAML takes for a number": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "pattern": 124},  # 2:4 is 2 minutes and 4 seconds
+        ("124 is a number to YAML", "quotes"),
+        at="studies.vgg.chains[0][1].prune.pattern",
+        corrected={"pattern": "2:4"},
+    ),
+    "pattern of filters": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "method": "mean_abs", "pattern": "2:4"},
+        ("filter_wise takes ratio or threshold, not pattern",),
+        corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.5}},
+    ),
+    "scope of what has none": Mistake(
+        [*DEPTH, "scope"], "layer", ("depth_wise has no scope layer", "no scope"), corrected=None
+    ),
+    "gradual pruning of what cannot": Mistake(
+        [*PRUNE, "schedule"],
+        "gradual",
+        ("filter_wise by ratio is not pruned gradually", "gradual for weight of backend keras"),
+        corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.2}},
+        then="studies.vgg.chains[0][1].prune",
+    ),
+    "end of pruning at once": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "weight", "ratio": 0.5, "end": 0.7},
+        ("it is pruned at once", "with schedule: gradual"),
+        at="studies.mlp.chains[0][1].prune.end",
+        corrected={"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "end": 0.7}},
+        then="studies.mlp.chains[0][1].prune",
+    ),
+    "batch norm's scale of a net without batch norm": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {"model": {"name": "cifar10_conv"}, "chains": [["train", {"prune": FILTERS | {"method": "bn_scale"}}]]},
+        ("filter_wise of cifar10_conv does not go by bn_scale", "taylor"),
+        at="studies.vgg.chains[0][1].prune.method",
+        corrected={"prune": FILTERS | {"method": "group_lasso"}},
+        then="studies.vgg.chains[0][1].prune",
+    ),
+    "ImageNet weights of a net of another width": Mistake(
+        [*VGG, "model", "weights"],
+        "imagenet",
+        ("ImageNet weights are of the whole net",),
+        corrected={"weights": "random"},
+    ),
+    "option that a net does not have": Mistake(
+        [*VGG, "model", "depth"], 16, ("there is no such key", "no keys"), corrected=None
+    ),
+    "one class": Mistake([*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected=None),
+    # quantization
+    "scheme of the other backend": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "qat_int8"}}],
+        ("no scheme 'qat_int8' for backend pytorch", "float32, "),
+        at="studies.vgg.chains[0][1].quantize.scheme",
+        corrected={"scheme": "static_int8"},
+    ),
+    "calibration of what needs none": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16", "calibration_images": 64}}],
+        ("float16 needs no calibration",),
+        at="studies.vgg.chains[0][1].quantize.calibration_images",
+        corrected={"quantize": {"scheme": "float16"}},
+        then="studies.vgg.chains[0][1].quantize",
+    ),
+    "epochs of a scheme that trains nothing": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16", "epochs": 2}}],
+        ("float16 trains nothing", "none"),
+        at="studies.vgg.chains[0][1].quantize.epochs",
+        corrected={"quantize": {"scheme": "float16"}},
+        then="studies.vgg.chains[0][1].quantize",
+    ),
+    "fine-tuning of a quantized net": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16"}}, "finetune"],
+        ("quantize is followed by finetune", "last step"),
+        corrected=[["train", "finetune", {"quantize": {"scheme": "float16"}}]],
+    ),
+    "latency of quantized nets with nothing to compare them with": Mistake(
+        MLP,
+        VALID["studies"]["mlp"]
+        | {"chains": [["train", {"quantize": {"scheme": "float16"}}]], "latency": {"scheme": ["float16"]}},
+        ("is not exported to its runtime",),
+        at="studies.mlp.latency",
+        corrected=None,
+    ),
     # chains
     "no chains": Mistake([*VGG, "chains"], [], ("too few",), corrected={"chains": [["train"]]}),
     "empty chain": Mistake(CHAIN, [], ("the chain is empty",), corrected=[["train"]]),

@@ -323,7 +323,7 @@ LATENCY = {"chains": [["train", {"prune": PRUNE | {"ratio": [0.2, 0.4], "method"
 
 def timed(latency):
     made = built(**LATENCY, latency=latency)
-    return [node.node.removeprefix("a/seed0/train").lstrip("/") for node in made.timed("a", 0)]
+    return [node.removeprefix("a/seed0/train").lstrip("/") for node in made.timed("a", 0)]
 
 
 def test_latency_times_what_it_selects_and_the_dense_nets():
@@ -339,7 +339,22 @@ def test_latency_without_a_selection_times_everything():
 
 
 def test_without_latency_nothing_is_timed():
-    assert built(**LATENCY).timed("a", 0) == []
+    assert built(**LATENCY).timed("a", 0) == {}
+
+
+def test_a_net_is_compared_with_the_dense_one_as_the_same_runtime_runs_it():
+    quantize = {"quantize": {"scheme": ["float32", "static_int8"]}}
+    chains = [["train", quantize], ["train", {"prune": PRUNE}, quantize]]
+    made = built(*chains, latency={"scheme": ["none", "static_int8"]})
+    dense, pruned = "a/seed0/train", "a/seed0/train/prune~filter_wise~mean_abs~0.40"
+    assert made.timed("a", 0) == {
+        dense: dense,
+        f"{dense}/quantize~float32": f"{dense}/quantize~float32",
+        f"{dense}/quantize~static_int8": f"{dense}/quantize~float32",
+        pruned: dense,
+        f"{pruned}/quantize~static_int8": f"{dense}/quantize~float32",
+    }
+    assert list(built(*chains, latency={}).timed("a", 0)) == [dense, pruned]
 
 
 # Cost
@@ -363,3 +378,71 @@ def test_every_job_comes_from_the_training_its_chain_begins_with():
     built = grid.build(yaml.safe_load((PROJECT / "config.yaml").read_text()))
     for job in built.jobs.values():
         assert built.trained(job) == "/".join(job.node.split("/")[:3])
+
+
+# Steps of all kinds
+
+
+def last(*chain, **study):
+    return list(built(list(chain), **study).jobs.values())[-1]
+
+
+def test_single_weights_go_by_ratio_threshold_or_pattern():
+    amounts = ({"ratio": 0.5}, {"threshold": 0.001}, {"pattern": "2:4"})
+    jobs = [last("train", {"prune": {"prune_type": "weight"} | amount}) for amount in amounts]
+    assert [job.node.rpartition("/")[2] for job in jobs] == [
+        "prune~weight~magnitude~0.50", "prune~weight~magnitude~0.001", "prune~weight~magnitude~2-4"
+    ]  # fmt: skip
+    assert [[job.columns[key] for key in ("ratio", "threshold", "pattern")] for job in jobs] == [
+        ["0.50", None, None], [None, 0.001, None], [None, None, "2:4"]
+    ]  # fmt: skip
+
+
+def test_a_scope_is_in_the_folder_only_if_it_is_given():
+    own, given = (last("train", {"prune": PRUNE | scope}) for scope in ({}, {"scope": "layer"}))
+    assert own.columns["scope"] == own.params["scope"] == "global" and own.node.endswith("~0.40")
+    assert given.columns["scope"] == given.params["scope"] == "layer" and given.node.endswith("~0.40~layer")
+
+
+KERAS = {
+    "backend": "keras",
+    "dataset": {"name": "digits", "size": 32},
+    "model": {"name": "cifar10_cnn"},
+    "train": {"epochs": 2, "optimizer": "adam"},
+    "finetune": {"epochs": 5, "learning_rate": 0.01},
+}
+
+
+def test_gradual_pruning_trains_by_the_recipe_of_fine_tuning():
+    job = last("train", {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "end": 0.7}}, **KERAS)
+    assert job.node.endswith("prune~weight~magnitude~0.50~gradual~end=0.7")
+    assert job.params["gradual"] == {"initial": 0.0, "begin": 0.0, "end": 0.7, "every": 5}
+    recipe = job.params["recipe"]
+    assert (recipe["epochs"], recipe["learning_rate"], recipe["optimizer"]) == (5, 0.01, "adam")
+    assert (job.columns["schedule"], job.columns["epochs"]) == ("gradual", 5)
+    again = last(
+        "train", {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "epochs": 1}}, **KERAS
+    )
+    assert again.params["recipe"]["epochs"] == again.columns["epochs"] == 1
+
+
+def test_a_quantized_net_is_known_by_what_was_pruned_before():
+    job = last("train", {"prune": PRUNE}, "finetune", {"quantize": {"scheme": "static_int8"}})
+    assert job.node.endswith("/finetune/quantize~static_int8") and job.step == "quantize"
+    assert (job.columns["prune_type"], job.columns["ratio"], job.columns["scheme"]) == (
+        "filter_wise", "0.40", "static_int8"
+    )  # fmt: skip
+    assert job.params["calibration_images"] == 128 and "recipe" not in job.params
+    assert ("scheme", "static_int8", "pytorch") in job.uses
+    assert job.label == "vgg16_bn, filter_wise mean_abs 0.40, static_int8"
+
+
+def test_quantization_aware_training_trains_by_the_recipe_of_fine_tuning():
+    job = last("train", {"quantize": {"scheme": "qat_int8", "epochs": 1}}, **KERAS)
+    assert (job.params["recipe"]["epochs"], job.params["recipe"]["learning_rate"]) == (1, 0.01)
+    assert job.params["calibration_images"] == 128 and job.columns["epochs"] == 1
+
+
+def test_classes_are_in_the_name_of_a_data_set():
+    data = {"name": "digits", "size": 32, "classes": ["3", "8"]}
+    assert list(built(dataset=data).datasets()) == ["digits_32x32x3_classes3-8"]

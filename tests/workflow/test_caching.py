@@ -2,7 +2,7 @@
 
 import json
 
-REPORT = {"collect_records", "draw_figure", "make_table", "make_run_table", "write_overview"}
+REPORT = {"collect_records", "draw_figure", "make_table", "make_run_table", "make_runtime_table", "write_overview"}
 
 
 def without_times(record: dict) -> dict:

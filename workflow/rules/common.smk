@@ -9,11 +9,9 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import figures, grid, published, registry, tables
+from espalier import grid, registry
 from espalier.code import code_version
 from espalier.config import ConfigError, typed
-from espalier.fingerprint import fingerprint
-from espalier.tidy import setup_line
 
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
     given = workflow.config_settings.config.items()
@@ -23,9 +21,8 @@ except ConfigError as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
-# What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
-REPORTED = {n: {k: v for k, v in study.items() if k not in ("threads", "memory_mb")} for n, study in STUDIES.items()}
 MODEL_FILE = {"pytorch": "model.safetensors", "keras": "model.keras"}
+QUANTIZED_FILE = {"pytorch": "model.onnx", "keras": "model.tflite"}
 
 
 wildcard_constraints:
@@ -49,7 +46,9 @@ def job_of(wildcards):
 
 
 def model_of(node):
-    return f"<results>/models/{node}/{MODEL_FILE[GRID.jobs[node].backend]}"
+    job = GRID.jobs[node]
+    file = (QUANTIZED_FILE if job.step == "quantize" else MODEL_FILE)[job.backend]
+    return f"<results>/models/{node}/{file}"
 
 
 def dataset_of(study):
@@ -99,7 +98,8 @@ def whole_machine(wildcards):
     return workflow.resource_settings.cores or 1
 
 
-def timed_jobs(wildcards):
+def timed_nodes(wildcards):
+    """The nodes whose nets are timed, each with the one that it is compared with."""
     return GRID.timed(wildcards.study, int(wildcards.seed))
 
 
@@ -110,37 +110,3 @@ def all_latency():
         for seed in study["seeds"]
         if "latency" in study
     ]
-
-
-def title_of_study(wildcards):
-    return STUDIES[wildcards.study]["title"]
-
-
-def item_of(kind, wildcards):
-    """The register's entry of a figure or table."""
-    return registry.get(kind, wildcards.item)
-
-
-def code_of_item(script, kind):
-    """A params function: the digest of the code that draws a figure or makes a table."""
-    path = SCRIPTS / f"{script}.py"
-    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
-
-
-def published_of_study(wildcards):
-    """A digest of the published figures that a study is shown beside: part of what its tables and figures are made of."""
-    return fingerprint(files=published.files(STUDIES[wildcards.study]["published"]))
-
-
-def published_of_all():
-    return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
-
-
-def report_items():
-    """Every figure and table of the report: what each study gets is told by the figures and tables themselves."""
-    paths = []  # a list: of a generator Snakemake loses the first element
-    for study, config in STUDIES.items():
-        rows = GRID.frame(study)
-        paths += [f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows, config)]
-        paths += [f"<results>/tables/{study}/{item}.html" for item in tables.names(rows, config)]
-    return paths + [f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names())]

@@ -1,6 +1,6 @@
 rule measure_latency:
     input:
-        models=lambda wildcards: [model_of(job.node) for job in timed_jobs(wildcards)],
+        models=lambda wildcards: [model_of(node) for node in timed_nodes(wildcards)],
         data=lambda wildcards: f"{dataset_of(wildcards.study)}/manifest.json",
     output:
         record="<results>/records/{study}/seed{seed}/latency.json",
@@ -12,8 +12,7 @@ rule measure_latency:
     resources:
         mem_mb=lambda wildcards, attempt: STUDIES[wildcards.study]["memory_mb"] * attempt,
     params:
-        nodes=lambda wildcards: [job.node for job in timed_jobs(wildcards)],
-        baselines=lambda wildcards: {job.node: GRID.trained(job) for job in timed_jobs(wildcards)},
+        baselines=timed_nodes,
         backend=lambda wildcards: STUDIES[wildcards.study]["backend"],
         data=lambda wildcards, input: str(Path(input.data).parent),
         threads=lambda wildcards: STUDIES[wildcards.study]["latency"]["threads"],

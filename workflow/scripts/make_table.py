@@ -1,4 +1,4 @@
-"""Rules make_table and make_run_table: one table of a study, or of the whole run."""
+"""Rules make_table, make_run_table, make_runtime_table: one table of a study, or of the whole run."""
 
 from pathlib import Path
 
@@ -7,10 +7,11 @@ from espalier.job import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     tables.write(
-        this.wildcards.item,
+        this.params.item,
         Path(this.input.results).parent,
         this.params.studies,
         this.params.study,
         csv=this.output.csv,
         html=this.output.html,
+        **{rule: this.input[rule] for rule in this.params.get("rules", ())},
     )

@@ -7,7 +7,7 @@ from espalier.job import job
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     predictors = this.backend("latency")
     with this.timed("work"):
-        nets = dict(zip(this.params.nodes, this.input.models, strict=True))
+        nets = dict(zip(this.params.baselines, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)
     place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed)}
     write_json(

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from espalier import data
+from espalier.files import write_json
 from espalier.job import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     data.prepare(Path(this.output.manifest).parent, **this.params.dataset)
+    write_json(this.output.timing, this.timing())

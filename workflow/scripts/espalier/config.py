@@ -255,6 +255,8 @@ def _reason(error: jsonschema.ValidationError) -> str:
     if error.validator == "type":
         if isinstance(error.instance, str) and _number(error.instance) is not None:
             return "is text to YAML, not a number (write 1.0e-4, not 1e-4 or '0.1')"
+        if error.validator_value == "string" and _number(error.instance) is not None:
+            return "is a number to YAML, not text (write it in quotes)"
         if isinstance(error.instance, float):
             return "is not a whole number" if math.isfinite(error.instance) else "is not a finite number"
         return "has the wrong type"

@@ -22,14 +22,13 @@ def _validator() -> jsonschema.Draft202012Validator:
 def write(path: str | Path, columns: dict, details: dict, timing: dict, software: dict) -> None:
     """Write a node's record.
 
-    columns: what the grid knows of the node. details: "measured" scalars, and "layers" and "history" rows where there
-    are any. timing: seconds and memory. software: versions. Raises jsonschema.ValidationError if the record does not
-    meet its schema, ValueError if a value is not a finite number: such a record is a bug, and must not reach a table.
+    columns: what the grid knows of the node. details: "measured" scalars, "layers", "history" and "summary" rows where
+    there are any, and "weights", what a training really began with. timing: seconds and memory. software: versions.
+    Raises jsonschema.ValidationError if the record does not meet its schema, ValueError if a value is not a finite
+    number: such a record is a bug, and must not reach a table.
     """
-    record = dict(columns)
-    record["measured"] = details["measured"]
-    record["layers"] = details.get("layers", [])
-    record["history"] = details.get("history", [])
+    record = dict(columns) | {"weights": details.get("weights", columns["weights"]), "measured": details["measured"]}
+    record |= {rows: details.get(rows, []) for rows in ("layers", "history", "summary")}
     record["timing"] = timing
     record["software"] = {"python": platform.python_version(), **software}
     _validator().validate(record)

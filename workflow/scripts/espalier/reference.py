@@ -52,9 +52,14 @@ SECTIONS = (
         "The study's `finetune`, and the keys of that step. All keys of the recipe, without defaults, and:",
     ),
     ("prune", "prune", "The keys of that step in chains."),
-    ("latency", "latency", "Times nets of the study. The first four keys select results; without any, all are timed."),
+    ("quantize", "quantize", "The keys of that step in chains. It is the last step of its chain."),
+    (
+        "latency",
+        "latency",
+        "Times nets of the study. The first five keys select results; without any, all that are not quantized.",
+    ),
 )
-KINDS = ("dataset", "model", "init", "augmentation", "penalty", "prune_type", "score")
+KINDS = ("dataset", "model", "init", "augmentation", "penalty", "prune_type", "score", "scheme")
 
 
 def page() -> str:

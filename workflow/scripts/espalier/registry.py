@@ -99,6 +99,8 @@ SOURCES = (
     "espalier.pytorch.groups",
     "espalier.keras.models",
     "espalier.keras.prune",
+    "espalier.pytorch.quantize",
+    "espalier.keras.quantize",
     "espalier.figures",
     "espalier.tables",
 )

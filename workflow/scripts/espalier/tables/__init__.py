@@ -26,16 +26,23 @@ def run_names() -> list[str]:
 
 
 def write(
-    name: str, folder: str | Path, studies: dict[str, dict], study: str | None, *, csv: str | Path, html: str | Path
+    name: str,
+    folder: str | Path,
+    studies: dict[str, dict],
+    study: str | None,
+    *,
+    csv: str | Path,
+    html: str | Path,
+    **files: list[str],
 ) -> None:
     """Write a table as CSV (exact values) and as an HTML page.
 
     folder: of the tidy table; studies: the checked configs by name; study: the name of the one that the table is about,
-    None for a table of the whole run.
+    None for a table of the whole run. files: what the table reads beside the tidy table, if anything.
     """
     measured, entry = tidy.load(folder), registry.get("table", name)
     if study is None:
-        table, stem = entry(measured, studies), name
+        table, stem = entry(measured, studies, **files), name
     else:
         table, stem = entry(measured.of(study), studies[study]), f"{study}_{name}"
     _write(csv, table.csv())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
 import pandas as pd
 
 from espalier import when
@@ -17,22 +21,29 @@ PARTS = ("import", "work", "evaluate")
     kind="table",
     scope="run",
     title="Run time and memory",
-    caption="For each study and kind of step: how many jobs, their time in all and at the median, how it divides into "
-    "importing the framework, the work itself and evaluation (counts, sizes, accuracy), and the highest memory of any "
-    "of them. Times are wall-clock; jobs ran side by side, so that they add up to more than the run took.",
+    caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many jobs, "
+    "their time in all and at the median, how it divides into importing the framework, the work itself and evaluation "
+    "(counts, sizes, accuracy), and the highest memory of any of them. Times are wall-clock; jobs ran side by side, so "
+    "that they add up to more than the run took. A job that was not done again shows the time that it once took.",
     when=when.always,
 )
-def runtime(tidy: Tidy, studies: dict[str, dict]) -> Table:
-    """One row per study and step, and one for the whole."""
-    jobs = pd.concat([tidy.results, _timings(tidy.latency)], ignore_index=True)
+def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Table:
+    """One row per study and step, one per rule of `rules`, and one for the whole.
+
+    rules: name -> the files in which its jobs' time and memory stand, Snakemake's benchmarks (.tsv) or our own (.json).
+    """
+    steps = pd.concat([tidy.results, _timings(tidy.latency)], ignore_index=True)
+    steps["study"] = steps["study"].map({name: study["title"] for name, study in studies.items()})
+    others = [_job(file) | {"study": "the run", "step": rule} for rule, files in rules.items() for file in files]
+    jobs = pd.concat([steps, pd.DataFrame(others)], ignore_index=True) if others else steps
     rows = [
-        {"study": studies[name]["title"], "step": step} | _sums(group)
-        for (name, step), group in jobs.groupby(["study", "step"], sort=False)
+        {"study": study, "step": step} | _sums(group)
+        for (study, step), group in jobs.groupby(["study", "step"], sort=False)
     ]
     data = pd.DataFrame([*rows, {"study": "all", "step": "all"} | _sums(jobs)])
     columns = (
         Column("study", "Study"),
-        Column("step", "Step"),
+        Column("step", "Step or rule"),
         Column("jobs", "Jobs"),
         Column("seconds", "All jobs", 1, "Time (s)"),
         Column("median_seconds", "Median job", 2, "Time (s)"),
@@ -48,13 +59,21 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
     return latency.drop_duplicates(["study", "seed", *timings])[["study", "seed", *timings]].assign(step="latency")
 
 
+def _job(file: str) -> dict:
+    """A job's time and memory from its own file or Snakemake's, which has a dash for what it was too short to see."""
+    if Path(file).suffix == ".json":
+        return {f"timing_{key}": value for key, value in json.loads(Path(file).read_text()).items()}
+    row = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
+    return {"timing_seconds": row["s"], "timing_peak_memory_mib": row["max_rss"]}
+
+
 def _sums(jobs: pd.DataFrame) -> dict:
     seconds = jobs["timing_seconds"]
-    shares = {
-        f"{part}_percent": 100 * jobs[f"timing_{part}_seconds"].sum() / seconds.sum()
-        for part in PARTS
-        if jobs.get(f"timing_{part}_seconds", pd.Series(dtype=float)).notna().any()
-    }
+    shares = {}
+    for part in PARTS:
+        spent = jobs.get(f"timing_{part}_seconds", pd.Series(dtype=float))
+        if spent.notna().any():
+            shares[f"{part}_percent"] = 100 * spent.sum() / seconds[spent.notna()].sum()
     sums = {"jobs": len(jobs), "seconds": seconds.sum(), "median_seconds": seconds.median()}
     return sums | dict.fromkeys(f"{part}_percent" for part in PARTS) | shares | {"peak_memory_mib": _peak(jobs)}
 
@@ -65,5 +84,4 @@ def _peak(jobs: pd.DataFrame):
 
 def _setup(tidy: Tidy) -> str:
     studies = tidy.results["study"].nunique()
-    words = f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}"
-    return f"{words}; one job each, preparation of data and report not counted"
+    return f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}; one job each"

@@ -1,0 +1,33 @@
+"""Time and memory of the rules that write no record, read from their own files."""
+
+import json
+
+import pandas as pd
+from a_run import Run
+
+from espalier import registry, tidy
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\n"
+
+
+def test_rules_stand_below_the_steps(tmp_path):
+    run = Run(tmp_path, "one")
+    run.add("train", timing={"seconds": 30.0, "import_seconds": 3.0, "peak_memory_mib": 700.0})
+    (tmp_path / "a.tsv").write_text(f"{HEADER}2.5\t0:00:02\t120.5\t300\n")
+    (tmp_path / "b.tsv").write_text(f"{HEADER}1.5\t0:00:01\t-\t-\n")  # too short for Snakemake to see its memory
+    (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, "threads": 1}))
+    table = registry.get("table", "runtime")(
+        tidy.load(run.collect()),
+        {"one": {"title": "The first"}},
+        prepare_dataset=[str(tmp_path / "data.json")],
+        draw_figure=[str(tmp_path / "a.tsv"), str(tmp_path / "b.tsv")],
+    )
+    rows = table.data[["study", "step", "jobs", "seconds", "median_seconds", "peak_memory_mib"]]
+    assert rows.values.tolist() == [
+        ["The first", "train", 1, 30.0, 30.0, 700.0],
+        ["the run", "prepare_dataset", 1, 6.0, 6.0, 90.0],
+        ["the run", "draw_figure", 2, 4.0, 2.0, 120.5],
+        ["all", "all", 4, 40.0, 4.25, 700.0],
+    ]
+    assert pd.isna(table.data["import_percent"][2])
+    assert table.data["import_percent"][3] == 10.0  # of the jobs that say: 3 of 30 seconds

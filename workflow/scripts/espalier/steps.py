@@ -1,0 +1,318 @@
+"""What a step of a chain is run with: its parameters, checked against the register and the study, the columns that its
+node is known by, and the registered functions that it uses. An impossible combination is refused here, in words."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+from espalier import config as checks
+from espalier import naming, registry
+from espalier.config import ConfigError
+
+AMOUNTS = {
+    "ratio": ("ratio: the share to remove, from 0 up to, not including, 1", 0.5),
+    "blocks": ("blocks: how many go", 1),
+    "threshold": ("threshold: what scores below it goes", 0.001),
+    "pattern": ('pattern: how many of how many stay, as text in quotes: "2:4"', "2:4"),
+}
+SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
+GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys of a prune step that only gradual pruning has a use for
+
+
+@dataclass(frozen=True)
+class Step:
+    """params: what the library is called with; columns: what the step adds to its node's; uses: names it registers."""
+
+    params: dict
+    columns: dict
+    uses: set
+
+
+def known(kind: str, name: str, backend: str, path: list) -> registry.Entry:
+    """The registered entry of that name, or a ConfigError that says what there is."""
+    try:
+        return registry.get(kind, name, backend)
+    except registry.UnknownName as unknown:
+        meant = unknown.nearest or next(iter(unknown.allowed), None)
+        corrected = {path[-1]: meant} if isinstance(path[-1], str) else [meant]
+        raise ConfigError(
+            path,
+            f"there is no {kind.replace('_', ' ')} {name!r} for backend {backend}",
+            allowed=", ".join(unknown.allowed) or "none",
+            corrected=corrected if unknown.allowed else None,
+        ) from None
+
+
+def model_of(study: dict) -> registry.Entry:
+    """The registered architecture of a study."""
+    return registry.get("model", study["model"]["name"], study["backend"])
+
+
+def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -> Step:
+    """A training step: the study's recipe and what the step changes."""
+    backend = study["backend"]
+    recipe = {**study["train"], **(study["finetune"] if kind == "finetune" else {}), **given}
+
+    def place(key: str) -> list:
+        """Where a value of the recipe stands."""
+        if key in given:
+            return [*path, key]
+        own = kind == "finetune" and key in study["finetune"]
+        return ["studies", study["name"], "finetune" if own else "train", key]
+
+    if kind != "train":
+        recipe["init"] = None
+    keep, own = recipe.pop("keep_penalty", False), {**study["finetune"], **given}
+    if kind == "finetune" and "penalty" not in own:  # then nothing but keep_penalty leaves one on
+        recipe |= {"penalty": inherited["penalty"] if keep else None, "prune_type": inherited["penalty_type"]}
+        if "coefficient" not in own:
+            recipe["coefficient"] = inherited["coefficient"]
+    uses = _penalty(study, kind, recipe, given, place, path)
+    if recipe["nesterov"] and not recipe["momentum"]:
+        raise ConfigError(
+            place("nesterov"),
+            "Nesterov's momentum needs momentum",
+            allowed="true with momentum above 0",
+            corrected={"momentum": 0.9},
+        )
+    uses |= _augmentations(study, recipe["augment"], place("augment"))
+    if recipe["init"]:
+        entry = known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
+        values = {k: v for k, v in recipe["init"].items() if k != "name"}
+        checks.check_arguments(entry, values, place("init"))
+        uses.add(("init", entry.name, backend))
+    columns = {"epochs": recipe["epochs"], "penalty": recipe["penalty"], "penalty_type": recipe["prune_type"]}
+    columns["coefficient"] = recipe["coefficient"]
+    if kind == "train":
+        columns["init"] = naming.slug(recipe["init"]) if recipe["init"] else None
+    elif not recipe["penalty"]:  # what the net was regularised by, it stays regularised by
+        columns |= {key: inherited[key] for key in ("penalty", "penalty_type", "coefficient")}
+    return Step({"recipe": recipe}, columns, uses)
+
+
+def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: list) -> set:
+    """Check the recipe's penalty; without one its keys become None in the recipe."""
+    backend = study["backend"]
+    suitable = [e.name for e in registry.entries("prune_type", backend).values() if _suits(e, model_of(study))]
+    if kind == "regularize" and not recipe["penalty"]:
+        penalties = list(registry.entries("penalty", backend))
+        raise ConfigError(
+            [*path, "penalty"],
+            "is missing: regularize trains with a penalty",
+            allowed=", ".join(penalties) or f"none: {backend} has no penalties",
+            corrected={"penalty": penalties[0], "prune_type": suitable[0]} if penalties else None,
+        )
+    if recipe["penalty"]:
+        known("penalty", recipe["penalty"], backend, place("penalty"))
+        if not recipe["prune_type"]:
+            raise ConfigError(
+                [*place("penalty")[:-1], "prune_type"],
+                f"is missing: the penalty {recipe['penalty']} needs to know its groups",
+                allowed=", ".join(suitable),
+                corrected={"prune_type": suitable[0]},
+            )
+        _check_prune_type(study, recipe["prune_type"], place("prune_type"))
+        return {("penalty", recipe["penalty"], backend), ("prune_type", recipe["prune_type"], backend)}
+    if given.get("prune_type"):
+        raise ConfigError(
+            [*path, "prune_type"],
+            f"{given['prune_type']!r} says what a penalty's groups are, and there is no penalty",
+            allowed=f"with it, penalty: {', '.join(registry.entries('penalty', backend)) or 'none for this backend'}",
+        )
+    recipe |= {"prune_type": None, "coefficient": None}
+    return set()
+
+
+def _augmentations(study: dict, steps: list, path: list) -> set:
+    """Check a recipe's augmentations; their images must end at the data set's size."""
+    size, uses = study["dataset"]["size"], set()
+    for number, item in enumerate(steps):
+        name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+        where = [*path, number]
+        entry = known("augmentation", name, study["backend"], where)
+        if not isinstance(values, dict):
+            values = {} if values is None else {next(iter(_parameters(entry)), "value"): values}
+        examples = {"size": study["dataset"]["size"]}
+        checks.check_arguments(entry, values, [*where, name], given=("images", "generator"), examples=examples)
+        room = size + 2 * values.get("padding", 0)
+        if values.get("size", 0) > room and entry.options.get("crops"):
+            raise ConfigError(
+                [*where, name, "size"],
+                f"{values['size']} is more than the {room} pixels there are",
+                allowed=f"a whole number, at most {room}",
+                corrected={"size": study["dataset"]["size"]},
+            )
+        size = values.get("size", size)
+        uses.add(("augmentation", name, study["backend"]))
+    if size != study["dataset"]["size"]:
+        raise ConfigError(
+            path,
+            f"training would see images of {size} pixels, evaluation of {study['dataset']['size']}",
+            allowed="augmentations that end at the data set's size",
+        )
+    return uses
+
+
+def _parameters(entry: registry.Entry) -> list[str]:
+    return [name for name in inspect.signature(entry.function).parameters if name not in ("images", "generator")]
+
+
+def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) -> Step:
+    """A prune step. blocks: how many residual blocks the net still has. Fills the default method into `given`."""
+    backend = study["backend"]
+    kind = _check_prune_type(study, given["prune_type"], [*path, "prune_type"])
+    methods = _methods(study, kind)
+    method = given.setdefault("method", kind.options.get("default_method") or methods[0])
+    known("score", method, backend, [*path, "method"])
+    if method not in methods:
+        raise ConfigError(
+            [*path, "method"],
+            f"{kind.name} of {study['model']['name']} does not go by {method}",
+            allowed=", ".join(methods),
+            corrected={"prune": {**given, "method": methods[0]}},
+        )
+    amount = _amount(kind, given, path)
+    if amount == "blocks" and given["blocks"] > blocks:
+        raise ConfigError(
+            [*path, "blocks"],
+            f"{given['blocks']}, but {study['model']['name']} has {blocks} blocks" + (" left" if blocks else ""),
+            allowed=f"a whole number from 1 to {blocks}" if blocks else "no block is left to remove",
+            corrected={"blocks": blocks} if blocks else None,
+        )
+    if amount == "ratio":
+        given["ratio"] = naming.text("ratio", given["ratio"])
+    scopes = kind.options.get("scopes", ())
+    if "scope" in given and given["scope"] not in scopes:
+        raise ConfigError(
+            [*path, "scope"],
+            f"{kind.name} has no scope {given['scope']}",
+            allowed=", ".join(scopes) or f"no scope: {kind.name} chooses among all of the net's",
+        )
+    params = {"prune_type": kind.name, "method": method, amount: given[amount]}
+    if scopes:
+        params["scope"] = given.get("scope", scopes[0])
+    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None} | params
+    uses = {("prune_type", kind.name, backend), ("score", method, backend)}
+    _check_schedule(kind, given, amount, path)
+    if given.get("schedule") == "gradual":
+        defaults = checks.schema()["$defs"]["prune"]["properties"]
+        params["gradual"] = {key: given.get(key, defaults[key]["default"]) for key in SCHEDULE}
+        again = training(
+            study, "finetune", {k: given[k] for k in ("epochs", "learning_rate") if k in given}, inherited, path
+        )
+        params["recipe"] = again.params["recipe"]
+        columns |= {"schedule": "gradual", "epochs": params["recipe"]["epochs"]}
+        uses |= again.uses
+    return Step(params, columns, uses)
+
+
+def _methods(study: dict, kind: registry.Entry) -> list[str]:
+    """The scores that a prune type can go by on the study's net."""
+    structures = model_of(study).options["has"]
+    return [
+        score.name
+        for score in registry.entries("score", study["backend"]).values()
+        if set(kind.options["by"]) <= set(score.options.get("of", kind.options["by"]))
+        and score.options.get("needs", structures[0]) in structures
+    ]
+
+
+def _amount(kind: registry.Entry, given: dict, path: list) -> str:
+    """The key that says how much is pruned: one of those that the prune type takes, and no other."""
+    allowed, there = kind.options["amounts"], [key for key in AMOUNTS if key in given]
+    if len(there) == 1 and there[0] in allowed:
+        return there[0]
+    wrong = f"takes {' or '.join(allowed)}, not {' and '.join(there)}" if there else f"needs {' or '.join(allowed)}"
+    if len(there) > 1 and set(there) <= set(allowed):
+        wrong = f"takes one of {' and '.join(there)}, not both"
+    use = next((key for key in there if key in allowed), allowed[0])
+    rest = {k: v for k, v in given.items() if k not in AMOUNTS}
+    raise ConfigError(
+        path,
+        f"{kind.name} {wrong}",
+        allowed="; ".join(AMOUNTS[key][0] for key in allowed),
+        corrected={"prune": {**rest, use: given.get(use, AMOUNTS[use][1])}},
+    )
+
+
+def _check_schedule(kind: registry.Entry, given: dict, amount: str, path: list) -> None:
+    schedule = given.get("schedule", "at_once")
+    rest = {k: v for k, v in given.items() if k not in (*GRADUAL, "schedule")}
+    if schedule == "gradual" and (schedule not in kind.options.get("schedules", ()) or amount != "ratio"):
+        able = [e.name for e in registry.entries("prune_type").values() if "gradual" in e.options.get("schedules", ())]
+        able += [e.name for e in registry.entries("prune_type", "keras").values() if e.options.get("schedules")]
+        raise ConfigError(
+            [*path, "schedule"],
+            f"{kind.name} by {amount} is not pruned gradually",
+            allowed=f"at_once; gradual for {', '.join(dict.fromkeys(able))} of backend keras, by ratio",
+            corrected={"prune": rest},
+        )
+    spare = [key for key in GRADUAL if key in given]
+    if schedule != "gradual" and spare:
+        raise ConfigError(
+            [*path, spare[0]],
+            "says how a net is pruned gradually, and it is pruned at once",
+            allowed=f"{', '.join(GRADUAL)} with schedule: gradual",
+            corrected={"prune": {**rest, "schedule": "gradual", **{key: given[key] for key in spare}}},
+        )
+    if schedule == "gradual" and given.get("begin", 0.0) >= given.get("end", 0.8):
+        raise ConfigError(
+            [*path, "end"],
+            f"pruning would end at {given.get('end', 0.8)} of the steps, where it has not begun",
+            allowed="begin below end, both shares of all steps",
+            corrected={"begin": 0.0, "end": 0.8},
+        )
+
+
+def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
+    """A quantize step."""
+    backend = study["backend"]
+    scheme = known("scheme", given["scheme"], backend, [*path, "scheme"])
+    training_keys = [key for key in ("epochs", "learning_rate") if key in given]
+    if training_keys and not scheme.options["trains"]:
+        raise ConfigError(
+            [*path, training_keys[0]],
+            f"{scheme.name} trains nothing",
+            allowed="epochs and learning_rate with a scheme that trains: "
+            + (
+                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options["trains"]) or "none"
+            ),
+            corrected={"quantize": {k: v for k, v in given.items() if k not in training_keys}},
+        )
+    if "calibration_images" in given and not scheme.options["calibrated"]:
+        raise ConfigError(
+            [*path, "calibration_images"],
+            f"{scheme.name} needs no calibration",
+            allowed="calibration_images with a scheme that is calibrated",
+            corrected={"quantize": {k: v for k, v in given.items() if k != "calibration_images"}},
+        )
+    params, columns, uses = {"scheme": scheme.name}, {"scheme": scheme.name}, {("scheme", scheme.name, backend)}
+    if scheme.options["calibrated"]:
+        default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
+        params["calibration_images"] = given.get("calibration_images", default)
+    if scheme.options["trains"]:
+        again = training(study, "finetune", {key: given[key] for key in training_keys}, inherited, path)
+        params["recipe"] = again.params["recipe"]
+        columns["epochs"] = params["recipe"]["epochs"]
+        uses |= again.uses
+    return Step(params, columns, uses)
+
+
+def _suits(prune_type: registry.Entry, model: registry.Entry) -> bool:
+    return prune_type.options["needs"] in model.options["has"]
+
+
+def _check_prune_type(study: dict, name: str, path: list) -> registry.Entry:
+    prune_type, model = known("prune_type", name, study["backend"], path), model_of(study)
+    if not _suits(prune_type, model):
+        need = prune_type.options["needs"].replace("_", " ")
+        models = [m.name for m in registry.entries("model", study["backend"]).values() if _suits(prune_type, m)]
+        types = [p.name for p in registry.entries("prune_type", study["backend"]).values() if _suits(p, model)]
+        raise ConfigError(
+            path,
+            f"{name} needs {need}, and {model.name} has none",
+            allowed=f"{', '.join(types)} on {model.name}; {name} on {', '.join(models) or 'no registered model'}",
+            corrected={"prune_type": types[0]},
+        )
+    return prune_type
