@@ -114,9 +114,9 @@ def test_an_empty_split_has_no_accuracy():
 
 
 def test_the_timed_function_gives_the_nets_logits_at_every_batch_size(full, noise):
-    predict, net = predictor(full, 1), models.load(full)
+    (prepare, run), net = predictor(full, 1), models.load(full)
     images = datasets.load(noise).test.images
     for size in (1, 3, 20):
-        found = predict(images[:size])
+        found = run(prepare(images[:size]))
         assert isinstance(found, np.ndarray) and found.shape == (size, 10) and found.dtype == np.float32
         np.testing.assert_allclose(found, np.asarray(net(images[:size])), rtol=1e-4, atol=1e-5)

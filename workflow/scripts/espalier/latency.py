@@ -28,9 +28,11 @@ def measure(
 ) -> list[dict]:
     """Time every net at every batch size.
 
-    nets: node -> model file. predictor: (file, threads) -> function of a uint8 batch (n, h, w, c). data: prepared data
-    set; its test images are the input. baselines: node -> the node it is compared with. Returns one row per net and
-    batch size: median and 90th percentile in milliseconds per call, over `repeats` calls after `warmup` calls.
+    nets: node -> model file. predictor: (file, threads) -> (prepare, run), where prepare(uint8 images (n, h, w, c)) gives
+    what run takes. Only `run` is timed: opening a file, putting the images into the form and order that a runtime takes
+    and the first calls are not. data: prepared data set; its test images are the input. baselines: node -> the node it
+    is compared with. Returns one row per net and batch size: median and 90th percentile in milliseconds per call, over
+    `repeats` calls after `warmup` calls.
     """
     images = load(data).test.images
     functions = {node: predictor(path, threads) for node, path in nets.items()}
@@ -38,15 +40,17 @@ def measure(
     rows = []
     for size in batch_sizes:
         batch = np.resize(images, (size, *images.shape[1:]))
-        for function in functions.values():
+        batches = {node: prepare(batch) for node, (prepare, _) in functions.items()}
+        for node, (_, run) in functions.items():
             for _ in range(warmup):
-                function(batch)
+                run(batches[node])
         taken: dict[str, list[float]] = {node: [] for node in order}
         for _ in range(repeats):
             turns.shuffle(order)  # so that no net always runs in another's wake
             for node in order:
+                _, run = functions[node]
                 started = time.perf_counter()
-                functions[node](batch)
+                run(batches[node])
                 taken[node].append(1000 * (time.perf_counter() - started))
         for node in functions:
             median, p90 = np.percentile(taken[node], [50, 90])

@@ -1,28 +1,35 @@
-"""A saved net as a function to be timed."""
+"""A saved net as a pair of functions to be timed: what comes before a call, and the call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from espalier.keras import models
 
 
-def predictor(path: str | Path, threads: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The net in `path`, compiled to a graph: images (n, h, w, c) uint8 -> logits (n, classes) float32.
+def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
+    """The net in `path` as (prepare, run), by the file's suffix: .keras through TensorFlow, compiled to a graph.
 
-    threads: CPU threads, the same for all nets timed in one process (RuntimeError otherwise).
+    prepare(images (n, h, w, c) uint8) -> what `run` takes, not timed; run(prepared) -> logits (n, classes) float32 as
+    numpy. Normalising pixels is a layer of these nets, so it is timed; making a tensor of the array is not.
+    threads: CPU threads, the same for all nets timed in one process (RuntimeError otherwise). Raises ValueError for any
+    other suffix.
     """
+    kind = Path(path).suffix
+    if kind not in OPENERS:
+        raise ValueError(f"{path} cannot be timed: it must be a file of {', '.join(OPENERS)}")
+    return OPENERS[kind](path, threads)
+
+
+def _keras(path, threads):
     from espalier.keras.runtime import start, tf
 
     start(threads)
     net = models.load(path)
     signature = [tf.TensorSpec((None, *net.input_shape[1:]), tf.uint8)]
     graph = tf.function(lambda images: net(images, training=False), input_signature=signature).get_concrete_function()
+    return tf.constant, lambda images: graph(images).numpy()
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        return graph(tf.constant(images)).numpy()
 
-    return predict
+OPENERS = {".keras": _keras}
