@@ -106,7 +106,7 @@ def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_p
 def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled(squares):
     orders = []
 
-    def run_epoch(images, labels, order, rates):
+    def run_epoch(images, labels, order, rates, first):
         orders.append(order.tolist())
         return 0.0, 0
 

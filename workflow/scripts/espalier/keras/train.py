@@ -8,11 +8,13 @@ seed gives the same bits, resumed or not.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from espalier import progress
+from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
@@ -55,14 +57,46 @@ def train_model(
         pixels = {key: data.manifest[key] for key in ("mean", "std")}
         shape, init = data.train.images.shape[1:], recipe.get("init")
         net = build_model(model, shape, len(data.classes), **pixels, init=init, seed=seed)
+    how = {"parent": parent, "checkpoint": checkpoint, "tensorboard": tensorboard, "label": label}
+    masks = zero_masks(net) if parent else None
+    history = fit(net, data=data, recipe=recipe, seed=seed, identity=[model], masks=masks, **how)
+    save(net, out)
+    return {"history": history}
+
+
+def fit(
+    net,
+    *,
+    data: Data,
+    recipe: dict,
+    seed: int,
+    parent: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    identity: Sequence = (),
+    tensorboard: str | Path | None = None,
+    label: str = "training",
+    masks: dict | None = None,
+    before_step: Callable | None = None,
+    after_epoch: Callable | None = None,
+) -> list[dict]:
+    """Train a net in place by a recipe; the rest of `train_model`, for whatever net takes uint8 images.
+
+    data: a loaded data set. seed: of the order of the images. identity: what else, JSON-able, tells this training from
+    others, beside recipe, seed, data and the parent's file: a state in `checkpoint` is used only if all are the same.
+    masks: variable reference -> mask of the weights that may change, such as `zero_masks`. before_step: called in the
+    graph before each step, with its number (int32 tensor, counted from 0 over the whole training). after_epoch: called
+    after the steps of an epoch; what it returns, {column: number}, is added to the epoch's row.
+    Returns the history: one row per epoch.
+    """
     optimizer = make_optimizer(net, recipe)
-    state = Checkpoint(checkpoint, [recipe, model, seed, data.manifest], parent)
-    run_epoch = epoch_graph(net, optimizer, recipe, zero_masks(net) if parent else {})
+    state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest], parent)
+    run_epoch = epoch_graph(net, optimizer, recipe, masks or {}, before_step)
     history = state.resume(net, optimizer)
     board = Board(tensorboard, net, history)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
         row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed)
+        row |= after_epoch() if after_epoch else {}
         if len(data.validation):
             measured = evaluate(net, data.validation)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
@@ -72,8 +106,7 @@ def train_model(
         board.add(row)
         state.keep(net, optimizer, history)
     board.close()
-    save(net, out)
-    return {"history": history}
+    return history
 
 
 def make_optimizer(net, recipe: dict):
@@ -94,11 +127,12 @@ def zero_masks(net) -> dict:
     return {ref: (value != 0).astype(value.dtype) for ref, value in values.items() if not value.all()}
 
 
-def epoch_graph(net, optimizer, recipe: dict, masks: dict):
-    """A compiled function that trains one epoch: (images, labels, order, rates) -> summed loss, number of hits.
+def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable | None = None):
+    """A compiled function that trains one epoch: (images, labels, order, rates, first) -> summed loss, number of hits.
 
-    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step.
-    A weight whose gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
+    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step;
+    first: number of the epoch's first step, from which `before_step` is told the number of each. A weight whose
+    gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
     """
     from espalier.keras.runtime import tf
 
@@ -107,9 +141,11 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict):
     decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or recipe["decay_norm_and_bias"])}
 
     @tf.function
-    def run(images, labels, order, rates):
+    def run(images, labels, order, rates, first):
         loss_sum, hits = 0.0, 0
         for step in tf.range(tf.size(rates)):
+            if before_step is not None:
+                before_step(first + step)
             chosen = order[step * size : (step + 1) * size]
             truth = tf.gather(labels, chosen)
             target = tf.one_hot(
@@ -139,7 +175,8 @@ def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int) -> dict:
     steps = -(-number // recipe["batch_size"])
     order = np.random.default_rng([seed, epoch]).permutation(number) if recipe["shuffle"] else np.arange(number)
     rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps) for step in range(steps)]
-    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32))
+    first = np.array((epoch - 1) * steps, np.int32)
+    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) "
