@@ -234,7 +234,7 @@ def test_without_validation_images_there_is_no_validation(squares, tmp_path):
 
 
 def test_no_epochs_write_the_initial_weights(squares, tmp_path):
-    assert trained(tmp_path / "model.keras", squares, {"epochs": 0}) == {"history": []}
+    assert trained(tmp_path / "model.keras", squares, {"epochs": 0}) == {"history": [], "weights": "random"}
     start = models.build_model(MODEL, (4, 4, 1), 4, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
     models.save(start, tmp_path / "start.keras")
     assert (tmp_path / "model.keras").read_bytes() == (tmp_path / "start.keras").read_bytes()

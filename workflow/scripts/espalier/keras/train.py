@@ -19,7 +19,7 @@ from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
-from espalier.keras.models import build_model, kernels, load, save, weighted_layers
+from espalier.keras.models import build_model, kernels, load, pretrain, save, weighted_layers
 from espalier.schedule import learning_rate
 
 
@@ -42,7 +42,8 @@ def train_model(
     parent: a model file to train further, None for new weights; its weights that are zero, pruned ones, stay zero.
     checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same recipe, seed,
     data and parent goes on from there and ends where it would have ended. tensorboard: a folder for TensorBoard's logs.
-    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step.
+    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step,
+    and of new weights {"weights": "random" or "imagenet"}, what the training really started from.
     Raises ValueError for what this backend cannot do and FloatingPointError if the training diverges.
     """
     for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
@@ -52,16 +53,17 @@ def train_model(
             )
     data = load_data(data)
     if parent:
-        net = load(parent)
+        net, weights = load(parent), None
     else:
         pixels = {key: data.manifest[key] for key in ("mean", "std")}
         shape, init = data.train.images.shape[1:], recipe.get("init")
         net = build_model(model, shape, len(data.classes), **pixels, init=init, seed=seed)
+        weights = pretrain(net, model)
     how = {"parent": parent, "checkpoint": checkpoint, "tensorboard": tensorboard, "label": label}
     masks = zero_masks(net) if parent else None
-    history = fit(net, data=data, recipe=recipe, seed=seed, identity=[model], masks=masks, **how)
+    history = fit(net, data=data, recipe=recipe, seed=seed, identity=[model, weights], masks=masks, **how)
     save(net, out)
-    return {"history": history}
+    return {"history": history} | ({} if parent else {"weights": weights})
 
 
 def fit(
@@ -136,7 +138,8 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
     """
     from espalier.keras.runtime import tf
 
-    size, classes, smoothing = recipe["batch_size"], net.output_shape[-1], recipe["label_smoothing"]
+    size, smoothing = recipe["batch_size"], recipe["label_smoothing"]
+    binary, classes = net.output_shape[-1] == 1, max(2, net.output_shape[-1])
     variables, decay = net.trainable_variables, recipe["weight_decay"]
     decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or recipe["decay_norm_and_bias"])}
 
@@ -153,6 +156,8 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
             )
             with tf.GradientTape() as tape:
                 logits = net(tf.gather(images, chosen), training=True)
+                if binary:
+                    logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
                 losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, variables)
