@@ -10,7 +10,7 @@ BATCH = 500  # images per call; no bearing on the result but its last bits
 
 
 def evaluate(net, split) -> dict[str, float | None]:
-    """Mean cross entropy `loss`, and `top1` and `top5` accuracy in percent of a net; None for each on an empty split."""
+    """Mean cross entropy `loss`, and accuracies `top1` and `top5` in percent, of a net; None each on an empty split."""
     if not len(split.labels):
         return {"loss": None, "top1": None, "top5": None}
     batches = range(0, len(split.labels), BATCH)
@@ -21,7 +21,7 @@ def evaluate(net, split) -> dict[str, float | None]:
 
 
 def score(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The same of a net's outputs, (n, classes) or of a binary net (n, 1), for images of these labels (n,).
+    """The same of outputs (n, classes), or (n, 1) of a binary net, for images of these labels (n,).
 
     A label is among the top k if fewer than k classes come before it; of equal logits the lower class comes first.
     """

@@ -2,8 +2,9 @@
 
 A net takes uint8 images (n, h, w, c) and returns logits (n, classes): normalising pixels is its first layer, so that a
 file is all that is needed to use it. A net of two classes has one output z (n, 1), the logit of the second class, as
-the published nets have: it stands for the two logits [0, z], whose softmax is the sigmoid of z. A model file is a .keras file of an uncompiled net: configuration and weights, no
-optimizer. Two nets with the same weights have the same file, byte for byte.
+the published nets have: it stands for the two logits [0, z], whose softmax is the sigmoid of z. A model file is a
+.keras file of an uncompiled net: configuration and weights, no optimizer. Two nets with the same weights have the same
+file, byte for byte.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def build_model(
     """A net with new initial weights.
 
     model: {"name": a registered architecture, ...its options}, of which `weights` and `fallback` are for `pretrain`;
-    image_shape: (h, w, c); mean, std: pixels become (pixel / 255 - mean) / std; init: {"name": a registered initialisation, ...its options}, or None for the
-    architecture's own; seed: what the weights are drawn from. Raises registry.UnknownName for an unknown name.
+    image_shape: (h, w, c); mean, std: pixels become (pixel / 255 - mean) / std; init: {"name": a registered
+    initialisation, ...its options}, or None for the architecture's own; seed: what the weights are drawn from. Raises
+    registry.UnknownName for an unknown name.
     """
     from espalier.keras.runtime import keras
 

@@ -88,8 +88,11 @@ def fit(
     masks: variable reference -> mask of the weights that may change, such as `zero_masks`. before_step: called in the
     graph before each step, with its number (int32 tensor, counted from 0 over the whole training). after_epoch: called
     after the steps of an epoch; what it returns, {column: number}, is added to the epoch's row.
-    Returns the history: one row per epoch.
+    Returns the history: one row per epoch. Raises ValueError for a `plateau` without validation images, and
+    FloatingPointError if the training diverges.
     """
+    if recipe.get("plateau") and not len(data.validation):
+        raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
     optimizer = make_optimizer(net, recipe)
     state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest], parent)
     run_epoch = epoch_graph(net, optimizer, recipe, masks or {}, before_step)
@@ -97,7 +100,7 @@ def fit(
     board = Board(tensorboard, net, history)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed)
+        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed, history)
         row |= after_epoch() if after_epoch else {}
         if len(data.validation):
             measured = evaluate(net, data.validation)
@@ -174,12 +177,12 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
     return run
 
 
-def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int) -> dict:
+def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int, history: Sequence[dict] = ()) -> dict:
     """One pass over the training images: mean loss (with label smoothing), accuracy and last learning rate."""
     number = len(split.labels)
     steps = -(-number // recipe["batch_size"])
     order = np.random.default_rng([seed, epoch]).permutation(number) if recipe["shuffle"] else np.arange(number)
-    rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps) for step in range(steps)]
+    rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps, history) for step in range(steps)]
     first = np.array((epoch - 1) * steps, np.int32)
     loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
     if not np.isfinite(loss):
