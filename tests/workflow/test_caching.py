@@ -32,7 +32,8 @@ def test_editing_the_pruning_module_reruns_pruning_and_what_follows_but_no_train
     finished.edit("workflow/scripts/espalier/pytorch/prune.py", "MULTIPLE = 8", "MULTIPLE = 4 + 4")
     planned = finished.planned()
     assert planned["prune_model"] == 2 and planned["finetune_model"] == 2
-    assert set(planned) <= {"prune_model", "finetune_model", "measure_latency", *REPORT}
+    assert planned["quantize_model"] == 1  # of the pruned net
+    assert set(planned) <= {"prune_model", "finetune_model", "quantize_model", "measure_latency", *REPORT}
     finished.edit("workflow/scripts/espalier/pytorch/prune.py", "MULTIPLE = 4 + 4", "MULTIPLE = 8")
     assert finished.planned() == {}
 
@@ -51,7 +52,19 @@ def test_editing_the_training_of_one_framework_leaves_the_other_alone(finished):
     )
     planned = finished.planned()
     assert planned["train_model"] == 3 and planned["finetune_model"] == 2
-    assert not {"train_keras_model", "prune_keras_model", "prepare_dataset"} & set(planned)
+    assert not {"train_keras_model", "prune_keras_model", "quantize_keras_model", "prepare_dataset"} & set(planned)
+
+
+def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished):
+    scheme = "workflow/scripts/espalier/pytorch/quantize.py"
+    path = finished.folder / scheme
+    text = path.read_text()
+    body = text.index('"""', text.index("def static_int8"))
+    end = text.index('"""', body + 3) + 3
+    path.write_text(text[:end] + "\n    assert out" + text[end:])
+    planned = finished.planned()
+    assert planned["quantize_model"] == 2
+    assert not {"train_model", "prune_model", "quantize_keras_model"} & set(planned)
 
 
 def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
@@ -73,7 +86,7 @@ def test_the_same_config_and_seed_give_identical_results_in_another_folder(small
     project.folder.joinpath("config.yaml").write_bytes(small_run.folder.joinpath("config.yaml").read_bytes())
     project.run("--cores", "2", "--", "models")
     records = sorted(p.relative_to(small_run.folder) for p in small_run.folder.glob("results/models/**/record.json"))
-    assert len(records) == 12
+    assert len(records) == 20
     for record in records:
         first, second = (json.loads((run.folder / record).read_text()) for run in (small_run, project))
         assert without_times(first) == without_times(second), record

@@ -10,6 +10,10 @@ import pytest
 from conftest import PROJECT
 
 
+# Of the files of a backend's nets, and of those that are quantized.
+SUFFIXES = {"pytorch": ([".safetensors"], [".onnx"]), "keras": ([".keras"], [".tflite"])}
+
+
 def rows(project, name):
     with (project.folder / "results" / "records" / name).open() as file:
         return list(csv.DictReader(file))
@@ -51,7 +55,7 @@ def test_a_run_of_one_study_plans_that_study_only(project):
 def test_a_config_on_the_command_line_replaces_the_default(project):
     shutil.copy2(PROJECT / "tests" / "config" / "small.yaml", project.folder / "other.yaml")
     planned = project.planned("--configfile", "other.yaml")
-    assert (planned["train_model"], planned["prune_model"], planned["prune_keras_model"]) == (3, 2, 3)
+    assert (planned["train_model"], planned["prune_model"], planned["prune_keras_model"]) == (3, 2, 4)
 
 
 def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
@@ -72,11 +76,12 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):
     models = small_run.folder / "results" / "models"
     records = sorted(models.rglob("record.json"))
-    assert len(records) == 12
+    assert len(records) == 12 + 3 + 5
     for path in records:
         record = json.loads(path.read_text())
         assert models / record["node"] == path.parent
-        file = path.with_name("model.keras" if record["backend"] == "keras" else "model.safetensors")
+        (file,) = path.parent.glob("model.*")
+        assert file.suffix in SUFFIXES[record["backend"]][record["step"] == "quantize"]
         assert record["measured"]["size_bytes"] == file.stat().st_size
         assert record["measured"]["flops"] == 2 * record["measured"]["macs"]
 
@@ -117,9 +122,38 @@ def test_the_parts_of_a_record_add_up(small_run):
 
 def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
     timed = rows(small_run, "latency.csv")
-    assert len(timed) == 3 + 5  # ResNet50: dense, pruned, fine-tuned; MLP: dense, weights twice, fine-tuned, units
+    # ResNet50: dense, pruned, fine-tuned; MLP: dense, weights twice, fine-tuned, units. As exported: VGG16-BN: dense in
+    # float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
+    assert len(timed) == 3 + 5 + 3 + 3
     assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
-    assert {row["baseline"] for row in timed} == {"resnet/seed0/train", "mlp/seed0/train~init=glorot"}
+    assert {row["baseline"] for row in timed} == {
+        "resnet/seed0/train",
+        "mlp/seed0/train~init=glorot",
+        "vgg/seed0/train/quantize~float32",
+        "cnn/seed0/train/quantize~float32",
+    }
+
+
+def test_quantized_files_hold_int8_and_are_smaller(small_run):
+    by_node = {row["node"]: row for row in rows(small_run, "results.csv")}
+    pairs = {
+        "vgg/seed0/train/quantize~static_int8": "vgg/seed0/train/quantize~float32",
+        "cnn/seed0/train/prune~weight~magnitude~0.50~gradual~end=0.6~every=2/quantize~static_int8": (
+            "cnn/seed0/train/quantize~float32"
+        ),
+    }
+    for quantized, exported in pairs.items():
+        assert float(by_node[quantized]["int8_operators"]) > 0 == float(by_node[exported]["int8_operators"])
+        assert int(by_node[quantized]["size_bytes"]) < 0.3 * int(by_node[exported]["size_bytes"])
+        assert by_node[quantized]["params"] == by_node[exported]["params"]
+
+
+def test_gradual_pruning_reaches_its_sparsity_in_the_file_and_strips_its_wrappers(small_run):
+    row = next(r for r in rows(small_run, "results.csv") if r["schedule"] == "gradual" and r["step"] == "prune")
+    assert float(row["actual_ratio"]) == pytest.approx(0.5, abs=1e-3)
+    assert int(row["wrapped_params"]) > int(row["params"]) and int(row["wrapped_bytes"]) > 2 * int(row["h5_bytes"])
+    summary = [r for r in rows(small_run, "summary.csv") if r["node"] == row["node"]]
+    assert sum(int(r["params"]) for r in summary) == int(row["params"])
 
 
 def test_tensorboard_logs_hold_the_loss_and_the_graph(small_run):

@@ -33,8 +33,10 @@ A result is a chain of steps. A study lists its chains; a step is its name, or i
 * Chains share every step they have in common, and every step is a result: `train` above runs once, and is reported.
 * `train` comes first and once. After it, `regularize`, `prune` and `finetune` follow in any order and number, which
   makes iterative pruning a chain like any other: `[train, prune: {...}, finetune, prune: {...}, finetune]`.
+* `quantize`, where there is one, comes last: its file (ONNX of a PyTorch net, TFLite of a Keras net) is for running.
+  The scheme `float32` is the export alone: what the quantized files are compared with, in the same runtime.
 * All training steps take the keys of the study's `train`; what a step gives itself wins. `finetune` takes those of the
-  study's `finetune` before.
+  study's `finetune` before; so do gradual pruning and quantization-aware training, which train.
 
 A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its
 record.
