@@ -17,9 +17,9 @@ PLAIN = {"mean": 0.5, "std": 0.5}  # which constants does not change how long a 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     """The net in `path` as (prepare, run), by the file's suffix: .safetensors through PyTorch, .onnx by ONNX Runtime.
 
-    prepare(images (n, h, w, c) uint8) -> what `run` takes, not timed: normalising pixels and putting them into the order
-    that the runtime takes (channels last for PyTorch, channels first for ONNX). run(prepared) -> logits (n, classes)
-    float32 as numpy. threads: CPU threads of that runtime. Raises ValueError for any other suffix.
+    prepare(images (n, h, w, c) uint8) -> what `run` takes, not timed: normalising pixels and putting them into the
+    order that the runtime takes (channels last for PyTorch, channels first for ONNX Runtime). run(prepared) -> logits
+    (n, classes) float32 as numpy. threads: CPU threads of that runtime. Raises ValueError for any other suffix.
     """
     kind = Path(path).suffix
     if kind not in OPENERS:
