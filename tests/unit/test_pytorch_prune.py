@@ -426,7 +426,7 @@ def test_the_saved_net_is_smaller_and_computes_what_the_masked_one_does(name, pr
     details = prune.prune_model(out, parent=parent, data=digits(size, channels), **step)
 
     pruned = models.load(out)
-    kept = prune.select(dense, prune_type, "mean_abs", 0.6)
+    kept = prune.select(dense, prune_type, "mean_abs", 0.6, size=IMAGES[name][0])
     widths = {name: conv.out_channels for name, conv in groups.convs(pruned).items()}
     assert widths == {name: len(indices) for name, indices in kept.items()}
     assert sum(p.numel() for p in pruned.parameters()) < sum(p.numel() for p in dense.parameters())
@@ -500,7 +500,7 @@ def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refuse
             return self.second(self.first(x))
 
     with pytest.raises(ValueError, match="order"):
-        prune.select(Crossed(), "filter_wise", "mean_abs", 0.5)
+        prune.select(Crossed(), "channel_wise", "mean_abs", 0.5)
 
 
 # What holds for any net
@@ -540,7 +540,7 @@ def number_of_groups(widths, image_channels, prune_type):
     ratios=st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2).map(sorted),
 )
 def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, method, ratios):
-    less, more = (prune.select(net, prune_type, method, ratio) for ratio in ratios)
+    less, more = (prune.select(net, prune_type, method, ratio, size=8) for ratio in ratios)
     convs, images = groups.convs(net), torch.randn(2, next(iter(groups.convs(net).values())).in_channels, 8, 8)
     widths = [conv.out_channels for conv in convs.values()]
     assert list(less) == list(more) == list(convs)

@@ -5,7 +5,7 @@ Penalties sum over these rows, scores rank them, and the ratio that was really p
 
 from __future__ import annotations
 
-from espalier.pytorch.models import residual_blocks
+from espalier.pytorch.models import residual_blocks, weighted
 from espalier.registry import get, register
 
 
@@ -20,8 +20,13 @@ def count(net, prune_type: str) -> int:
 
 
 def actual_ratio(before, after, prune_type: str) -> float:
-    """Share of the groups of `before` that are gone in `after`: 1 - groups kept / all groups."""
-    return 1 - count(after, prune_type) / count(before, prune_type)
+    """Share of the groups of `before` that are gone in `after`: 1 - groups kept / all groups. A single weight is gone
+    if it is zero, any other group if the net no longer holds it."""
+    if get("prune_type", prune_type, "pytorch").options["by"] == ("weights",):
+        kept = sum(int(matrix.count_nonzero()) for matrix in groups(after, prune_type))
+    else:
+        kept = count(after, prune_type)
+    return 1 - kept / count(before, prune_type)
 
 
 def convs(net) -> dict:
@@ -29,6 +34,9 @@ def convs(net) -> dict:
     from torch import nn
 
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+
+
+# The kinds of groups that scores judge.
 
 
 def filters(net) -> list:
@@ -41,8 +49,32 @@ def channels(net) -> list:
     return [conv.weight.transpose(0, 1).flatten(1) for conv in convs(net).values()]
 
 
-# A registered prune type gives the groups of a net. Those for chains of convs also say `by` which of the two sides of a
-# conv's output they judge it: its own filters, the next conv's input channels, or both (kept if either is kept).
+def blocks(net) -> list:
+    """One group, and one matrix, per residual block: all weights of its convs, the shortcut's not counted."""
+    import torch
+
+    return [
+        torch.cat([conv.weight.flatten() for name, conv in convs(block).items() if not name.startswith("downsample")])[
+            None
+        ]
+        for block in residual_blocks(net).values()
+    ]
+
+
+def weights(net) -> list:
+    """One group per weight of each conv and linear layer, layer by layer; biases and batch norms are not among them."""
+    return [layer.weight.reshape(-1, 1) for layer in weighted(net).values()]
+
+
+KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "weights": weights}
+
+
+# A registered prune type gives the groups of a net, and declares:
+#   needs    a structure that a model must list in `has`
+#   by       the kinds of groups that are scored. Those for convs judge each output of a conv: by its own filter, by the
+#            next conv's input channel, or by both (kept if either is kept)
+#   amounts  how it can be told how much goes, the usual one first
+#   scopes   whether groups compete across the whole net or within their layer, the default first; () if neither
 
 
 @register(
@@ -50,9 +82,11 @@ def channels(net) -> list:
     kind="prune_type",
     backend="pytorch",
     title="Filters",
-    needs="conv_chain",
-    amount="ratio",
+    cite="residual connections: Fang et al. 2023, DepGraph, arXiv:2301.12900",
+    needs="convs",
     by=("filters",),
+    amounts=("ratio", "threshold"),
+    scopes=("global", "layer"),
 )
 def filter_wise(net):
     """Output channels."""
@@ -65,8 +99,9 @@ def filter_wise(net):
     backend="pytorch",
     title="Input channels",
     needs="conv_chain",
-    amount="ratio",
     by=("channels",),
+    amounts=("ratio",),
+    scopes=("global", "layer"),
 )
 def channel_wise(net):
     """Input channels."""
@@ -79,8 +114,9 @@ def channel_wise(net):
     backend="pytorch",
     title="Filters and input channels",
     needs="conv_chain",
-    amount="ratio",
     by=("filters", "channels"),
+    amounts=("ratio",),
+    scopes=("global", "layer"),
     spares="convs before a max pool",
 )
 def filter_and_channel_wise(net):
@@ -94,16 +130,27 @@ def filter_and_channel_wise(net):
     backend="pytorch",
     title="Residual blocks",
     needs="residual_blocks",
-    amount="blocks",
+    by=("blocks",),
+    amounts=("blocks",),
+    scopes=(),
 )
 def depth_wise(net):
-    """One group per residual block: all weights of its convs, the shortcut's not counted."""
-    import torch
+    """Residual blocks: what is left of one is its shortcut."""
+    return blocks(net)
 
-    blocks = residual_blocks(net).values()
-    return [
-        torch.cat([conv.weight.flatten() for name, conv in convs(block).items() if not name.startswith("downsample")])[
-            None
-        ]
-        for block in blocks
-    ]
+
+@register(
+    "weight",
+    kind="prune_type",
+    backend="pytorch",
+    title="Single weights, set to zero",
+    cite="Han et al. 2015, arXiv:1506.02626; N:M patterns: Mishra et al. 2021, arXiv:2104.08378",
+    needs="convs",
+    by=("weights",),
+    amounts=("ratio", "threshold", "pattern"),
+    scopes=("global", "layer"),
+    default_method="magnitude",
+)
+def weight(net):
+    """Single weights of conv and linear layers, which keep their shapes."""
+    return weights(net)

@@ -23,18 +23,57 @@ def build_model(
     widths: Sequence[int] | None = None,
     removed_blocks: Sequence[str] = (),
     width: float = 1.0,
+    weights: str = "random",
 ):
-    """A net with new initial weights (drawn from torch's global generator).
+    """A net with new weights (drawn from torch's global generator) or, in all layers but the last, those of ImageNet.
 
     name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that
     are a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every
-    layer's width; with `widths` given, on the fully connected layers only. Raises registry.UnknownName for an unknown
-    name and ValueError for widths or blocks that the architecture does not have.
+    layer's width; with `widths` given, on the fully connected layers only. weights: "random", or "imagenet" for the
+    whole net at width 1 of an architecture that has them. Raises registry.UnknownName for an unknown name, ValueError
+    for widths, blocks or weights that the architecture does not have, and WeightsUnavailable if those of ImageNet
+    cannot be had.
     """
+    given = {}
+    if weights == "imagenet":
+        if width != 1.0 or widths is not None or removed_blocks:
+            raise ValueError(f"ImageNet weights are for the whole {name}: width 1.0, not {width}, and nothing removed")
+        given = imagenet_weights(name)
     net = skeleton(name, num_classes, widths=widths, removed_blocks=removed_blocks, width=width)
     net.to_empty(device="cpu")
     initialise(net)
+    if given:
+        last = list(weighted(net))[-1]
+        new = {key: value for key, value in net.state_dict().items() if key.startswith(f"{last}.")}
+        net.load_state_dict(given | new, strict=True)
     return net
+
+
+class WeightsUnavailable(RuntimeError):
+    """Weights that should have been fetched and could not be."""
+
+
+def imagenet_weights(name: str) -> dict:
+    """torchvision's first ImageNet weights of an architecture, those that the CIFAR-100 study began with.
+
+    They are fetched once and kept where torch.hub keeps files (TORCH_HOME), checked against the hash in their name, and
+    read without running any code. Raises ValueError if the architecture has none, WeightsUnavailable if they cannot be
+    had.
+    """
+    import pickle
+    from http.client import HTTPException
+
+    from torchvision.models import get_model_weights
+
+    if not get("model", name, "pytorch").options.get("imagenet"):
+        raise ValueError(f"there are no ImageNet weights of {name}")
+    chosen = get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return chosen.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, HTTPException, pickle.UnpicklingError) as error:
+        raise WeightsUnavailable(
+            f"the ImageNet weights of {name} could not be had from {chosen.url}: {error}"
+        ) from error
 
 
 def save(net, path: str | Path) -> None:
@@ -80,6 +119,13 @@ def skeleton(
     return net
 
 
+def weighted(net) -> dict:
+    """The conv and linear layers of a net by name, in forward order; the last one gives the classes."""
+    from torch import nn
+
+    return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+
+
 def initialise(net) -> None:
     """Initial weights of the CIFAR-100 study: convs by He et al. (2015) with fan-out, linear layers N(0, 0.01^2)."""
     from torch import nn
@@ -112,6 +158,8 @@ def cut(net, shapes: Mapping[str, tuple[int, ...]]) -> None:
         if getattr(module, "bias", None) is not None:
             module.bias = empty(shape[:1])
         if isinstance(module, nn.Conv2d):
+            if 1 < module.groups == module.in_channels == module.out_channels:  # depthwise, and stays so
+                module.groups = shape[0]
             module.out_channels, module.in_channels = shape[0], shape[1] * module.groups
         elif isinstance(module, nn.Linear):
             module.out_features, module.in_features = shape
@@ -155,7 +203,8 @@ def scaled(channels: int, width: float) -> int:
     backend="pytorch",
     title="VGG16 with batch norm",
     cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
-    has=("conv_chain",),
+    has=("convs", "conv_chain", "batch_norm"),
+    imagenet=True,
     channels=(3,),
     smallest=32,
 )
@@ -185,7 +234,8 @@ def vgg16_bn(num_classes, widths=None, width=1.0):
     backend="pytorch",
     title="ResNet50",
     cite="He et al. 2016, arXiv:1512.03385",
-    has=("residual_blocks",),
+    has=("convs", "residual_blocks", "batch_norm"),
+    imagenet=True,
     blocks=16,
     channels=(3,),
 )
@@ -204,3 +254,36 @@ def resnet50(num_classes, widths=None, width=1.0):
             shapes[key] = (out, *into, *rest[1:])
         cut(net, shapes)
     return net
+
+
+@register(
+    "cifar10_conv",
+    kind="model",
+    backend="pytorch",
+    title="Three convs, two linear layers",
+    cite="published CIFAR-10 study",
+    has=("convs", "conv_chain"),
+    channels=(3,),
+    smallest=8,
+)
+def cifar10_conv(num_classes, widths=None, width=1.0):
+    """The net of the CIFAR-10 study: three 3x3 convs without biases, ReLU and a 2x2 max pool after each, and two linear
+    layers. widths: its 3 conv widths. Of the study's 32x32 pixels the pools leave 4x4; what they leave of another size
+    is averaged (or repeated) to 4x4."""
+    from collections import OrderedDict
+
+    from torch import nn
+
+    widths = [scaled(c, width) for c in (64, 128, 256)] if widths is None else [int(w) for w in widths]
+    if len(widths) != 3 or min(widths) < 1:
+        raise ValueError(f"cifar10_conv takes 3 positive conv widths, not {widths}")
+    layers, cin = OrderedDict(), 3
+    for number, cout in enumerate(widths, start=1):
+        layers[f"conv{number}_1"] = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
+        layers[f"relu{number}"] = nn.ReLU()
+        layers[f"pool{number}"] = nn.MaxPool2d(2)
+        cin = cout
+    hidden = scaled(4096, width)
+    layers |= {"fit": nn.AdaptiveAvgPool2d(4), "flatten": nn.Flatten(), "fc1": nn.Linear(cin * 16, hidden)}
+    layers |= {"relu4": nn.ReLU(), "fc2": nn.Linear(hidden, num_classes)}
+    return nn.Sequential(layers)

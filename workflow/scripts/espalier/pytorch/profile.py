@@ -10,7 +10,7 @@ from pathlib import Path
 from espalier.data import load as load_data
 from espalier.files import zipped_size
 from espalier.pytorch.evaluate import evaluate
-from espalier.pytorch.models import load
+from espalier.pytorch.models import load, weighted
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def profile_model(model, input_size: int) -> Profile:
 def measure_model(path: str | Path, data: str | Path) -> dict:
     """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers.
 
-    Returns {"measured": {...}, "layers": [{layer, width, weights, zeros}, ...]}; zipped_bytes is the file deflated.
+    Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
     """
     path, data = Path(path), load_data(data)
     net = load(path)
@@ -62,17 +62,26 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     measured |= {"test_loss": measured.pop("loss"), "test_images": len(data.test)}
     measured |= {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
     measured |= {"size_bytes": path.stat().st_size, "zipped_bytes": zipped_size(path)}
-    layers = [
-        {
-            "layer": name,
-            "width": module.weight.shape[0],
-            "weights": module.weight.numel(),
-            "zeros": module.weight.numel() - int(module.weight.count_nonzero()),
-        }
-        for name, module in net.named_modules()
-        if getattr(module, "weight", None) is not None and module.weight.dim() > 1
-    ]
+    layers = [_row(name, module) for name, module in weighted(net).items()]
     return {"measured": measured, "layers": layers}
+
+
+def _row(name: str, module) -> dict:
+    """How many of a layer's weights, and of its biases if it has them, are zero; of a conv that has zeros, how many in
+    each filter too."""
+    zeros = module.weight == 0
+    row = {
+        "layer": name,
+        "kind": type(module).__name__,
+        "width": len(zeros),
+        "weights": zeros.numel(),
+        "zeros": int(zeros.sum()),
+    }
+    if module.bias is not None:
+        row |= {"biases": module.bias.numel(), "bias_zeros": int((module.bias == 0).sum())}
+    if row["zeros"] and zeros.dim() == 4:
+        row["filter_zeros"] = zeros.sum((1, 2, 3)).tolist()
+    return row
 
 
 def _shapes(model):

@@ -1,20 +1,29 @@
-"""Structured pruning: which groups go is decided here, by the rules of the published CIFAR-100 study; removing channels
-goes through Torch-Pruning's dependency graph. What is saved is a smaller net.
+"""Pruning: which groups go is decided here; removing channels goes through Torch-Pruning's dependency graph. What is
+saved is a smaller net. (Single weights, which are only set to zero, are in `unstructured`.)
 
-The rules: the scores of all groups of all conv layers are pooled and sorted, the threshold is the value at index
-int(groups * ratio), a group is kept if its score is strictly above it. The number kept in a layer is rounded up to a
-multiple of 8, at least 8, with the best of the groups below the threshold (ties: the lower index); layers of 8 or fewer
-are left as they are.
+The rules for filters and channels are those of the published CIFAR-100 study. The scores of all groups of all conv
+layers are pooled and sorted, the threshold is the value at index int(groups * ratio), a group is kept if its score is
+strictly above it. The number kept in a layer is rounded up to a multiple of 8, at least 8, with the best of the groups
+below the threshold (ties: the lower index); layers of 8 or fewer are left as they are. With scope "layer" the same
+happens within each layer. A threshold that is given is no share: groups below it go, and nothing is rounded.
+
+Where residual connections add up the outputs of several convs, a channel can go only from all of them: they are judged
+together, as in DepGraph (Fang et al. 2023, arXiv:2301.12900), by the mean of their scores for that channel.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+from espalier.data import Data
+from espalier.data import load as load_data
 from espalier.pytorch import groups as grouping
+from espalier.pytorch import unstructured
+from espalier.pytorch.judge import scores as judge
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import get
+from espalier.registry import Entry, get
 
 MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes them
 
@@ -27,63 +36,136 @@ def prune_model(
     data: str | Path,
     prune_type: str,
     method: str,
+    scope: str | None = None,
     ratio: str | None = None,
-    blocks=None,
+    blocks: int | None = None,
+    threshold: float | None = None,
+    pattern: str | None = None,
+    seed: int = 0,
 ) -> dict:
-    """Prune the net in `parent` and write the smaller net to `out`.
+    """Prune the net in `parent` and write what is left of it to `out`.
 
-    prune_type, method: registered names. ratio: share of the groups to remove (of all conv layers together), for prune
-    types by ratio. blocks: how many residual blocks to remove, for those by blocks. dense: the trained net that it all
-    began with, the parent if not given. data: the prepared data set, for the size of its images. Returns what was
-    measured: `actual_ratio`, the share of the dense net's groups that is gone, of the net read back from disk. Raises
-    RuntimeError if the file does not hold what was decided.
+    prune_type, method: registered names. One of the amounts that the prune type takes: ratio, the share of the groups
+    to remove, best as a string ("0.40"), from 0 up to, not including, 1; blocks, how many residual blocks; threshold,
+    what scores below it goes; pattern, "2:4" to keep 2 of each 4 weights. scope: "global", groups of all layers
+    compete, or "layer"; None is the prune type's default. dense: the trained net that it all began with, the parent if
+    not given. data: the prepared data set, for the size of its images, and for scores by gradients. seed: of what is
+    drawn. Returns {"measured": {"actual_ratio": share of the dense net's groups that is gone}}, of the net read back
+    from disk. Raises ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
     """
-    from espalier.data import load as load_data
-
-    pruned = load(parent)
-    if get("prune_type", prune_type, "pytorch").options["amount"] == "blocks":
-        names = weakest_blocks(pruned, method, int(blocks))
-        remove_blocks(pruned, names)
-        expected = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
+    amounts = {"ratio": ratio, "blocks": blocks, "threshold": threshold, "pattern": pattern}
+    amount = {key: value for key, value in amounts.items() if value is not None}
+    entry = get("prune_type", prune_type, "pytorch")
+    scope = _checked(entry, method, scope, amount)
+    net, prepared = load(parent), load_data(data)
+    material = {"data": prepared, "seed": seed}
+    if entry.options["by"] == ("weights",):
+        before = unstructured.zeros(net)
+        unstructured.zero_weights(net, method, scope=scope, **amount, **material)
+        save(net, out)
+        pruned = load(out)
+        unstructured.check(pruned, before, scope=scope, **amount)
     else:
-        kept = select(pruned, prune_type, method, float(ratio))
-        size = load_data(data).manifest["size"]
-        remove_channels(pruned, kept, size)
-        expected = {name: len(indices) for name, indices in kept.items()}
-    save(pruned, out)
-    pruned = load(out)
-    found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
-    if found != expected:
-        raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
+        if "blocks" in amount:
+            remove_blocks(net, weakest_blocks(net, method, int(blocks), **material))
+            expected = {name: conv.out_channels for name, conv in grouping.convs(net).items()}
+        else:
+            size = prepared.manifest["size"]
+            kept = select(net, prune_type, method, ratio, scope=scope, below=threshold, size=size, **material)
+            remove_channels(net, kept, size)
+            expected = {name: len(indices) for name, indices in kept.items()}
+        save(net, out)
+        pruned = load(out)
+        found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
+        if found != expected:
+            raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
     return {"measured": {"actual_ratio": grouping.actual_ratio(load(dense or parent), pruned, prune_type)}}
 
 
-def select(net, prune_type: str, method: str, ratio: float) -> dict[str, list[int]]:
+def _checked(entry: Entry, method: str, scope: str | None, amount: dict) -> str | None:
+    """The scope, the default one if none is given. Raises ValueError for a combination that is not declared."""
+    takes, scopes, score = entry.options["amounts"], entry.options["scopes"], get("score", method, "pytorch")
+    if len(amount) != 1 or not amount.keys() <= set(takes):
+        raise ValueError(f"{entry.name} takes one of {', '.join(takes)}, not {', '.join(amount) or 'none'}")
+    if not 0 <= Fraction(str(amount.get("ratio", 0))) < 1:
+        raise ValueError(f"the ratio is {amount['ratio']}, but must be from 0 up to, not including, 1")
+    if not set(entry.options["by"]) <= set(score.options["of"]):
+        raise ValueError(
+            f"{method} is a score of {', '.join(score.options['of'])}, which {entry.name} does not ask for"
+        )
+    if scope and scopes and scope not in scopes:
+        raise ValueError(f"{entry.name} takes the scopes {', '.join(scopes)}, not {scope}")
+    return (scope or scopes[0]) if scopes else None
+
+
+def select(
+    net,
+    prune_type: str,
+    method: str,
+    ratio: str | float | None = None,
+    *,
+    scope: str = "global",
+    below: float | None = None,
+    size: int = 32,
+    data: Data | None = None,
+    seed: int = 0,
+) -> dict[str, list[int]]:
     """Which output channels each conv layer keeps: name -> sorted indices.
 
     A conv's outputs are judged by its own filters, by the input channels of the conv that follows, or by both, as the
-    prune type says. All groups are pooled for the threshold, those that cannot go (the image's channels) too.
+    prune type says; convs whose outputs are coupled are judged together. For one threshold all groups are pooled, those
+    that cannot go (the image's channels) too. ratio: the share to remove; below: in its place, the score that a group
+    must reach to be kept. size: side of an image, for tracing the net. data, seed: as for `judge.scores`.
     """
     import torch
 
-    score = get("score", method, "pytorch")
     entry = get("prune_type", prune_type, "pytorch")
-    layers = chain(net)
-    with torch.no_grad():
-        sides = {
-            "filters": [score(matrix, 1) for matrix in grouping.filters(net)],
-            "channels": [score(matrix, 1) for matrix in grouping.channels(net)],
-        }
-    limit = threshold(torch.cat([s for side in entry.options["by"] for s in sides[side]]), ratio)
+    found = judge(net, entry.options["by"], method, data=data, seed=seed)
+    if entry.options["by"] == ("filters",):
+        judged = judge_filters(net, found["filters"], size)
+        pool = [scores for names, scores, _ in judged for _ in names]
+    else:
+        judged = judge_outputs(net, entry, found)
+        pool = [scores for side in entry.options["by"] for scores in found[side]]
+    if below is None and scope == "global":
+        limit = threshold(torch.cat(pool), float(ratio))
     kept = {}
+    for names, scores, spared in judged:
+        if spared:
+            indices = list(range(len(scores)))
+        elif below is not None:
+            indices = keep_above(scores, below)
+        else:
+            indices = keep(scores, limit if scope == "global" else threshold(scores, float(ratio)))
+        kept |= dict.fromkeys(names, indices)
+    return {name: kept[name] for name in grouping.convs(net)}
+
+
+def judge_filters(net, scores: list, size: int) -> list[tuple]:
+    """The outputs of convs by their own filters, for every set of coupled convs: names, score of each channel (the mean
+    of the convs' scores), whether it must stay."""
+    import torch
+
+    by_name = dict(zip(grouping.convs(net), scores, strict=True))
+    return [
+        (names, torch.stack([by_name[name] for name in names]).mean(0), spared) for names, spared in coupled(net, size)
+    ]
+
+
+def judge_outputs(net, entry: Entry, scores: dict[str, list]) -> list[tuple]:
+    """The outputs of each conv of a chain by its filters, the next conv's input channels, or the better of the two:
+    names (one), score of each channel, whether the prune type spares it."""
+    import torch
+
+    layers, by = chain(net), entry.options["by"]
+    judged = []
     for i, layer in enumerate(layers):
-        judges = [sides["filters"][i]] if "filters" in entry.options["by"] else []
-        if "channels" in entry.options["by"] and i + 1 < len(layers):
-            judges.append(sides["channels"][i + 1])
+        judges = [scores["filters"][i]] if "filters" in by else []
+        if "channels" in by and i + 1 < len(layers):
+            judges.append(scores["channels"][i + 1])
         spared = not judges or ("spares" in entry.options and layer.before_max_pool)
-        everything = list(range(layer.width))
-        kept[layer.name] = everything if spared else keep(torch.stack(judges).amax(0), limit)
-    return kept
+        judged.append(([layer.name], torch.stack(judges).amax(0) if judges else torch.zeros(layer.width), spared))
+    return judged
 
 
 def threshold(scores, ratio: float) -> float:
@@ -100,31 +182,74 @@ def keep(scores, limit: float, multiple: int = MULTIPLE) -> list[int]:
     return sorted(best_first[:wanted].tolist())
 
 
-def weakest_blocks(net, method: str, number: int) -> list[str]:
-    """Names of the `number` residual blocks with the lowest scores over all weights of their convs."""
-    import torch
+def keep_above(scores, below: float) -> list[int]:
+    """Sorted indices of the groups of one layer that score `below` or more; if there is none, of the best one."""
+    return (scores >= below).nonzero().flatten().tolist() or [int(scores.argmax())]
 
-    score = get("score", method, "pytorch")
+
+def weakest_blocks(net, method: str, number: int, *, data: Data | None = None, seed: int = 0) -> list[str]:
+    """Names of the `number` residual blocks with the lowest scores over all weights of their convs."""
     names = list(residual_blocks(net))
     if not 0 < number <= len(names):
         raise ValueError(f"cannot remove {number} of {len(names)} residual blocks")
-    with torch.no_grad():
-        scores = [score(matrix, 1).item() for matrix in grouping.groups(net, "depth_wise")]
+    scores = [score.item() for score in judge(net, ["blocks"], method, data=data, seed=seed)["blocks"]]
     return sorted(names, key=dict(zip(names, scores, strict=True)).get)[:number]
 
 
+# Removing channels
+
+
 def remove_channels(net, kept: dict[str, list[int]], size: int) -> None:
-    """Remove every output channel that is not kept, and with it its bias, its batch norm's channel and the inputs of
-    what follows, the 7x7 columns of the first linear layer too. size: side of the images, for tracing the net."""
+    """Remove every output channel that is not kept, and with it its bias, its batch norm's channel, the same channel of
+    the convs that it is added to, and the inputs of what follows, the 7x7 columns of the first linear layer too. size:
+    side of the images, for tracing the net."""
+    graph = dependencies(net, size)
+    for name, conv in grouping.convs(net).items():
+        if conv.out_channels > len(kept[name]):  # else nothing goes, or it went with a conv before
+            removed = sorted(set(range(conv.out_channels)) - set(kept[name]))
+            graph.get_pruning_group(conv, graph.get_pruner_of_module(conv).prune_out_channels, idxs=removed).prune()
+
+
+def dependencies(net, size: int):
+    """Torch-Pruning's graph of a net: what must go together. size: side of an image, for tracing."""
     import torch
     import torch_pruning
 
     example = torch.zeros(1, next(iter(grouping.convs(net).values())).in_channels, size, size)
-    graph = torch_pruning.DependencyGraph().build_dependency(net, example_inputs=example)
-    for name, conv in grouping.convs(net).items():
-        removed = sorted(set(range(conv.out_channels)) - set(kept[name]))
-        if removed:
-            graph.get_pruning_group(conv, torch_pruning.prune_conv_out_channels, idxs=removed).prune()
+    return torch_pruning.DependencyGraph().build_dependency(net, example_inputs=example)
+
+
+def coupled(net, size: int) -> list[tuple[list[str], bool]]:
+    """Sets of convs whose output channels go together, and whether they must stay: names in forward order, spared.
+
+    In a chain each conv is a set of its own. Spared are outputs that a grouped conv reads or writes (but not a
+    depthwise one, whose channels go with those it reads), and outputs that are combined with a linear layer's. Raises
+    ValueError if coupled channels stand at different places, as after a concatenation.
+    """
+    from torch import nn
+
+    graph, convs = dependencies(net, size), grouping.convs(net)
+    names, sets, done = {conv: name for name, conv in convs.items()}, [], set()
+    for name, conv in convs.items():
+        if name in done:
+            continue
+        last = conv.out_channels - 1  # where the last channel goes, all go
+        members, spared = [], False
+        for item, indices in graph.get_pruning_group(conv, graph.get_pruner_of_module(conv).prune_out_channels, [last]):
+            module, writes = item.target.module, graph.is_out_channel_pruning_fn(item.handler)
+            if isinstance(module, nn.Conv2d):
+                depthwise = module.groups == module.in_channels == module.out_channels
+                spared |= module.groups > 1 and not depthwise
+                if writes:
+                    members.append(names[module])
+                    if indices != [last] or module.out_channels != conv.out_channels:
+                        raise ValueError(f"the outputs of {name} and {names[module]} are coupled at different places")
+            elif isinstance(module, nn.Linear):
+                spared |= writes
+        members.sort(key=list(convs).index)
+        done.update(members)
+        sets.append((members, spared))
+    return sets
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,152 @@
 """Importance scores: which groups of weights go first.
 
 A score reduces a weight over `dims` to one number per group; the higher, the longer the group is kept. The signed ones
-(`mean`, `sum`) are as published: the most negative groups go first.
+(`mean`, `sum`) are as published: the most negative groups go first. A score says what it is a score `of`: filters,
+channels, blocks, or weights one by one. It may ask for more by naming it as a parameter:
+
+- `scale`: |gamma| of the batch norm that follows the group's conv, one number per group
+- `gradient`: of the loss on training images with respect to the weight, of the weight's shape
+- `generator`: a torch.Generator that the step's seed started
 """
 
 from espalier.registry import register
 
 SSL = "published CIFAR-100 study; Wen et al. 2016, Structured Sparsity Learning, arXiv:1608.03665"
+L1 = "Li et al. 2017, Pruning Filters for Efficient ConvNets, arXiv:1608.08710"
+GROUPS = ("filters", "channels", "blocks")  # whatever has many weights
 
 
-@register("group_lasso", kind="score", backend="pytorch", title="Sum of squares", cite=SSL)
+@register("group_lasso", kind="score", backend="pytorch", title="Sum of squares", cite=SSL, of=GROUPS)
 def group_lasso(weight, dims):
     """Sum of w^2 over `dims`: the square of the norm that the group lasso penalises."""
     return weight.square().sum(dims)
 
 
-@register("mean_abs", kind="score", backend="pytorch", title="Mean absolute weight", cite=SSL)
+@register("mean_abs", kind="score", backend="pytorch", title="Mean absolute weight", cite=SSL, of=GROUPS)
 def mean_abs(weight, dims):
     """Mean of |w| over `dims`."""
     return weight.abs().mean(dims)
 
 
-@register(
-    "sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite="Li et al. 2017, arXiv:1608.08710"
-)
+@register("sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite=L1, of=GROUPS)
 def sum_abs(weight, dims):
-    """Sum of |w| over `dims`: the L1 norm."""
+    """Sum of |w| over `dims`: the L1 norm, under the name that the published study gives it."""
     return weight.abs().sum(dims)
 
 
-@register("mean", kind="score", backend="pytorch", title="Mean weight (signed)", cite=SSL)
+@register("mean", kind="score", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS)
 def mean(weight, dims):
     """Mean of w over `dims`, with its sign."""
     return weight.mean(dims)
 
 
-@register("sum", kind="score", backend="pytorch", title="Sum of weights (signed)", cite=SSL)
+@register("sum", kind="score", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS)
 def sum_signed(weight, dims):
     """Sum of w over `dims`, with its sign."""
     return weight.sum(dims)
+
+
+@register(
+    "random",
+    kind="score",
+    backend="pytorch",
+    title="Random",
+    cite="the baseline of Blalock et al. 2020, arXiv:2003.03033",
+    of=(*GROUPS, "weights"),
+)
+def random(weight, dims, generator):
+    """A uniform random number for each group, whatever its weights."""
+    import torch
+
+    return torch.rand(weight.sum(dims).shape, generator=generator)
+
+
+@register("l1", kind="score", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS)
+def l1(weight, dims):
+    """Sum of |w| over `dims`."""
+    return weight.abs().sum(dims)
+
+
+@register(
+    "l2",
+    kind="score",
+    backend="pytorch",
+    title="L2 norm",
+    cite="He et al. 2018, Soft Filter Pruning, arXiv:1808.06866",
+    of=GROUPS,
+)
+def l2(weight, dims):
+    """Square root of the sum of w^2 over `dims`."""
+    return weight.square().sum(dims).sqrt()
+
+
+@register(
+    "bn_scale",
+    kind="score",
+    backend="pytorch",
+    title="Batch-norm scale (network slimming)",
+    cite="Liu et al. 2017, Network Slimming, arXiv:1708.06519",
+    of=("filters",),
+    needs="batch_norm",
+)
+def bn_scale(weight, dims, scale):
+    """|gamma| of the batch norm that a filter's output goes through; its weights do not count."""
+    return scale
+
+
+@register(
+    "fpgm",
+    kind="score",
+    backend="pytorch",
+    title="Distance to the other groups (FPGM)",
+    cite="He et al. 2019, Filter Pruning via Geometric Median, arXiv:1811.00250",
+    of=("filters", "channels"),
+)
+def fpgm(weight, dims):
+    """Sum of the Euclidean distances to all groups of the layer: the group nearest to their geometric median, which the
+    others can best stand in for, goes first. The paper compares within a layer (scope: layer)."""
+    import torch
+
+    dims = {dims} if isinstance(dims, int) else set(dims)
+    rows = weight.permute([d for d in range(weight.dim()) if d not in dims] + sorted(dims)).flatten(1)
+    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").sum(1)  # as exact as float32 can
+
+
+@register(
+    "taylor",
+    kind="score",
+    backend="pytorch",
+    title="First-order Taylor expansion",
+    cite="Molchanov et al. 2019, arXiv:1906.10771",
+    of=(*GROUPS, "weights"),
+)
+def taylor(weight, dims, gradient):
+    """(Sum of gradient * w over `dims`)^2: to first order, the square of how much the loss changes without the group.
+    Of the paper's two forms for groups this is the contribution of the group, which a gate on its output would have."""
+    return (gradient * weight).sum(dims).square()
+
+
+@register(
+    "max_abs",
+    kind="score",
+    backend="pytorch",
+    title="Largest absolute weight",
+    cite="published CIFAR-10 study, whose dead filters have no weight above the threshold",
+    of=GROUPS,
+)
+def max_abs(weight, dims):
+    """Largest |w| over `dims`: below a threshold, all weights of the group are."""
+    return weight.abs().amax(dims)
+
+
+@register(
+    "magnitude",
+    kind="score",
+    backend="pytorch",
+    title="Magnitude of a weight",
+    cite="Han et al. 2015, arXiv:1506.02626",
+    of=("weights",),
+)
+def magnitude(weight, dims):
+    """|w|; each weight is a group of its own, `dims` has one entry."""
+    return weight.abs().sum(dims)

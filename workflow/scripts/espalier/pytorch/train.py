@@ -16,7 +16,7 @@ from espalier.pytorch import checkpoint as checkpoints
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, to_input, to_tensor
 from espalier.pytorch.groups import groups
-from espalier.pytorch.models import build_model, load, save
+from espalier.pytorch.models import WeightsUnavailable, build_model, load, save, weighted
 from espalier.registry import get
 from espalier.schedule import learning_rate
 
@@ -34,22 +34,25 @@ def train_model(
 ) -> dict:
     """Train a net and write it to `out`.
 
-    data: a prepared data set. model: {name, width}. recipe: every key of the config's recipe. seed: of the initial
-    weights, the order of the images, augmentation and dropout; each epoch derives its own, so nothing random needs to
-    be kept to resume. parent: a model file to train further, None for new weights. checkpoint: a folder that the state
-    after each epoch is kept in; a training that finds one of the same recipe, seed and parent goes on from there and
-    ends where it would have ended. Returns {"history": [one row per epoch]}, accuracies in percent.
+    data: a prepared data set. model: {name, width, and optionally weights and fallback}, see `initial_net`. recipe:
+    every key of the config's recipe. seed: of the initial weights, the order of the images, augmentation and dropout;
+    each epoch derives its own, so nothing random needs to be kept to resume. parent: a model file to train further,
+    None to begin; its weights that are zero, pruned ones, stay zero. checkpoint: a folder that the state after each
+    epoch is kept in; a training that finds one of the same recipe, seed and parent goes on from there and ends where it
+    would have ended. Returns {"history": [one row per epoch]}, accuracies in percent, and, without a parent, "weights":
+    what it really began with, random or imagenet. Raises FloatingPointError if the training diverges.
     """
     data = load_data(data)
     torch.manual_seed(seed)
-    net = load(parent) if parent else build_model(model["name"], len(data.classes), width=model["width"])
+    net, weights = (load(parent), None) if parent else initial_net(model, len(data.classes))
     net.to(memory_format=torch.channels_last)
+    masks = zero_masks(net) if parent else {}
     optimizer = make_optimizer(net, recipe)
-    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest], parent)
+    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights], parent)
     history = state.resume(net, optimizer)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, epoch, seed)
+        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, epoch, seed, masks)
         if len(data.validation):
             measured = evaluate(net, data.validation, data.manifest)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
@@ -58,7 +61,32 @@ def train_model(
         progress.line(row, recipe["epochs"])
         state.keep(net, optimizer, history)
     save(net, out)
-    return {"history": history}
+    return {"history": history} | ({"weights": weights} if weights else {})
+
+
+def initial_net(model: dict, num_classes: int) -> tuple:
+    """A net to begin with, and what weights it has: "random" or "imagenet".
+
+    model: {name, width}, and optionally weights, "random" or "imagenet", and fallback, "random" to go on without those
+    of ImageNet where they cannot be had. Raises models.WeightsUnavailable then, if there is no fallback.
+    """
+    name, width, weights = model["name"], model["width"], model.get("weights") or "random"
+    try:
+        return build_model(name, num_classes, width=width, weights=weights), weights
+    except WeightsUnavailable as error:
+        if model.get("fallback") != "random":
+            raise WeightsUnavailable(
+                f"{error}. Put the file where torch.hub looks for it, or allow the training to begin with random "
+                "weights by `fallback: random` under `model` in the config: the tables will say so."
+            ) from error
+        print(f"{error}. Beginning with random weights, as `fallback: random` allows.", flush=True)
+        return build_model(name, num_classes, width=width), "random"
+
+
+def zero_masks(net) -> dict:
+    """For the weights of conv and linear layers that have zeros: parameter -> where it may change (1) or not (0)."""
+    weights = [layer.weight for layer in weighted(net).values()]
+    return {weight: (weight != 0).to(weight.dtype) for weight in weights if not weight.detach().all()}
 
 
 def make_optimizer(net, recipe: dict) -> torch.optim.Optimizer:
@@ -81,8 +109,11 @@ def penalty_of(net, recipe: dict) -> torch.Tensor | float:
     return recipe["coefficient"] * get("penalty", recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
 
 
-def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int) -> dict:
-    """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate."""
+def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int, masks: dict) -> dict:
+    """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate.
+
+    A weight whose gradient is masked and that is zero stays zero with any optimizer: no momentum, no decay moves it.
+    """
     size, split = recipe["batch_size"], data.train
     torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
@@ -104,6 +135,8 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int
         penalty = penalty_of(net, recipe)
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
+        for weight, mask in masks.items():
+            weight.grad *= mask
         optimizer.step()
         seen += len(chosen)
         loss_sum += loss.item() * len(chosen)

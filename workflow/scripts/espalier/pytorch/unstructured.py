@@ -1,0 +1,136 @@
+"""Pruning single weights of conv and linear layers: they become zero, the layers keep their shapes."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from espalier.data import Data
+from espalier.pytorch.judge import scores as judge
+from espalier.pytorch.models import weighted
+
+
+def zero_weights(
+    net,
+    method: str,
+    *,
+    scope: str = "global",
+    ratio: str | None = None,
+    threshold: float | None = None,
+    pattern: str | None = None,
+    data: Data | None = None,
+    seed: int = 0,
+) -> None:
+    """Set the weights that go to zero, in place.
+
+    ratio: of all conv and linear weights together, or of each tensor's if scope is "layer", the int(ratio * n) with the
+    lowest scores go; those that are zero already are the first of them. threshold: every weight and bias of these
+    layers below it in absolute value goes. pattern: "N:M", of each M consecutive weights along a layer's inputs the N
+    with the highest scores stay; layers whose number of inputs is no multiple of M are left. Of equal scores the
+    earlier weights go. data, seed: as for `judge.scores`.
+    """
+    layers = weighted(net)
+    if threshold is not None:
+        if method != "magnitude":
+            raise ValueError(f"a threshold is for weights and biases by magnitude, not by {method}")
+        for tensor in tensors(net):
+            tensor[tensor.abs() < threshold] = 0
+        return
+    found = judge(net, ["weights"], method, data=data, seed=seed)["weights"]
+    scores = {name: s.reshape(layers[name].weight.shape) for name, s in zip(layers, found, strict=True)}
+    for name, layer in layers.items():  # what is gone stays gone, whatever its score
+        scores[name] = torch.where(layer.weight.detach() == 0, -torch.inf, scores[name])
+    if pattern is not None:
+        gone = pattern_masks(scores, pattern)
+    elif scope == "layer":
+        gone = {name: lowest([score], ratio)[0] for name, score in scores.items()}
+    else:
+        gone = dict(zip(scores, lowest(list(scores.values()), ratio), strict=True))
+    for name, mask in gone.items():
+        layers[name].weight.detach()[mask] = 0
+
+
+def tensors(net) -> list:
+    """The weights and biases of the conv and linear layers, without their history."""
+    found = [tensor for layer in weighted(net).values() for tensor in (layer.weight, layer.bias)]
+    return [tensor.detach() for tensor in found if tensor is not None]
+
+
+def portion(ratio, number: int) -> int:
+    """The whole number of `number` things that a ratio asks for: int(ratio * number), without binary rounding."""
+    return int(Fraction(str(ratio)) * number)
+
+
+def lowest(scores: list, ratio) -> list:
+    """Masks, one in the shape of each tensor, of the lowest int(ratio * n) of all their scores; of equal ones the first
+    go. Scores of -inf go in any case."""
+    flat = torch.cat([score.flatten() for score in scores]).numpy()
+    number = max(portion(ratio, len(flat)), int(np.isneginf(flat).sum()))
+    mask = np.zeros(len(flat), bool)
+    if number:
+        limit = np.partition(flat, number - 1)[number - 1]
+        mask = flat < limit
+        mask[np.flatnonzero(flat == limit)[: number - mask.sum()]] = True
+    parts = torch.from_numpy(mask).split([score.numel() for score in scores])
+    return [part.reshape(score.shape) for part, score in zip(parts, scores, strict=True)]
+
+
+def numbers(pattern: str) -> tuple[int, int]:
+    """N and M of a pattern "N:M". Raises ValueError if it is none."""
+    found = re.fullmatch(r"(\d+):(\d+)", str(pattern))
+    if not found or not 0 < int(found[1]) < int(found[2]):
+        raise ValueError(f"{pattern!r} is no pattern such as 2:4, the number of weights to keep of each so many")
+    return int(found[1]), int(found[2])
+
+
+def stretches(weight, length: int):
+    """A conv or linear weight as rows (..., length) of consecutive inputs, for each output and place in the kernel."""
+    return weight.movedim(1, -1).unflatten(-1, (-1, length))
+
+
+def pattern_masks(scores: dict, pattern: str) -> dict:
+    """Masks of the weights that a pattern "N:M" does not keep, of the layers that it fits."""
+    keeps, length = numbers(pattern)
+    masks = {}
+    for name, score in scores.items():
+        if score.shape[1] % length == 0:
+            ranks = stretches(score, length).argsort(-1, stable=True).argsort(-1)
+            masks[name] = (ranks < length - keeps).flatten(-2).movedim(-1, 1)
+    if not masks:
+        raise ValueError(f"no layer has a number of inputs that is a multiple of {length}")
+    return masks
+
+
+def zeros(net) -> dict[str, int]:
+    """How many weights of each conv and linear layer are zero."""
+    layers = weighted(net).items()
+    return {name: layer.weight.numel() - int(layer.weight.count_nonzero()) for name, layer in layers}
+
+
+def check(net, before: dict[str, int], *, scope, ratio=None, threshold=None, pattern=None) -> None:
+    """Raise RuntimeError if a net (as read back) does not have the zeros that were asked for. before: those it had."""
+    after, layers = zeros(net), weighted(net)
+    if threshold is not None:
+        left = sum(int(((tensor != 0) & (tensor.abs() < threshold)).sum()) for tensor in tensors(net))
+        if left:
+            raise RuntimeError(f"{left} weights below {threshold} are left in the file")
+    elif pattern is not None:
+        keeps, length = numbers(pattern)
+        for name, layer in layers.items():
+            if layer.weight.shape[1] % length == 0:
+                most = int(stretches(layer.weight, length).count_nonzero(-1).max())
+                if most > keeps:
+                    raise RuntimeError(f"{name} has {most} of {length} weights in the file, not {pattern}")
+    else:
+        sets = [[name] for name in layers] if scope == "layer" else [list(layers)]
+        for names in sets:
+            total = sum(layers[name].weight.numel() for name in names)
+            asked = max(portion(ratio, total), sum(before[name] for name in names))
+            found = sum(after[name] for name in names)
+            if found != asked:
+                raise RuntimeError(
+                    f"{found} of {total} weights of {', '.join(names)} are zero in the file, not {asked}"
+                )
