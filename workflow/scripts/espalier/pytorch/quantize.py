@@ -21,6 +21,7 @@ from espalier.files import zipped_size
 from espalier.registry import get, register
 
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
+BATCH = 32  # calibration images per call; no bearing on their smallest and largest values
 TOLERANCE = 1e-4  # largest difference, as a share of the largest logit: float32 sums in another order stay far below
 LARGEST = 2**31 - 1  # bytes of a protobuf message, which an ONNX file with its weights inside is
 ONNX = "ONNX Runtime, onnxruntime.ai/docs/performance/model-optimizations"
@@ -61,9 +62,8 @@ def quantize_model(
     if entry.options["calibrated"]:
         chosen = calibration(data.train, calibration_images, seed)
         measured["calibration_images"] = len(chosen)
-        batches = [
-            _input(data.train.images[part], data.manifest) for part in np.array_split(chosen, -(-len(chosen) // 64))
-        ]
+        parts = np.array_split(chosen, -(-len(chosen) // BATCH))
+        batches = [_input(data.train.images[part], data.manifest) for part in parts]
     model = anonymous(entry(model, batches))
     Path(out).write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(out), full_check=True)
