@@ -75,7 +75,7 @@ class Grid:
 
     def timed(self, study: str, seed: int) -> dict[str, str]:
         """The nodes whose nets the study times: those its `latency` selects, and those they are compared with. Each
-        with that baseline: the trained net that it comes from, for a quantized one exported to the same runtime."""
+        with that baseline: the trained net that it comes from, for a quantized one a dense net in the same runtime."""
         wanted = self.studies[study].get("latency")
         return {} if wanted is None else _timed(wanted, self.of(study, seed))
 
@@ -251,7 +251,11 @@ def _timed(wanted: dict, jobs: list[Job]) -> dict[str, str]:
         trained = job
         while trained.parent:
             trained = nodes[trained.parent]
-        return exported.get(trained.node, f"{trained.node} exported") if job.step == "quantize" else trained.node
+        if job.step != "quantize":
+            return trained.node
+        # A training with a penalty gives as large a net as that without, whose export does for both.
+        dense = next((j for j in jobs if j.step == "train" and _is_dense(j, trained)), trained)
+        return exported.get(trained.node) or exported.get(dense.node, f"{dense.node} exported")
 
     def selected(job: Job) -> bool:
         """Whether the keys say so, of which those about pruning are about pruned nets only."""
@@ -265,6 +269,10 @@ def _timed(wanted: dict, jobs: list[Job]) -> dict[str, str]:
     baselines = {job.node: baseline(job) for job in chosen}
     baselines |= {node: node for node in baselines.values() if node in nodes}
     return {job.node: baselines[job.node] for job in jobs if job.node in baselines}
+
+
+def _is_dense(job: Job, trained: Job) -> bool:
+    return job.columns["penalty"] is None and job.columns["init"] == trained.columns["init"]
 
 
 def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) -> list[Job]:

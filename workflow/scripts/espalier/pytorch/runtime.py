@@ -14,6 +14,6 @@ def start(threads: int) -> None:
 
 def versions() -> dict[str, str]:
     """What a record says of the software that made it."""
-    import torchvision
+    from importlib.metadata import version
 
-    return {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    return {name: version(name) for name in ("torch", "torchvision", "onnx", "onnxruntime")}
