@@ -1,9 +1,10 @@
-"""What each prune type takes for a group of weights."""
+"""What each prune type takes for a group of weights, and what it declares."""
 
 import pytest
 import torch
 from torch import nn
 
+from espalier import registry
 from espalier.pytorch import groups, models
 
 
@@ -57,3 +58,32 @@ def test_the_actual_ratio_is_the_share_of_groups_that_is_gone():
     assert groups.actual_ratio(*nets, "filter_wise") == pytest.approx(6 / 16)
     assert groups.actual_ratio(*nets, "channel_wise") == pytest.approx(6 / 11)
     assert groups.actual_ratio(*nets, "filter_and_channel_wise") == pytest.approx(12 / 27)
+
+
+def test_single_weights_of_convs_and_linear_layers_are_groups_of_one(two_convs):
+    net = nn.Sequential(two_convs, nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
+    found = groups.groups(net, "weight")
+    assert [matrix.shape for matrix in found] == [(12, 1), (6, 1), (6, 1)]
+    assert found[0].flatten().tolist() == list(range(1, 13)) and torch.equal(
+        found[2].flatten(), net[3].weight.flatten()
+    )
+
+
+def test_a_single_weight_is_gone_if_it_is_zero_or_its_layer_has_become_smaller():
+    before, after = nn.Sequential(nn.Conv2d(3, 4, 1)), nn.Sequential(nn.Conv2d(3, 2, 1))
+    nn.init.ones_(after[0].weight)
+    after[0].weight.data[0, 1] = 0
+    assert groups.actual_ratio(before, after, "weight") == pytest.approx(7 / 12)
+    assert groups.actual_ratio(before, after, "filter_wise") == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize("name", registry.entries("prune_type", "pytorch"))
+def test_every_prune_type_declares_what_the_config_is_checked_against(name):
+    options = registry.get("prune_type", name, "pytorch").options
+    assert options["amounts"] and set(options["amounts"]) <= {"ratio", "blocks", "threshold", "pattern"}
+    assert options["scopes"] in ((), ("global", "layer"))
+    assert options["by"] and set(options["by"]) <= set(groups.KINDS)
+    assert any(options["needs"] in model.options["has"] for model in registry.entries("model", "pytorch").values())
+    scores = registry.entries("score", "pytorch")
+    fitting = [score for score, entry in scores.items() if set(options["by"]) <= set(entry.options["of"])]
+    assert {"random", options.get("default_method", "l2")} <= set(fitting)  # each has its baseline by chance

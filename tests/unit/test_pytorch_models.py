@@ -4,6 +4,7 @@ import csv
 import math
 from decimal import Decimal
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional
+from torchvision.models import resnet
 
 from espalier import registry
 from espalier.pytorch import groups, models
@@ -162,6 +165,39 @@ def test_any_blocks_removed_from_resnet50_count_as_in_the_closed_form(removed, s
     assert counts(net, size) == resnet50_in_closed_form(removed, size, 10, width)
 
 
+def test_the_cifar10_net_has_the_published_number_of_weights_in_every_tensor():
+    net = models.skeleton("cifar10_conv", 10)
+    published = {row["layer"]: int(row["total"]) for row in rows("cifar10_filter_pruning.csv") if row["run"] == "1"}
+    assert published.pop("all") == sum(p.numel() for p in net.parameters()) == 17_192_650
+    assert {name: p.numel() for name, p in net.named_parameters()} == published
+
+
+@settings(max_examples=6)
+@given(
+    widths=st.lists(st.integers(1, 40), min_size=3, max_size=3),
+    size=st.sampled_from([8, 16, 32, 64]),
+    classes=st.integers(2, 20),
+)
+def test_any_widths_of_the_cifar10_net_count_as_in_the_closed_form(widths, size, classes):
+    net = models.build_model("cifar10_conv", classes, widths=widths, width=0.01)
+    parts = [conv(i, o, 3, size >> n, bias=0) for n, (i, o) in enumerate(zip([3, *widths], widths, strict=False))]
+    _, macs, params = total([*parts, linear(widths[-1] * 16, 41), linear(41, classes)])
+    profile = profile_model(net, size)
+    assert (profile.macs, profile.params) == (macs, params)
+    assert net(torch.zeros(2, 3, size, size)).shape == (2, classes)
+
+
+def test_the_cifar10_net_is_as_described_at_32_pixels():
+    torch.manual_seed(0)
+    net, x = models.build_model("cifar10_conv", 10, width=1 / 16), torch.randn(2, 3, 32, 32)
+    expected = x
+    for layer in (net.conv1_1, net.conv2_1, net.conv3_1):
+        expected = functional.max_pool2d(functional.conv2d(expected, layer.weight, padding=1).relu(), 2)
+    expected = net.fc2(net.fc1(expected.flatten(1)).relu())
+    assert [m.out_channels for m in (net.conv1_1, net.conv2_1, net.conv3_1)] == [4, 8, 16]
+    assert net.fc1.weight.shape == (256, 256) and torch.equal(net(x), expected)
+
+
 # What is built
 
 
@@ -187,9 +223,12 @@ def test_a_removed_block_leaves_its_shortcut():
     [
         ({"name": "vgg16_bn", "widths": [64] * 12}, "13 positive conv widths"),
         ({"name": "vgg16_bn", "widths": [64] * 12 + [0]}, "13 positive conv widths"),
+        ({"name": "cifar10_conv", "widths": [64] * 13}, "3 positive conv widths"),
         ({"name": "resnet50", "widths": [64] * 13}, "no list of widths"),
         ({"name": "resnet50", "removed_blocks": ["layer1.3"]}, "no residual block 'layer1.3'.*layer1.2"),
         ({"name": "vgg16_bn", "removed_blocks": ["layer1.0"]}, "no residual block"),
+        ({"name": "cifar10_conv", "weights": "imagenet"}, "no ImageNet weights of cifar10_conv"),
+        ({"name": "vgg16_bn", "weights": "imagenet", "width": 0.5}, "width 1.0, not 0.5"),
     ],
 )
 def test_what_an_architecture_does_not_have_is_refused(arguments, words):
@@ -226,6 +265,62 @@ def test_the_seed_makes_the_initial_weights():
     first, again, other = built(1), built(1), built(2)
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+# Weights of ImageNet. Only the download is replaced: nothing is fetched in a test.
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """hub(error or tensors): what a download does from now on. Returns the list of downloads."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    asked = []
+
+    def answer(with_what):
+        def download(url, destination, hash_prefix=None, progress=True):
+            asked.append((url, hash_prefix))
+            if isinstance(with_what, Exception):
+                raise with_what
+            torch.save(with_what, destination)
+
+        monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+        return asked
+
+    return answer
+
+
+def test_imagenet_weights_are_those_of_the_file_but_for_the_last_layer(hub):
+    given = resnet.resnet50(weights=None).state_dict()
+    for value in given.values():
+        value.add_(0.5 if value.is_floating_point() else 1)
+    asked = hub(given)
+    torch.manual_seed(0)
+    net = models.build_model("resnet50", 7, weights="imagenet")
+    assert asked == [("https://download.pytorch.org/models/resnet50-0676ba61.pth", "0676ba61")]  # hash is checked
+    own = net.state_dict()
+    assert own["fc.weight"].shape == (7, 2048) and own["fc.weight"].std().item() == pytest.approx(0.01, rel=0.02)
+    assert own["fc.bias"].eq(0).all()
+    assert own.keys() == given.keys()
+    assert all(torch.equal(own[key], given[key]) for key in own if not key.startswith("fc."))
+    models.build_model("resnet50", 7, weights="imagenet")
+    assert len(asked) == 1  # kept
+
+
+@pytest.mark.parametrize(
+    "error", [URLError("no route to host"), TimeoutError("timed out"), RuntimeError("invalid hash value")]
+)
+def test_weights_that_cannot_be_had_are_an_error_that_says_what_was_tried(hub, error):
+    hub(error)
+    with pytest.raises(
+        models.WeightsUnavailable, match=r"vgg16_bn.*https://\S*vgg16_bn\S*\.pth.*" + str(error.args[0])
+    ):
+        models.build_model("vgg16_bn", 10, weights="imagenet")
+
+
+def test_code_in_a_file_of_weights_is_not_run(hub):
+    hub(print)  # a pickled function
+    with pytest.raises(models.WeightsUnavailable):
+        models.build_model("resnet50", 10, weights="imagenet")
 
 
 # Files

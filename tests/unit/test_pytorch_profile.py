@@ -157,8 +157,24 @@ def test_what_is_measured_of_a_file(file, digits, tmp_path):
         archive.write(file, file.name)
     assert measured["zipped_bytes"] == (tmp_path / "net.zip").stat().st_size
     assert details["layers"] == [
-        {"layer": "0", "width": 4, "weights": 36, "zeros": 9},
-        {"layer": "2", "width": 10, "weights": 640, "zeros": 100},
+        {"layer": "0", "kind": "Conv2d", "width": 4, "weights": 36, "zeros": 9, "biases": 4, "bias_zeros": 0}
+        | {"filter_zeros": [0, 9, 0, 0]},
+        {"layer": "2", "kind": "Linear", "width": 10, "weights": 640, "zeros": 100, "biases": 10, "bias_zeros": 0},
+    ]
+
+
+def test_zero_biases_are_counted_and_filters_only_of_convs_that_have_zeros(own_register, digits, tmp_path):
+    @registry.register("plain", kind="model", backend="pytorch", title="")
+    def plain(num_classes, widths=None, width=1.0):
+        return nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), nn.Flatten(), nn.Linear(192, num_classes))
+
+    torch.manual_seed(0)
+    net = models.build_model("plain", 10)
+    net[2].bias.data[:4] = 1
+    models.save(net, tmp_path / "net.safetensors")
+    assert measure_model(tmp_path / "net.safetensors", digits(8, 1))["layers"] == [
+        {"layer": "0", "kind": "Conv2d", "width": 3, "weights": 3, "zeros": 0},
+        {"layer": "2", "kind": "Linear", "width": 10, "weights": 1920, "zeros": 0, "biases": 10, "bias_zeros": 6},
     ]
 
 

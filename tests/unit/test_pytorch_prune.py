@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from espalier import registry
+from espalier.data import load as load_data
 from espalier.pytorch import groups, models, prune
 
 STRUCTURED = ("filter_wise", "channel_wise", "filter_and_channel_wise")
@@ -485,6 +486,204 @@ def test_a_pruned_net_can_be_pruned_again(digits, tmp_path):
     assert details["measured"]["actual_ratio"] == pytest.approx(1 - twice / 108)  # of what the dense net had
 
 
+# One threshold per layer, and thresholds that are given
+
+
+def test_each_layer_loses_its_share_if_the_scope_is_the_layer():
+    net = by_filter(span(1, 16), span(101, 124), span(1, 16))
+    # Pooled, the value at index 28 is 15, and all of the middle layer is above it. By layer it is the ninth of 16, the
+    # thirteenth of 24: above them are 7, 11 and 7.
+    assert selected(net, "filter_wise", "mean_abs", 0.5) == [span(8, 15), ALL24, span(8, 15)]
+    kept = prune.select(net, "filter_wise", "mean_abs", 0.5, scope="layer")
+    assert list(kept.values()) == [span(8, 15), span(8, 23), span(8, 15)]
+
+
+def test_by_layer_the_channels_of_the_image_do_not_count():
+    net = by_channel([0, 0, 0], span(1, 16), span(101, 124))
+    kept = prune.select(net, "channel_wise", "mean_abs", 0.5, scope="layer")
+    assert list(kept.values()) == [span(8, 15), span(8, 23), ALL16]
+
+
+def test_by_layer_the_better_of_both_sides_counts():
+    # In the middle the better sides are 24, ..., 13, 13, ..., 24. The value at index 12 of 24 is 19, 10 are above it:
+    # 16 stay, 17 and more.
+    kept = prune.select(both_sides(), "filter_and_channel_wise", "mean_abs", 0.5, scope="layer")
+    assert list(kept.values()) == [ALL16, [*span(0, 7), *span(16, 23)], span(0, 7)]
+
+
+def test_below_a_threshold_any_number_goes_but_the_best_of_a_layer():
+    net = by_filter([0.0, 0.5, 0.7, 0.49, *[0.0] * 12], span(0, 23), [0.1, 0.2, 0.3, 0.2])
+    kept = prune.select(net, "filter_wise", "max_abs", below=0.5)
+    assert list(kept.values()) == [[1, 2], span(1, 23), [2]]
+    assert list(prune.select(net, "filter_wise", "max_abs", below=0.0).values()) == [ALL16, ALL24, span(0, 3)]
+
+
+def test_chance_removes_other_filters_with_another_seed():
+    net = by_filter(span(1, 16), span(1, 24), span(1, 16))
+    one, again, other = (prune.select(net, "filter_wise", "random", 0.5, seed=seed) for seed in (1, 1, 2))
+    assert one == again != other and all(len(kept) < 24 for kept in one.values())
+
+
+# Residual connections
+
+
+class Residual(nn.Module):
+    """stem -> x; x + second(first(x)) -> head; 1x1 convs of 16, 24 and 16 filters, for images of any size."""
+
+    def __init__(self, num_classes=10, widths=None, width=1.0, middle=None):
+        super().__init__()
+        self.stem, self.first = nn.Conv2d(3, 16, 1), middle or nn.Conv2d(16, 24, 1)
+        self.second, self.head = nn.Conv2d(self.first.out_channels, 16, 1), nn.Linear(16, num_classes)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x + self.second(self.first(x).relu())
+        return self.head(x.relu().mean((2, 3)))
+
+
+def filled(net, **values):
+    """All weights of a conv's filter have its value."""
+    for name, filters in values.items():
+        weight = net.get_submodule(name).weight
+        weight.data = torch.tensor(filters, dtype=torch.float32)[:, None, None, None].expand_as(weight).clone()
+    return net
+
+
+def test_coupled_filters_go_together_by_their_mean_score():
+    # Of channel i = 0, ..., 15 the mean of 1 + i and 3 (16 - i) is 24.5 - i. The pool has each of these twice, once for
+    # the stem's filter and once for the second conv's, and 1 to 24: at index int(56 * 0.6) = 33 is 17.5, above it are
+    # the channels 0 to 6 and the filters 17 to 23. By its own score the stem would keep its last eight.
+    net = filled(Residual(), stem=span(1, 16), first=span(1, 24), second=[3 * (16 - i) for i in range(16)])
+    assert prune.coupled(net, 8) == [(["stem", "second"], False), (["first"], False)]
+    kept = prune.select(net, "filter_wise", "mean_abs", 0.6, size=8)
+    assert kept == {"stem": span(0, 7), "first": span(16, 23), "second": span(0, 7)}
+
+
+def test_coupled_filters_are_below_a_threshold_if_their_mean_is():
+    net = filled(Residual(), stem=[0] * 12 + [1] * 4, first=[1] * 24, second=[0] * 10 + [1] * 6)
+    kept = prune.select(net, "filter_wise", "max_abs", below=0.5, size=8)
+    assert kept == {"stem": span(10, 15), "first": ALL24, "second": span(10, 15)}
+
+
+def test_depthwise_filters_go_with_those_they_read():
+    net = Residual(middle=nn.Conv2d(16, 16, 3, padding=1, groups=16)).eval()
+    assert prune.coupled(net, 8) == [(["stem", "first", "second"], False)]
+    net = filled(net, stem=span(1, 16), first=[0] * 16, second=[0] * 16)
+    kept = prune.select(net, "filter_wise", "mean_abs", 0.5, size=8)
+    assert kept == dict.fromkeys(["stem", "first", "second"], span(8, 15))
+    net, images = lively(net), torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    pruned = copy.deepcopy(net)
+    prune.remove_channels(pruned, kept, 8)
+    assert pruned.first.weight.shape == (8, 1, 3, 3) and pruned.head.weight.shape == (10, 8)
+    shapes = {key: tuple(value.shape) for key, value in pruned.state_dict().items()}
+    cut = copy.deepcopy(net).to("meta")
+    models.cut(cut, shapes)
+    cut.load_state_dict(pruned.state_dict(), assign=True)
+    with torch.no_grad():
+        assert_same(pruned(images), masked(net, kept)(images))
+        assert torch.equal(cut(images), pruned(images))
+
+
+def test_what_a_grouped_conv_reads_or_writes_stays():
+    net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 1, groups=4), nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1))
+    assert prune.coupled(net, 8) == [(["0"], True), (["1"], True), (["2"], False), (["3"], False)]
+    kept = prune.select(net, "filter_wise", "random", 0.9, size=8)
+    assert [len(indices) for indices in kept.values()] == [16, 16, 8, 8]
+
+
+def test_channels_that_are_coupled_at_different_places_are_refused():
+    class Concatenated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Conv2d(3, 8, 1), nn.Conv2d(3, 8, 1), nn.Conv2d(3, 16, 1)
+
+        def forward(self, x):
+            return torch.cat([self.a(x), self.b(x)], 1) + self.c(x)
+
+    with pytest.raises(ValueError, match="a and c are coupled at different places"):
+        prune.coupled(Concatenated(), 8)
+
+
+def test_in_resnet50_what_is_added_up_is_coupled():
+    sets = [
+        names for names, spared in prune.coupled(models.build_model("resnet50", 10, width=1 / 16), 32) if not spared
+    ]
+    blocks = {1: 3, 2: 4, 3: 6, 4: 3}
+    together = [
+        {f"layer{i}.0.downsample.0", *(f"layer{i}.{j}.conv3" for j in range(number))} for i, number in blocks.items()
+    ]
+    alone = [{"conv1"}, *({f"layer{i}.{j}.conv{k}"} for i, n in blocks.items() for j in range(n) for k in (1, 2))]
+    assert sorted(map(sorted, sets)) == sorted(map(sorted, [*together, *alone]))
+
+
+@pytest.mark.parametrize("method, scope", [("l2", "global"), ("bn_scale", "layer"), ("taylor", "global")])
+def test_a_resnet_with_fewer_filters_computes_what_the_masked_one_does(method, scope, digits, tmp_path):
+    dense = lively(models.build_model("resnet50", 10, width=1 / 8))
+    parent, out = tmp_path / "parent.safetensors", tmp_path / "pruned.safetensors"
+    models.save(dense, parent)
+    step = {"prune_type": "filter_wise", "method": method, "scope": scope, "ratio": "0.50", "seed": 4}
+    details = prune.prune_model(out, parent=parent, data=digits(32, 3), **step)
+    material = {"scope": scope, "data": load_data(digits(32, 3)), "seed": 4}
+    kept = prune.select(dense, "filter_wise", method, "0.50", **material)
+    pruned = models.load(out)
+    assert {name: c.out_channels for name, c in groups.convs(pruned).items()} == {n: len(k) for n, k in kept.items()}
+    assert pruned.fc.weight.shape == (10, len(kept["layer4.2.conv3"]))
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = masked(dense, kept)(images)
+        assert_same(pruned(images), expected)
+        assert (dense(images) - expected).abs().max() > 0.01 * expected.abs().max()
+    filters = (
+        26560 / 8
+    )  # 64 + 3 * (64 + 64 + 256) + 4 * (128 + 128 + 512) + ... + the shortcuts' 256 + 512 + 1024 + 2048
+    gone = 1 - sum(map(len, kept.values())) / filters
+    assert details == {"measured": {"actual_ratio": pytest.approx(gone, abs=1e-12)}} and 0.3 < gone <= 0.5
+
+
+def test_blocks_can_go_from_a_net_that_has_lost_filters_and_filters_after_blocks(digits, tmp_path):
+    paths = [tmp_path / f"{i}.safetensors" for i in range(4)]
+    models.save(lively(models.build_model("resnet50", 10, width=1 / 8)), paths[0])
+    by_filter = {"prune_type": "filter_wise", "method": "l1", "ratio": "0.30"}
+    by_block = {"prune_type": "depth_wise", "method": "random", "blocks": 4, "scope": None}
+    for step, (parent, out) in zip([by_filter, by_block, by_filter], itertools.pairwise(paths), strict=True):
+        prune.prune_model(out, parent=parent, dense=paths[0], data=digits(32, 3), **step)
+    sizes = [sum(p.numel() for p in models.load(path).parameters()) for path in paths]
+    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 4
+    assert models.load(paths[3])(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+# What does not go together
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        ({"ratio": "0.5", "threshold": 0.1}, "takes one of ratio, threshold, not ratio, threshold"),
+        ({}, "takes one of ratio, threshold, not none"),
+        ({"pattern": "2:4"}, "takes one of ratio, threshold, not pattern"),
+        ({"ratio": "1.0"}, "ratio is 1.0"),
+        ({"ratio": "-0.1"}, "ratio is -0.1"),
+        ({"ratio": "0.5", "method": "magnitude"}, "magnitude is a score of weights"),
+        ({"ratio": "0.5", "scope": "block"}, "scopes global, layer, not block"),
+        ({"ratio": "0.5", "method": "bn_scale"}, "no batch norm follows 4, 9"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(step, words, digits, tmp_path):
+    models.save(models.build_model("hand_made", 10), tmp_path / "parent.safetensors")
+    step = {"prune_type": "filter_wise", "method": "l1"} | step
+    with pytest.raises(ValueError, match=words):
+        prune.prune_model(tmp_path / "out", parent=tmp_path / "parent.safetensors", data=digits(16, 1), **step)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_does_not_hold_what_was_decided_is_an_error(digits, tmp_path, monkeypatch):
+    models.save(lively(models.build_model("hand_made", 10)), tmp_path / "parent.safetensors")
+    monkeypatch.setattr(prune, "remove_channels", lambda *arguments: None)
+    step = {"prune_type": "filter_wise", "method": "l1", "ratio": "0.50"}
+    with pytest.raises(RuntimeError, match="not those decided"):
+        prune.prune_model(tmp_path / "out", parent=tmp_path / "parent.safetensors", data=digits(16, 1), **step)
+
+
 def test_a_branching_net_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
         prune.chain(models.skeleton("resnet50", 10))
@@ -561,3 +760,66 @@ def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, meth
         assert_same(outputs, masked(net, more)(images))
     before, after = (number_of_groups(w, images.shape[1], prune_type) for w in (widths, found))
     assert groups.actual_ratio(net, pruned, prune_type) == pytest.approx(1 - after / before, abs=1e-12)
+
+
+class Staged(nn.Module):
+    """A small ResNet: stages of residual blocks, the first block of each with a conv as its shortcut."""
+
+    def __init__(self, stages):
+        super().__init__()
+        self.stem, cin = nn.Sequential(nn.Conv2d(3, stages[0][0], 3, padding=1, bias=False)), stages[0][0]
+        self.stem.append(nn.BatchNorm2d(cin))
+        self.blocks = nn.ModuleList()
+        for width, inner, number in stages:
+            for index in range(number):
+                self.blocks.append(
+                    nn.ModuleDict(
+                        {
+                            "conv1": nn.Conv2d(cin, inner, 1, bias=False), "bn1": nn.BatchNorm2d(inner),
+                            "conv2": nn.Conv2d(inner, width, 3, padding=1), "bn2": nn.BatchNorm2d(width),
+                            "shortcut": nn.Identity() if index else nn.Conv2d(cin, width, 1),
+                        }
+                    )
+                )  # fmt: skip
+                cin = width
+        self.head = nn.Linear(cin, 10)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        for block in self.blocks:
+            inner = block["bn1"](block["conv1"](x)).relu()
+            x = (block["bn2"](block["conv2"](inner)) + block["shortcut"](x)).relu()
+        return self.head(x.mean((2, 3)))
+
+
+@settings(max_examples=15)
+@given(
+    stages=st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 2)), min_size=1, max_size=2),
+    method=st.sampled_from(["l1", "l2", "fpgm", "random", "mean"]),
+    scope=st.sampled_from(["global", "layer"]),
+    ratios=st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2).map(sorted),
+)
+def test_whatever_is_pruned_of_a_residual_net_adds_up_and_it_still_runs(stages, method, scope, ratios):
+    net = lively(Staged(stages))
+    less, more = (prune.select(net, "filter_wise", method, ratio, scope=scope, size=4) for ratio in ratios)
+    convs = groups.convs(net)
+    assert list(less) == list(more) == list(convs)
+    for conv, kept, fewer in zip(convs.values(), less.values(), more.values(), strict=True):
+        assert kept == sorted(set(kept)) and set(kept) <= set(range(conv.out_channels))
+        assert len(kept) == conv.out_channels or len(kept) in range(8, conv.out_channels, 8)
+        assert set(fewer) <= set(kept)
+    at = 0
+    for _, _, number in stages:  # a stage's outputs, and its shortcut's, are one set of channels
+        outputs = [more[f"blocks.{at}.shortcut"], *(more[f"blocks.{at + i}.conv2"] for i in range(number))]
+        assert all(kept == outputs[0] for kept in outputs)
+        at += number
+    pruned = copy.deepcopy(net)
+    prune.remove_channels(pruned, more, 4)
+    assert [c.out_channels for c in groups.convs(pruned).values()] == [len(kept) for kept in more.values()]
+    removed = sum(c.out_channels for c in convs.values()) - sum(map(len, more.values()))
+    assert groups.actual_ratio(net, pruned, "filter_wise") == pytest.approx(
+        removed / groups.count(net, "filter_wise"), abs=1e-12
+    )
+    images = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert_same(pruned(images), masked(net, more)(images))

@@ -1,11 +1,26 @@
 """Importance scores, by hand."""
 
+import inspect
+import math
+
 import pytest
 import torch
 
 from espalier import registry
 
 WEIGHT = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 0.0, -6.0]])
+GRADIENT = torch.tensor([[1.0, 1.0, 1.0], [2.0, 5.0, 1.0]])
+
+
+def extra(score, weight, dims):
+    """What a score asks for beside the weight."""
+    number = weight.sum(dims).shape
+    values = {
+        "gradient": weight.cos(),
+        "scale": torch.arange(number.numel(), dtype=torch.float32),
+        "generator": torch.Generator().manual_seed(0),
+    }
+    return {name: values[name] for name in inspect.signature(score.function).parameters if name in values}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +31,11 @@ WEIGHT = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 0.0, -6.0]])
         ("sum_abs", [6, 10], [5, 2, 9]),
         ("mean", [2 / 3, -10 / 3], [-1.5, -1, -1.5]),
         ("sum", [2, -10], [-3, -2, -3]),
+        ("l1", [6, 10], [5, 2, 9]),
+        ("l2", [math.sqrt(14), math.sqrt(52)], [math.sqrt(17), 2, math.sqrt(45)]),
+        ("max_abs", [3, 6], [4, 2, 6]),
+        # the two rows are (5, -2, 9) apart; the columns (1, -4), (-2, 0), (3, -6): 5 and sqrt(8) and sqrt(61)
+        ("fpgm", [math.sqrt(110)] * 2, [5 + math.sqrt(8), 5 + math.sqrt(61), math.sqrt(8) + math.sqrt(61)]),
     ],
 )
 def test_scores_of_rows_and_of_columns(method, rows, columns):
@@ -24,16 +44,57 @@ def test_scores_of_rows_and_of_columns(method, rows, columns):
     assert score(WEIGHT, 0).tolist() == pytest.approx(columns)
 
 
+def test_the_group_between_the_others_is_the_first_to_go_by_fpgm():
+    points = torch.tensor([[0.0, 0.0], [6.0, 8.0], [3.0, 4.0]])  # on a line, 5 apart
+    assert registry.get("score", "fpgm", "pytorch")(points, 1).tolist() == pytest.approx([15, 15, 10])
+
+
+def test_taylor_squares_the_sum_of_gradient_times_weight():
+    score = registry.get("score", "taylor", "pytorch")
+    assert score(WEIGHT, 1, gradient=GRADIENT).tolist() == [(1 - 2 + 3) ** 2, (-8 + 0 - 6) ** 2]
+    assert score(WEIGHT, 0, gradient=GRADIENT).tolist() == [(1 - 8) ** 2, (-2) ** 2, (3 - 6) ** 2]
+    single = WEIGHT.reshape(-1, 1)
+    assert score(single, 1, gradient=GRADIENT.reshape(-1, 1)).tolist() == [1, 4, 9, 64, 0, 36]
+
+
+def test_the_magnitude_of_single_weights():
+    assert registry.get("score", "magnitude", "pytorch")(WEIGHT.reshape(-1, 1), 1).tolist() == [1, 2, 3, 4, 0, 6]
+
+
+def test_the_scale_of_a_batch_norm_is_its_groups_score():
+    scale = torch.tensor([0.5, 0.1])
+    assert registry.get("score", "bn_scale", "pytorch")(WEIGHT, 1, scale=scale).tolist() == scale.tolist()
+
+
+def test_chance_knows_the_seed_and_not_the_weights():
+    def draw(weight, seed):
+        score = registry.get("score", "random", "pytorch")
+        return score(weight, 1, generator=torch.Generator().manual_seed(seed)).tolist()
+
+    many = torch.ones(1000, 2)
+    assert draw(many, 1) == draw(-many, 1) != draw(many, 2)
+    assert len(set(draw(many, 1))) == 1000 and sum(draw(many, 1)) == pytest.approx(500, abs=50)
+
+
 def test_every_score_reduces_any_dimensions_to_one_number_per_group():
     weight = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     for score in registry.entries("score", "pytorch").values():
-        filters, channels = score(weight, (1, 2, 3)), score(weight, (0, 2, 3))
-        assert (filters.shape, channels.shape) == ((5,), (4,))
-        torch.testing.assert_close(filters, score(weight.flatten(1), 1))
-        torch.testing.assert_close(channels, score(weight.transpose(0, 1).flatten(1), 1))
+        for dims, number, matrix in [
+            ((1, 2, 3), 5, weight.flatten(1)),
+            ((0, 2, 3), 4, weight.transpose(0, 1).flatten(1)),
+        ]:
+            scores = score(weight, dims, **extra(score, weight, dims))
+            assert scores.shape == (number,)
+            torch.testing.assert_close(scores, score(matrix, 1, **extra(score, matrix, 1)))
 
 
-def test_signed_scores_put_the_most_negative_groups_last_and_the_others_do_not():
+def test_signed_scores_put_the_most_negative_groups_last_and_those_of_size_do_not():
     weight = torch.tensor([[-5.0, -5.0], [1.0, 1.0]])
-    lowest = {name: score(weight, 1).argmin().item() for name, score in registry.entries("score", "pytorch").items()}
-    assert lowest == {"mean": 0, "sum": 0, "mean_abs": 1, "sum_abs": 1, "group_lasso": 1}
+    lowest = {
+        name: score(weight, 1).argmin().item()
+        for name, score in registry.entries("score", "pytorch").items()
+        if not extra(score, weight, 1) and name != "fpgm"
+    }
+    assert lowest == {"mean": 0, "sum": 0} | dict.fromkeys(
+        ["mean_abs", "sum_abs", "group_lasso", "l1", "l2", "max_abs", "magnitude"], 1
+    )

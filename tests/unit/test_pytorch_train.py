@@ -1,6 +1,7 @@
 """Training in the PyTorch backend: by its recipe, the same every time, and interrupted without a trace."""
 
 import math
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -231,6 +232,81 @@ def test_training_further_starts_from_the_parent_and_keeps_its_widths(trained, d
     further, history = trained("further", {"epochs": 2}, parent=pruned)
     assert {key: value.shape for key, value in load_file(further).items()} == shapes
     assert history[0]["train_loss"] < 2.3  # ln 10: the parent had learnt something
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {
+            "momentum": 0.9,
+            "weight_decay": 0.01,
+            "penalty": "group_lasso",
+            "prune_type": "filter_wise",
+            "coefficient": 0.01,
+        },
+        {"momentum": 0.9, "nesterov": True, "penalty": "l2_groups", "prune_type": "weight", "coefficient": 0.01},
+        {"optimizer": "adam", "learning_rate": 0.01, "weight_decay": 0.01},
+    ],
+    ids=["sgd", "nesterov", "adam"],
+)
+def test_trained_further_zero_weights_stay_zero_and_the_others_move(trained, digits, tmp_path, recipe):
+    parent, _ = trained("parent", {"epochs": 1})
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    further, _ = trained("further", recipe | {"epochs": 2}, parent=pruned)
+    before, after = load_file(pruned), load_file(further)
+    for key in ("0.weight", "4.weight", "9.weight"):
+        zero = before[key] == 0
+        assert zero.any() and after[key][zero].eq(0).all()
+        assert (after[key][~zero] != before[key][~zero]).float().mean() > 0.99
+    assert not torch.equal(after["0.bias"], before["0.bias"])
+
+
+# What a training begins with
+
+
+IMAGENET = {"name": "resnet50", "width": 1.0, "weights": "imagenet"}
+
+
+@pytest.fixture
+def without_network(monkeypatch, tmp_path):
+    def download(url, *arguments, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+
+
+def run(out, digits, model, **options):
+    return train.train_model(out, data=digits(32, 3), model=model, recipe=RECIPE | {"epochs": 0}, seed=1, **options)
+
+
+def test_without_the_weights_a_training_begins_with_random_ones_only_if_that_is_allowed(
+    digits, tmp_path, without_network, capsys
+):
+    out, random = tmp_path / "out.safetensors", tmp_path / "random.safetensors"
+    with pytest.raises(RuntimeError, match=r"resnet50.*no route to host.*`fallback: random` under `model`"):
+        run(out, digits, IMAGENET)
+    assert not out.exists()
+    details = run(out, digits, IMAGENET | {"fallback": "random"})
+    assert details == {"history": [], "weights": "random"}
+    assert "no route to host" in (said := capsys.readouterr().out) and "random weights" in said
+    assert run(random, digits, {"name": "resnet50", "width": 1.0})["weights"] == "random"
+    assert same(out, random)
+
+
+def test_with_the_weights_a_training_begins_with_them(digits, tmp_path, monkeypatch):
+    from torchvision.models import resnet
+
+    given = resnet.resnet50(weights=None).state_dict()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, file, *_, **__: torch.save(given, file))
+    out = tmp_path / "out.safetensors"
+    details = run(out, digits, IMAGENET | {"fallback": "random"})
+    assert details["weights"] == "imagenet" and torch.equal(load_file(out)["conv1.weight"], given["conv1.weight"])
+    further = run(tmp_path / "further.safetensors", digits, IMAGENET, parent=out)
+    assert further == {"history": []}  # what it began with is its parent's matter
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(trained, tmp_path):

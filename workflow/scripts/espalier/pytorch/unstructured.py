@@ -97,7 +97,7 @@ def pattern_masks(scores: dict, pattern: str) -> dict:
     masks = {}
     for name, score in scores.items():
         if score.shape[1] % length == 0:
-            ranks = stretches(score, length).argsort(-1, stable=True).argsort(-1)
+            ranks = stretches(score, length).argsort(dim=-1, stable=True).argsort(-1)
             masks[name] = (ranks < length - keeps).flatten(-2).movedim(-1, 1)
     if not masks:
         raise ValueError(f"no layer has a number of inputs that is a multiple of {length}")
