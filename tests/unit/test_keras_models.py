@@ -216,7 +216,7 @@ def test_without_imagenet_weights_a_training_goes_on_only_if_it_may(monkeypatch,
     monkeypatch.setattr(DOWNLOADS, "get_file", unreachable)
     net = models.build_model(IMAGENET, (32, 32, 3), 2)
     before = net.get_weights()
-    with pytest.raises(RuntimeError, match="(?s)cannot be had: .*URL fetch failure on https.*`fallback: random` under"):
+    with pytest.raises(RuntimeError, match=r"cannot be had: .*URL fetch failure on https.*`fallback: random` under"):
         models.pretrain(net, IMAGENET)
     assert models.pretrain(net, IMAGENET | {"fallback": "random"}) == "random"
     said = capsys.readouterr().out

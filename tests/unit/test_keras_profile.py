@@ -119,7 +119,7 @@ def test_zeros_are_counted_by_filter_and_in_biases(noise, tmp_path):
     net.set_weights([np.ones_like(w) for w in net.get_weights()])
     conv, depthwise = net.get_layer("conv").kernel.numpy(), net.get_layer("depthwise").depthwise_kernel.numpy()
     conv[..., 0], conv[0, 0, 0, 2], depthwise[1, :, 1] = 0, 0, 0
-    net.get_layer("conv").set_weights([conv, [0, 2, 0]])
+    net.get_layer("conv").set_weights([conv, np.array([0, 2, 0])])
     net.get_layer("depthwise").set_weights([depthwise])
     models.save(net, tmp_path / "model.keras")
     rows = {row["layer"]: row for row in profile.measure_model(tmp_path / "model.keras", noise)["layers"]}
