@@ -110,3 +110,35 @@ def test_colour_images_become_grey_or_stay_and_others_are_resized(own_register, 
     red, blue = data.load(tmp_path / "grey").test.images
     assert red.shape == (12, 12, 1)
     assert (red == round(0.299 * 200)).all() and (blue == round(0.114 * 200)).all()  # luminance, ITU-R 601
+
+
+def test_only_the_named_classes_are_kept_and_numbered_in_their_order(prepared, tmp_path):
+    manifest = data.prepare(tmp_path, size=8, channels=1, **PLAIN, classes=["7", "0"])
+    two = data.load(tmp_path)
+    assert manifest["classes"] == two.classes == ["7", "0"]
+    number = np.bincount(load_digits().target)[[7, 0]].sum()
+    assert len(two.train) + len(two.validation) + len(two.test) == number == 179 + 178
+    of_all = [image.tobytes() for image, label in zip(*_test(prepared), strict=True) if label in (7, 0)]
+    assert [image.tobytes() for image in two.test.images] == of_all  # test images stay test images
+    label_of = {image.tobytes(): {7: 0, 0: 1}.get(label) for image, label in zip(*_test(prepared), strict=True)}
+    assert [label_of[image.tobytes()] for image in two.test.images] == two.test.labels.tolist()
+    for split in (two.train, two.validation, two.test):
+        assert abs((split.labels == 0).mean() - 0.5) < 0.05
+    assert manifest["sha256"] != prepared.manifest["sha256"]
+
+
+def _test(prepared):
+    return prepared.test.images, prepared.test.labels.tolist()
+
+
+@pytest.mark.parametrize(
+    "classes, words",
+    [
+        (["0", "cat"], r"digits has no class 'cat'\. Its classes are: 0, 1, 2"),
+        (["3"], "two or more different ones, not 3"),
+        (["3", "3"], "two or more different ones, not 3, 3"),
+    ],
+)
+def test_classes_that_cannot_be_kept_are_said(tmp_path, classes, words):
+    with pytest.raises(ValueError, match=words):
+        data.prepare(tmp_path, size=8, channels=1, **PLAIN, classes=classes)

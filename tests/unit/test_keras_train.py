@@ -106,7 +106,7 @@ def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_p
 def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled(squares):
     orders = []
 
-    def run_epoch(images, labels, order, rates):
+    def run_epoch(images, labels, order, rates, first):
         orders.append(order.tolist())
         return 0.0, 0
 
@@ -234,7 +234,7 @@ def test_without_validation_images_there_is_no_validation(squares, tmp_path):
 
 
 def test_no_epochs_write_the_initial_weights(squares, tmp_path):
-    assert trained(tmp_path / "model.keras", squares, {"epochs": 0}) == {"history": []}
+    assert trained(tmp_path / "model.keras", squares, {"epochs": 0}) == {"history": [], "weights": "random"}
     start = models.build_model(MODEL, (4, 4, 1), 4, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
     models.save(start, tmp_path / "start.keras")
     assert (tmp_path / "model.keras").read_bytes() == (tmp_path / "start.keras").read_bytes()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espalier.schedule import learning_rate
+from espalier.schedule import learning_rate, plateaued
 
 PUBLISHED = {
     "learning_rate": 0.05, "warmup_epochs": 5, "warmup_from": 0.01, "milestones": [46, 66, 86], "gamma": 0.1
@@ -53,3 +53,57 @@ def test_warm_up_goes_from_its_start_to_the_learning_rate_in_equal_strides(steps
     strides = [b - a for a, b in itertools.pairwise(rates)]
     assert rates[0] == start and rates[-1] == rate
     assert strides == pytest.approx([(rate - start) / (warmup * steps)] * len(strides), abs=1e-12)
+
+
+PLATEAU = {"factor": 0.5, "patience": 3, "minimum": 1e-5}
+
+
+def keras_rates(rate, accuracies, plateau):
+    """The rates that Keras's own callback sets after each of the accuracies (percent)."""
+    from espalier.keras.runtime import keras, start
+
+    start(1)
+    net = keras.Sequential([keras.layers.Dense(1, input_shape=(1,))])
+    net.compile(keras.optimizers.SGD(rate), "mse")
+    named = {"factor": plateau["factor"], "patience": plateau["patience"], "min_lr": plateau["minimum"]}
+    callback = keras.callbacks.ReduceLROnPlateau(monitor="val_acc", mode="max", **named)
+    callback.set_model(net)
+    callback.on_train_begin()
+    rates = []
+    for epoch, accuracy in enumerate(accuracies):
+        callback.on_epoch_end(epoch, {"val_acc": accuracy / 100})
+        rates.append(float(net.optimizer.learning_rate.numpy()))
+    return rates
+
+
+@pytest.mark.parametrize(
+    "plateau, rate",
+    [
+        (PLATEAU, 0.01),
+        (PLATEAU | {"patience": 1}, 0.01),
+        ({"factor": 0.1, "patience": 2, "minimum": 0.001}, 0.05),
+        (PLATEAU, 1e-6),
+    ],
+    ids=["published", "impatient", "to the minimum", "below the minimum"],
+)
+def test_a_plateau_lowers_the_rate_as_keras_does(plateau, rate):
+    # Rising, stuck, a gain too small to count, rising again, falling, stuck for long.
+    accuracies = [50, 80, 92.8, 92.8, 92.805, 92.7, 94.5, 94.6, 94.4, 95, 94.7, 94.9, 95.005, *[95] * 8]
+    found = [plateaued(rate, accuracies[: epoch + 1], **plateau) for epoch in range(len(accuracies))]
+    assert found == pytest.approx(keras_rates(rate, accuracies, plateau), rel=1e-5)
+
+
+def test_the_published_plateau():
+    # The log of the published VGG16 training: half the rate after epochs 9, 12 and 15. It shows the accuracies from
+    # epoch 8 on; that the sixth epoch had 95 % is what follows from them.
+    accuracies = [90, 91, 92, 92.5, 92.6, 95, 92.8, 92.8, 94.5, 94.6, 94.4, 95, 94.7, 94.9, 95]
+    rates = [plateaued(0.01, accuracies[: epoch + 1], **PLATEAU) for epoch in range(15)]
+    assert rates == [0.01] * 8 + [0.005] * 3 + [0.0025] * 3 + [0.00125]
+
+
+def test_the_rate_of_a_step_follows_the_plateau_of_the_epochs_before():
+    recipe = PUBLISHED | {"plateau": PLATEAU | {"patience": 1}, "warmup_epochs": 1, "milestones": [3]}
+    history = [{"validation_top1": accuracy} for accuracy in (80, 80, 90, 90)]
+    rates = [learning_rate(recipe, epoch * 10, 10, history[:epoch]) for epoch in range(5)]
+    assert rates == pytest.approx([0.01, 0.05, 0.025, 0.0025, 0.00125])
+    assert learning_rate(recipe | {"plateau": None}, 40, 10, history) == pytest.approx(0.005)

@@ -45,13 +45,30 @@ class Data:
         return self.manifest["classes"]
 
 
-def prepare(folder: Path, *, name: str, size: int, channels: int, validation: float, mean: float, std: float) -> dict:
+def prepare(
+    folder: Path,
+    *,
+    name: str,
+    size: int,
+    channels: int,
+    validation: float,
+    mean: float,
+    std: float,
+    classes: list[str] | None = None,
+) -> dict:
     """Make the three files of a data set in `folder` and return the manifest.
 
     size: side of the images in pixels; channels: 1 or 3; validation: share of the training images to keep aside;
-    mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the arrays stay uint8).
+    mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the arrays stay uint8); classes: names
+    of the only classes to keep, numbered in this order; None keeps all. Raises ValueError for a class that the data
+    set does not have, and for fewer than two.
     """
-    images, labels, test_images, test_labels, classes = get("dataset", name)()
+    images, labels, test_images, test_labels, names = get("dataset", name)()
+    if classes is not None:
+        numbers = _numbers(classes, names, name)
+        images, labels = _of_classes(images, labels, numbers)
+        test_images, test_labels = _of_classes(test_images, test_labels, numbers)
+        names = list(classes)
     train, kept = _stratified(labels, validation)
     parts = {"train": (images[train], labels[train]), "validation": (images[kept], labels[kept])}
     parts["test"] = (test_images, test_labels)
@@ -65,7 +82,7 @@ def prepare(folder: Path, *, name: str, size: int, channels: int, validation: fl
         "channels": channels,
         "mean": mean,
         "std": std,
-        "classes": classes,
+        "classes": names,
         "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
         "sha256": hashlib.sha256(all_images.tobytes() + all_labels.tobytes()).hexdigest(),
     }
@@ -85,6 +102,26 @@ def load(folder: str | Path) -> Data:
     labels = np.load(folder / "labels.npy")
     splits = [Split(images[a:b], labels[a:b]) for a, b in (manifest["splits"][split] for split in SPLITS)]
     return Data(*splits, manifest)
+
+
+def _numbers(classes: list[str], names: list[str], dataset: str) -> list[int]:
+    """The numbers that the data set gives to the classes of these names."""
+    unknown = [name for name in classes if name not in names]
+    if unknown:
+        raise ValueError(f"{dataset} has no class {', '.join(map(repr, unknown))}. Its classes are: {', '.join(names)}")
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ValueError(
+            f"`classes` of {dataset} must be two or more different ones, not {', '.join(classes) or 'none'}"
+        )
+    return [names.index(name) for name in classes]
+
+
+def _of_classes(images: np.ndarray, labels: np.ndarray, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The images whose label is one of `numbers`; as labels the places in that list."""
+    labels = np.asarray(labels)
+    of_them = np.isin(labels, numbers)
+    places = {number: place for place, number in enumerate(numbers)}
+    return images[of_them], np.array([places[label] for label in labels[of_them].tolist()], np.int64)
 
 
 def _stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
-def learning_rate(recipe: dict, step: int, steps_per_epoch: int) -> float:
+MIN_DELTA = 1e-4  # of the accuracy between 0 and 1: what counts as better, Keras's own default
+
+
+def learning_rate(recipe: dict, step: int, steps_per_epoch: int, history: Sequence[dict] = ()) -> float:
     """The learning rate of a step (counted from 0 over the whole training).
 
     Warm-up is linear in steps from `warmup_from` to `learning_rate` over `warmup_epochs`; then the rate is multiplied
-    by `gamma` after each epoch in `milestones`, counted from the start of training.
+    by `gamma` after each epoch in `milestones`, counted from the start of training. With a `plateau`, `learning_rate`
+    is what that has made of it: `history` are the rows of the epochs before, with their `validation_top1` in percent.
     """
+    peak = recipe["learning_rate"]
+    if recipe.get("plateau"):
+        peak = plateaued(peak, [row["validation_top1"] for row in history], **recipe["plateau"])
     warmup = recipe["warmup_epochs"] * steps_per_epoch
     if step < warmup:
-        return recipe["warmup_from"] + (recipe["learning_rate"] - recipe["warmup_from"]) * step / warmup
+        return recipe["warmup_from"] + (peak - recipe["warmup_from"]) * step / warmup
     passed = sum(step >= milestone * steps_per_epoch for milestone in recipe["milestones"])
-    return recipe["learning_rate"] * recipe["gamma"] ** passed
+    return peak * recipe["gamma"] ** passed
+
+
+def plateaued(rate: float, accuracies: Sequence[float], *, factor: float, patience: int, minimum: float) -> float:
+    """A learning rate after epochs of these accuracies (percent), as Keras's ReduceLROnPlateau lowers it.
+
+    After `patience` epochs in a row that are no better than the best before, the rate is multiplied by `factor`, but
+    not to less than `minimum`, and the waiting begins anew.
+    """
+    best, waited = float("-inf"), 0
+    for accuracy in accuracies:
+        if accuracy / 100 > best + MIN_DELTA:
+            best, waited = accuracy / 100, 0
+            continue
+        waited += 1
+        if waited >= patience:
+            rate, waited = max(rate * factor, min(rate, minimum)), 0
+    return rate

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from espalier.keras.models import two_logits
+
 BATCH = 500  # images per call; no bearing on the result but its last bits
 
 
 def evaluate(net, split) -> dict[str, float | None]:
-    """Mean cross entropy `loss`, and `top1` and `top5` accuracy in percent; None for each on an empty split.
-
-    A label is among the top k if fewer than k classes come before it; of equal logits the lower class comes first.
-    """
+    """Mean cross entropy `loss`, and accuracies `top1` and `top5` in percent, of a net; None each on an empty split."""
     if not len(split.labels):
         return {"loss": None, "top1": None, "top5": None}
     batches = range(0, len(split.labels), BATCH)
-    logits = np.concatenate([np.asarray(net(np.asarray(split.images[i : i + BATCH]), training=False)) for i in batches])
-    logits, labels = logits.astype(np.float64), np.asarray(split.labels)
+    return score(
+        np.concatenate([np.asarray(net(np.asarray(split.images[i : i + BATCH]), training=False)) for i in batches]),
+        np.asarray(split.labels),
+    )
+
+
+def score(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The same of outputs (n, classes), or (n, 1) of a binary net, for images of these labels (n,).
+
+    A label is among the top k if fewer than k classes come before it; of equal logits the lower class comes first.
+    """
+    logits = two_logits(outputs).astype(np.float64)
     true = logits[np.arange(len(labels)), labels][:, None]
     top = logits.max(axis=1, keepdims=True)
     loss = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1)) - true[:, 0]

@@ -8,16 +8,18 @@ seed gives the same bits, resumed or not.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from espalier import progress
+from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
-from espalier.keras.models import build_model, kernels, load, save, weighted_layers
+from espalier.keras.models import build_model, kernels, load, pretrain, save, weighted_layers
 from espalier.schedule import learning_rate
 
 
@@ -40,7 +42,8 @@ def train_model(
     parent: a model file to train further, None for new weights; its weights that are zero, pruned ones, stay zero.
     checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same recipe, seed,
     data and parent goes on from there and ends where it would have ended. tensorboard: a folder for TensorBoard's logs.
-    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step.
+    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step,
+    and of new weights {"weights": "random" or "imagenet"}, what the training really started from.
     Raises ValueError for what this backend cannot do and FloatingPointError if the training diverges.
     """
     for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
@@ -50,19 +53,55 @@ def train_model(
             )
     data = load_data(data)
     if parent:
-        net = load(parent)
+        net, weights = load(parent), None
     else:
         pixels = {key: data.manifest[key] for key in ("mean", "std")}
         shape, init = data.train.images.shape[1:], recipe.get("init")
         net = build_model(model, shape, len(data.classes), **pixels, init=init, seed=seed)
+        weights = pretrain(net, model)
+    how = {"parent": parent, "checkpoint": checkpoint, "tensorboard": tensorboard, "label": label}
+    masks = zero_masks(net) if parent else None
+    history = fit(net, data=data, recipe=recipe, seed=seed, identity=[model, weights], masks=masks, **how)
+    save(net, out)
+    return {"history": history} | ({} if parent else {"weights": weights})
+
+
+def fit(
+    net,
+    *,
+    data: Data,
+    recipe: dict,
+    seed: int,
+    parent: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    identity: Sequence = (),
+    tensorboard: str | Path | None = None,
+    label: str = "training",
+    masks: dict | None = None,
+    before_step: Callable | None = None,
+    after_epoch: Callable | None = None,
+) -> list[dict]:
+    """Train a net in place by a recipe; the rest of `train_model`, for whatever net takes uint8 images.
+
+    data: a loaded data set. seed: of the order of the images. identity: what else, JSON-able, tells this training from
+    others, beside recipe, seed, data and the parent's file: a state in `checkpoint` is used only if all are the same.
+    masks: variable reference -> mask of the weights that may change, such as `zero_masks`. before_step: called in the
+    graph before each step, with its number (int32 tensor, counted from 0 over the whole training). after_epoch: called
+    after the steps of an epoch; what it returns, {column: number}, is added to the epoch's row.
+    Returns the history: one row per epoch. Raises ValueError for a `plateau` without validation images, and
+    FloatingPointError if the training diverges.
+    """
+    if recipe.get("plateau") and not len(data.validation):
+        raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
     optimizer = make_optimizer(net, recipe)
-    state = Checkpoint(checkpoint, [recipe, model, seed, data.manifest], parent)
-    run_epoch = epoch_graph(net, optimizer, recipe, zero_masks(net) if parent else {})
+    state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest], parent)
+    run_epoch = epoch_graph(net, optimizer, recipe, masks or {}, before_step)
     history = state.resume(net, optimizer)
     board = Board(tensorboard, net, history)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed)
+        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed, history)
+        row |= after_epoch() if after_epoch else {}
         if len(data.validation):
             measured = evaluate(net, data.validation)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
@@ -72,8 +111,7 @@ def train_model(
         board.add(row)
         state.keep(net, optimizer, history)
     board.close()
-    save(net, out)
-    return {"history": history}
+    return history
 
 
 def make_optimizer(net, recipe: dict):
@@ -94,22 +132,26 @@ def zero_masks(net) -> dict:
     return {ref: (value != 0).astype(value.dtype) for ref, value in values.items() if not value.all()}
 
 
-def epoch_graph(net, optimizer, recipe: dict, masks: dict):
-    """A compiled function that trains one epoch: (images, labels, order, rates) -> summed loss, number of hits.
+def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable | None = None):
+    """A compiled function that trains one epoch: (images, labels, order, rates, first) -> summed loss, number of hits.
 
-    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step.
-    A weight whose gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
+    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step;
+    first: number of the epoch's first step, from which `before_step` is told the number of each. A weight whose
+    gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
     """
     from espalier.keras.runtime import tf
 
-    size, classes, smoothing = recipe["batch_size"], net.output_shape[-1], recipe["label_smoothing"]
+    size, smoothing = recipe["batch_size"], recipe["label_smoothing"]
+    binary, classes = net.output_shape[-1] == 1, max(2, net.output_shape[-1])
     variables, decay = net.trainable_variables, recipe["weight_decay"]
     decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or recipe["decay_norm_and_bias"])}
 
     @tf.function
-    def run(images, labels, order, rates):
+    def run(images, labels, order, rates, first):
         loss_sum, hits = 0.0, 0
         for step in tf.range(tf.size(rates)):
+            if before_step is not None:
+                before_step(first + step)
             chosen = order[step * size : (step + 1) * size]
             truth = tf.gather(labels, chosen)
             target = tf.one_hot(
@@ -117,6 +159,8 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict):
             )
             with tf.GradientTape() as tape:
                 logits = net(tf.gather(images, chosen), training=True)
+                if binary:
+                    logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
                 losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, variables)
@@ -133,13 +177,14 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict):
     return run
 
 
-def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int) -> dict:
+def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int, history: Sequence[dict] = ()) -> dict:
     """One pass over the training images: mean loss (with label smoothing), accuracy and last learning rate."""
     number = len(split.labels)
     steps = -(-number // recipe["batch_size"])
     order = np.random.default_rng([seed, epoch]).permutation(number) if recipe["shuffle"] else np.arange(number)
-    rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps) for step in range(steps)]
-    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32))
+    rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps, history) for step in range(steps)]
+    first = np.array((epoch - 1) * steps, np.int32)
+    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) "
