@@ -99,6 +99,7 @@ SOURCES = (
     "espalier.pytorch.groups",
     "espalier.keras.models",
     "espalier.keras.prune",
+    "espalier.keras.quantize",
     "espalier.figures",
     "espalier.tables",
 )
