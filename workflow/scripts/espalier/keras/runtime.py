@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Nothing to standard error, from C++ either: TensorFlow's libraries write there before their log level is set."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -29,7 +29,7 @@ def _silent() -> Iterator[None]:
         os.close(nowhere)
 
 
-with _silent():
+with silent():
     import tensorflow as tf
     import tf_keras as keras
 

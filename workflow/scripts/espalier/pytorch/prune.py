@@ -89,7 +89,7 @@ def _checked(entry: Entry, method: str, scope: str | None, amount: dict) -> str 
         raise ValueError(f"{entry.name} takes one of {', '.join(takes)}, not {', '.join(amount) or 'none'}")
     if not 0 <= Fraction(str(amount.get("ratio", 0))) < 1:
         raise ValueError(f"the ratio is {amount['ratio']}, but must be from 0 up to, not including, 1")
-    if not set(entry.options["by"]) <= set(score.options["of"]):
+    if not set(entry.options["by"]) <= set(score.options.get("of", entry.options["by"])):
         raise ValueError(
             f"{method} is a score of {', '.join(score.options['of'])}, which {entry.name} does not ask for"
         )

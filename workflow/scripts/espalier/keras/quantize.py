@@ -1,0 +1,249 @@
+"""Quantization of a trained net into a TFLite file, after its training or with some more of it.
+
+The file takes images that are normalised already, in float32, and gives logits in float32, by every scheme: the int8
+nets begin with an operator that quantizes the images and end with one that turns the logits back. How many images a
+call has is left open.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from espalier import data as datasets
+from espalier.files import zipped_size
+from espalier.keras import litert, models, profile, train
+from espalier.keras.evaluate import score
+from espalier.registry import get, register
+
+COMPARED = 256  # test images on which the file's outputs are compared with Keras's
+TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as sums are taken in another order
+
+
+def quantize_model(
+    out: str | Path,
+    *,
+    parent: str | Path,
+    data: str | Path,
+    scheme: str,
+    calibration_images: int = 128,
+    seed: int = 0,
+    recipe: dict | None = None,
+    checkpoint: str | Path | None = None,
+    label: str = "",
+    tensorboard: str | Path | None = None,
+) -> dict:
+    """Quantize the net in `parent` by a registered scheme and write it to `out`, a .tflite file.
+
+    data: a prepared data set. calibration_images: how many training images, drawn with `seed`, show which values occur
+    in the net, for the schemes that need to know. recipe: for the schemes that train (`train.fit`, with checkpoint,
+    label and tensorboard); weights that are zero stay zero.
+    Returns {"measured": {...}} and the "history" of a training. int8_operators: convolutions and matrices whose weights
+    are int8 in the file read back. export_difference: the largest difference between what the file gives for test images
+    and what Keras gives for them; where the scheme trains, Keras's is the net after it, which simulates int8.
+    Raises ValueError for a scheme that trains without a recipe, and RuntimeError if the file is not what it should be:
+    a float32 file that differs from Keras, an int8 scheme without int8 operators, or a calibrated one with float ones.
+    """
+    kind = get("scheme", scheme, "keras")
+    if kind.options.get("trains") and not recipe:
+        raise ValueError(f"{scheme} trains the net, so it needs a recipe")
+    data, net = datasets.load(data), models.load(parent)
+    normalise, inner = net.get_layer("normalise"), models.bare(net)
+    measured, details, calibration = {}, {}, None
+    if kind.options.get("calibrated"):
+        number = min(calibration_images, len(data.train))
+        drawn = np.random.default_rng(seed).choice(len(data.train), number, replace=False)
+        calibration = np.asarray(normalise(data.train.images[np.sort(drawn)]))
+        measured["calibration_images"] = number
+    if kind.options.get("trains"):
+        inner, net = _simulated(inner, normalise, calibration)
+        how = {"parent": parent, "checkpoint": checkpoint, "label": label, "tensorboard": tensorboard}
+        how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
+        details["history"] = train.fit(net, data=data, recipe=recipe, seed=seed, **how)
+    Path(out).write_bytes(_converted(inner, kind, calibration))
+
+    operators = litert.weighted_operators(out)
+    whole = [row for row in operators if row["weights"] == row["output"] == "INT8"]
+    measured["int8_operators"] = sum(row["weights"] == "INT8" for row in operators)
+    if kind.options.get("int8") and not measured["int8_operators"]:
+        raise RuntimeError(
+            f"{out} holds no int8 operator: {scheme} made none of the {len(operators)} that have weights. TensorFlow "
+            "leaves matrices and filters of fewer than 1024 weights in float32 where it does not calibrate"
+        )
+    if kind.options.get("calibrated") and len(whole) < len(operators):
+        left = ", ".join(row["name"] for row in operators if row not in whole)
+        raise RuntimeError(f"{out} computes in float where {scheme} should not: {left}")
+    images = data.test.images[:COMPARED]
+    expected = _batched(lambda batch: net(batch, training=False), images)
+    given = litert.predict(out, _batched(normalise, images), _threads())
+    measured["export_difference"] = float(abs(given - expected).max())
+    limit = TOLERANCE * max(1.0, float(abs(expected).max()))
+    if scheme == "float32" and not measured["export_difference"] <= limit:
+        raise RuntimeError(
+            f"the outputs of {out} differ from Keras's by {measured['export_difference']:.3g}, more than {limit:.3g}"
+        )
+    return {"measured": measured} | details
+
+
+def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict:
+    """Measure a TFLite file on the test split of the prepared data set `data`, by LiteRT on the job's threads.
+
+    Returns {"measured": {...}} as `profile.measure_model` does, top1, top5, test_loss and sizes of the file itself. The
+    counts, params, macs, nonzero_params and sparsity, are those of `parent`, the .keras file it was made of:
+    quantization changes how a weight is written, not how many there are. (Small weights become zeros of int8, too.)
+    """
+    net, test = models.load(parent), datasets.load(data).test
+    outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), _threads())
+    found = score(outputs, np.asarray(test.labels))
+    params, macs = net.count_params(), profile.count_macs(net)
+    nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
+    measured = {
+        "top1": found["top1"],
+        "top5": found["top5"],
+        "test_loss": found["loss"],
+        "test_images": len(test),
+        "params": params,
+        "macs": macs,
+        "flops": 2 * macs,
+        "nonzero_params": nonzero,
+        "sparsity": 100 * (params - nonzero) / params,
+        "size_bytes": Path(path).stat().st_size,
+        "zipped_bytes": zipped_size(path),
+    }
+    return {"measured": measured}
+
+
+def _threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS", 1))  # a job sets it to its own
+
+
+def _batched(function, images: np.ndarray) -> np.ndarray:
+    """What a function of TensorFlow's gives for images, a few at a time: a large net's activations fill memory."""
+    size = litert.BATCH
+    return np.concatenate([np.asarray(function(images[i : i + size])) for i in range(0, len(images), size)])
+
+
+def _simulated(inner, normalise, images: np.ndarray) -> tuple:
+    """A float net, and the same that rounds weights and activations as int8 does (TFMOT), ready to be trained.
+
+    inner: a net of normalised images; normalise: the layer to put before it; images: normalised ones, to calibrate by.
+    Returns the rounding net of normalised images and, with its weights, that of uint8 images.
+    """
+    from espalier.keras.runtime import keras, silent
+
+    with silent():
+        import tensorflow_model_optimization as tfmot
+
+    keras.backend.reset_uids()  # names count up within a process, and they are in the file
+    rounding = tfmot.quantization.keras.quantize_model(inner)
+    _set_ranges(rounding, inner, images)
+    pixels = keras.Input(inner.input_shape[1:], dtype="uint8", name="images")
+    return rounding, keras.Model(pixels, rounding(normalise(pixels)), name=inner.name)
+
+
+def _set_ranges(rounding, inner, images: np.ndarray) -> None:
+    """Begin with the range of each activation as it is on `images`, in place.
+
+    TFMOT begins with -6 to 6 everywhere and moves a thousandth of the way at each step: a training of less than
+    thousands of steps would cut the activations off, and round small ones coarsely.
+    """
+    from espalier.keras.runtime import keras, tf
+
+    def ends(activations):
+        return tf.stack([tf.reduce_min(activations), tf.reduce_max(activations)])[None]
+
+    watched = keras.Model(inner.input, {layer.name: ends(layer.output) for layer in inner.layers})
+    batches = [watched(images[i : i + litert.BATCH]) for i in range(0, len(images), litert.BATCH)]
+    for layer in rounding.layers:
+        # TFMOT's first layer quantizes the images; it wraps the others, one by one.
+        name = layer.layer.name if hasattr(layer, "layer") else inner.input_names[0]
+        for variable in layer.non_trainable_variables:
+            kind = variable.name.split("/")[-1].split(":")[0]
+            if kind.startswith(("output_", "post_activation_", "quantize_layer_")) and name in batches[0]:
+                low, high = np.concatenate([batch[name] for batch in batches]).T
+                if kind.endswith("_min"):
+                    variable.assign(min(low.min(), 0.0))  # zero must be among the values
+                elif kind.endswith("_max"):
+                    variable.assign(max(high.max(), 0.0))
+
+
+def _converted(net, kind, calibration: np.ndarray | None) -> bytes:
+    """The TFLite file of a net of normalised images. The converter's talk is not shown; its errors are raised."""
+    from espalier.keras.runtime import silent, tf
+
+    images = tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="images")
+    # A SavedModel with nothing but the forward graph: the converter makes one of a Keras net itself, but with all that
+    # could be trained or resumed, which for a deep net takes minutes.
+    module = tf.Module()
+    module.kept = net.variables
+    module.forward = tf.function(lambda images: {"logits": net(images, training=False)}, input_signature=[images])
+    with silent(), tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.forward)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        kind(tf.lite, converter, calibration)
+        return converter.convert()
+
+
+TFLITE = "TensorFlow Lite, Post-training quantization, tensorflow.org/lite/performance/post_training_quantization"
+SCHEME = {"kind": "scheme", "backend": "keras"}
+
+
+@register("float32", **SCHEME, title="float32", cite=TFLITE)
+def float32(lite, converter, calibration):
+    """Nothing is quantized: the net in another format."""
+
+
+@register("float16", **SCHEME, title="float16 weights", cite=TFLITE)
+def float16(lite, converter, calibration):
+    """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
+    from espalier.keras.runtime import tf
+
+    converter.optimizations = [lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+@register(
+    "dynamic_int8",
+    **SCHEME,
+    title="Dynamic range int8",
+    cite=f"{TFLITE}; Krishnamoorthi 2018, arXiv:1806.08342",
+    int8=True,
+)
+def dynamic_int8(lite, converter, calibration):
+    """Weights of 8 bits; activations are float32, and quantized by the range that each image has, before each operator.
+
+    Matrices and filters of fewer than 1024 weights stay float32.
+    """
+    converter.optimizations = [lite.Optimize.DEFAULT]
+
+
+@register(
+    "static_int8",
+    **SCHEME,
+    title="Full int8",
+    cite="Jacob et al. 2018, arXiv:1712.05877; Krishnamoorthi 2018, arXiv:1806.08342",
+    int8=True,
+    calibrated=True,
+)
+def static_int8(lite, converter, calibration):
+    """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
+    converter.optimizations = [lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
+
+
+@register(
+    "qat_int8",
+    **SCHEME,
+    title="Quantization-aware training, int8",
+    cite="Jacob et al. 2018, arXiv:1712.05877; TensorFlow Model Optimization Toolkit",
+    int8=True,
+    calibrated=True,
+    trains=True,
+)
+def qat_int8(lite, converter, calibration):
+    """Weights and activations of 8 bits by the ranges that the net was trained with, while it rounded as int8 does."""
+    converter.optimizations = [lite.Optimize.DEFAULT]
