@@ -109,10 +109,10 @@ MISTAKES = {
     "unknown method": Mistake(
         [*PRUNE, "method"], "mean_asb", ("'mean_asb'", "group_lasso", "sum_abs"), corrected={"method": "mean_abs"}
     ),
-    "method of the other backend": Mistake(
+    "method that judges something else": Mistake(
         [*PRUNE, "method"],
         "magnitude",
-        ("'magnitude'", "pytorch", "group_lasso, mean, mean_abs, sum, sum_abs"),
+        ("filter_wise of vgg16_bn does not go by magnitude", "group_lasso, mean_abs, sum_abs"),
         corrected={"method": "group_lasso"},
     ),
     "unknown prune type": Mistake(
@@ -120,10 +120,10 @@ MISTAKES = {
     ),
     "unknown model": Mistake([*VGG, "model", "name"], "vgg16", ("'vgg16'", "resnet50"), corrected={"name": "vgg16_bn"}),
     "model of the other backend": Mistake(
-        [*RESNET, "model", "name"],
+        [*VGG, "model", "name"],
         "mlp",
         ("'mlp' for backend pytorch", "resnet50, vgg16_bn"),
-        corrected={"name": "resnet50"},
+        corrected={"name": "cifar10_conv"},
     ),
     "unknown backend": Mistake([*VGG, "backend"], "torch", ("'torch'", "keras"), corrected={"backend": "pytorch"}),
     "unknown data set": Mistake([*VGG, "dataset", "name"], "digit", ("'digit'",), corrected={"name": "digits"}),
@@ -194,11 +194,12 @@ MISTAKES = {
         ("depth_wise needs residual blocks, and vgg16_bn has none", "depth_wise on resnet50"),
         corrected={"prune_type": "filter_wise"},
     ),
-    "filter_wise on a net that is no chain": Mistake(
+    "channel_wise on a net that is no chain": Mistake(
         [*DEPTH, "prune_type"],
-        "filter_wise",
-        ("filter_wise needs conv chain", "filter_wise on vgg16_bn"),
-        corrected={"prune_type": "depth_wise"},
+        "channel_wise",
+        ("channel_wise needs conv chain", "channel_wise on vgg16_bn"),
+        corrected={"prune_type": "filter_wise"},
+        then="studies.resnet.chains[0][1].prune",
     ),
     "a ratio of blocks": Mistake(
         DEPTH,
@@ -207,7 +208,7 @@ MISTAKES = {
         corrected={"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}},
     ),
     "a number of filters": Mistake(
-        PRUNE, FILTERS | {"blocks": 1}, ("filter_wise takes ratio, not blocks",), corrected={"prune": FILTERS}
+        PRUNE, FILTERS | {"blocks": 1}, ("filter_wise takes ratio or threshold, not blocks",), corrected={"prune": FILTERS}
     ),
     "more blocks than there are": Mistake(
         [*DEPTH, "blocks"], 17, ("17, but resnet50 has 16 blocks", "from 1 to 16"), corrected={"blocks": 16}
@@ -268,16 +269,13 @@ MISTAKES = {
         [*PRUNE, "schedule"],
         "gradual",
         ("filter_wise by ratio is not pruned gradually", "gradual for weight of backend keras"),
-        corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.2}},
-        then="studies.vgg.chains[0][1].prune",
+        corrected={"schedule": "at_once"},
     ),
     "end of pruning at once": Mistake(
         [*MLP, "chains", 0, 1, "prune"],
         {"prune_type": "weight", "ratio": 0.5, "end": 0.7},
-        ("it is pruned at once", "with schedule: gradual"),
-        at="studies.mlp.chains[0][1].prune.end",
-        corrected={"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "end": 0.7}},
-        then="studies.mlp.chains[0][1].prune",
+        ("end says how a net is pruned gradually", "with schedule: gradual"),
+        corrected={"prune": {"prune_type": "weight", "ratio": 0.5, "end": 0.7, "schedule": "gradual"}},
     ),
     "batch norm's scale of a net without batch norm": Mistake(
         VGG,
@@ -285,8 +283,7 @@ MISTAKES = {
         | {"model": {"name": "cifar10_conv"}, "chains": [["train", {"prune": FILTERS | {"method": "bn_scale"}}]]},
         ("filter_wise of cifar10_conv does not go by bn_scale", "taylor"),
         at="studies.vgg.chains[0][1].prune.method",
-        corrected={"prune": FILTERS | {"method": "group_lasso"}},
-        then="studies.vgg.chains[0][1].prune",
+        corrected={"method": "group_lasso"},
     ),
     "ImageNet weights of a net of another width": Mistake(
         [*VGG, "model", "weights"],
@@ -297,7 +294,7 @@ MISTAKES = {
     "option that a net does not have": Mistake(
         [*VGG, "model", "depth"], 16, ("there is no such key", "no keys"), corrected=None
     ),
-    "one class": Mistake([*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected=None),
+    "one class": Mistake([*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected={"classes": ["0", "1"]}),
     # quantization
     "scheme of the other backend": Mistake(
         CHAIN,
@@ -310,17 +307,15 @@ MISTAKES = {
         CHAIN,
         ["train", {"quantize": {"scheme": "float16", "calibration_images": 64}}],
         ("float16 needs no calibration",),
-        at="studies.vgg.chains[0][1].quantize.calibration_images",
+        at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
-        then="studies.vgg.chains[0][1].quantize",
     ),
     "epochs of a scheme that trains nothing": Mistake(
         CHAIN,
         ["train", {"quantize": {"scheme": "float16", "epochs": 2}}],
         ("float16 trains nothing", "none"),
-        at="studies.vgg.chains[0][1].quantize.epochs",
+        at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
-        then="studies.vgg.chains[0][1].quantize",
     ),
     "fine-tuning of a quantized net": Mistake(
         CHAIN,
@@ -537,7 +532,7 @@ def test_defaults_are_filled_in():
     assert (checked["run"], checked["seeds"], checked["threads"], checked["memory_mb"]) == ("all", [0], 1, 2000)
     study = checked["studies"]["vgg"]
     assert study["dataset"] == {
-        "name": "digits", "size": 32, "channels": 3, "validation": 0.1, "mean": 0.45, "std": 0.225
+        "name": "digits", "size": 32, "channels": 3, "classes": None, "validation": 0.1, "mean": 0.45, "std": 0.225
     }  # fmt: skip
     assert study["finetune"] == {} and study["published"] is None
     assert study["train"]["batch_size"] == 128 and study["train"]["learning_rate"] == 0.05

@@ -14,7 +14,7 @@ COLUMNS = {
     "node": "a/seed0/train", "parent": None, "study": "a", "seed": 0, "step": "train", "chain": "train", "label": "net",
     "backend": "pytorch", "dataset": "digits_8x8x1", "model": "net", "width": 1.0, "weights": "random", "epochs": 1,
     "init": None, "penalty": None, "penalty_type": None, "coefficient": None, "prune_type": None, "method": None,
-    "ratio": None, "blocks": None,
+    "scope": None, "ratio": None, "blocks": None, "threshold": None, "pattern": None, "schedule": None, "scheme": None,
 }  # fmt: skip
 MEASURED = {
     "top1": 97.5, "top5": 100.0, "test_loss": 0.1, "params": 650, "macs": 640, "flops": 1280, "published_macs": 650,
@@ -89,7 +89,7 @@ def test_the_columns_of_a_record_are_those_of_the_grid():
 
     assert set(GRID) == set(COLUMNS)
     schema = records._validator().schema
-    assert set(schema["required"]) == {*GRID, "measured", "layers", "history", "timing", "software"}
+    assert set(schema["required"]) == {*GRID, "measured", "layers", "history", "summary", "timing", "software"}
 
 
 def test_details_of_several_functions_are_put_together():

@@ -100,7 +100,7 @@ def test_what_models_have_is_what_prune_types_need():
         has = {structure for m in registry.entries("model", backend).values() for structure in m.options["has"]}
         for prune_type in registry.entries("prune_type", backend).values():
             assert prune_type.options["needs"] in has
-            assert prune_type.options["amount"] in ("ratio", "blocks")
+            assert set(prune_type.options["amounts"]) <= {"ratio", "blocks", "threshold", "pattern"}
 
 
 def test_the_whole_register_is_read_without_a_framework():

@@ -162,6 +162,7 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
     """A prune step. blocks: how many residual blocks the net still has. Fills the default method into `given`."""
     backend = study["backend"]
     kind = _check_prune_type(study, given["prune_type"], [*path, "prune_type"])
+    _check_schedule(kind, given, path)
     methods = _methods(study, kind)
     method = given.setdefault("method", kind.options.get("default_method") or methods[0])
     known("score", method, backend, [*path, "method"])
@@ -170,7 +171,7 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
             [*path, "method"],
             f"{kind.name} of {study['model']['name']} does not go by {method}",
             allowed=", ".join(methods),
-            corrected={"prune": {**given, "method": methods[0]}},
+            corrected={"method": methods[0]},
         )
     amount = _amount(kind, given, path)
     if amount == "blocks" and given["blocks"] > blocks:
@@ -194,7 +195,6 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
         params["scope"] = given.get("scope", scopes[0])
     columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None} | params
     uses = {("prune_type", kind.name, backend), ("score", method, backend)}
-    _check_schedule(kind, given, amount, path)
     if given.get("schedule") == "gradual":
         defaults = checks.schema()["$defs"]["prune"]["properties"]
         params["gradual"] = {key: given.get(key, defaults[key]["default"]) for key in SCHEDULE}
@@ -223,7 +223,8 @@ def _amount(kind: registry.Entry, given: dict, path: list) -> str:
     allowed, there = kind.options["amounts"], [key for key in AMOUNTS if key in given]
     if len(there) == 1 and there[0] in allowed:
         return there[0]
-    wrong = f"takes {' or '.join(allowed)}, not {' and '.join(there)}" if there else f"needs {' or '.join(allowed)}"
+    others = " and ".join(key for key in there if key not in allowed)
+    wrong = f"takes {' or '.join(allowed)}, not {others}" if there else f"needs {' or '.join(allowed)}"
     if len(there) > 1 and set(there) <= set(allowed):
         wrong = f"takes one of {' and '.join(there)}, not both"
     use = next((key for key in there if key in allowed), allowed[0])
@@ -236,25 +237,23 @@ def _amount(kind: registry.Entry, given: dict, path: list) -> str:
     )
 
 
-def _check_schedule(kind: registry.Entry, given: dict, amount: str, path: list) -> None:
+def _check_schedule(kind: registry.Entry, given: dict, path: list) -> None:
     schedule = given.get("schedule", "at_once")
-    rest = {k: v for k, v in given.items() if k not in (*GRADUAL, "schedule")}
-    if schedule == "gradual" and (schedule not in kind.options.get("schedules", ()) or amount != "ratio"):
-        able = [e.name for e in registry.entries("prune_type").values() if "gradual" in e.options.get("schedules", ())]
-        able += [e.name for e in registry.entries("prune_type", "keras").values() if e.options.get("schedules")]
+    if schedule == "gradual" and (schedule not in kind.options.get("schedules", ()) or "ratio" not in given):
+        able = [e.name for e in registry.entries("prune_type", "keras").values() if e.options.get("schedules")]
         raise ConfigError(
             [*path, "schedule"],
-            f"{kind.name} by {amount} is not pruned gradually",
-            allowed=f"at_once; gradual for {', '.join(dict.fromkeys(able))} of backend keras, by ratio",
-            corrected={"prune": rest},
+            f"{kind.name} by {' and '.join(key for key in AMOUNTS if key in given)} is not pruned gradually",
+            allowed=f"at_once; gradual for {', '.join(able)} of backend keras, by ratio",
+            corrected={"schedule": "at_once"},
         )
     spare = [key for key in GRADUAL if key in given]
     if schedule != "gradual" and spare:
         raise ConfigError(
-            [*path, spare[0]],
-            "says how a net is pruned gradually, and it is pruned at once",
+            path,
+            f"{spare[0]} says how a net is pruned gradually, and this one is pruned at once",
             allowed=f"{', '.join(GRADUAL)} with schedule: gradual",
-            corrected={"prune": {**rest, "schedule": "gradual", **{key: given[key] for key in spare}}},
+            corrected={"prune": {**given, "schedule": "gradual"}},
         )
     if schedule == "gradual" and given.get("begin", 0.0) >= given.get("end", 0.8):
         raise ConfigError(
@@ -270,28 +269,28 @@ def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
     backend = study["backend"]
     scheme = known("scheme", given["scheme"], backend, [*path, "scheme"])
     training_keys = [key for key in ("epochs", "learning_rate") if key in given]
-    if training_keys and not scheme.options["trains"]:
+    if training_keys and not scheme.options.get("trains"):
         raise ConfigError(
-            [*path, training_keys[0]],
-            f"{scheme.name} trains nothing",
+            path,
+            f"{scheme.name} trains nothing, and {training_keys[0]} is given",
             allowed="epochs and learning_rate with a scheme that trains: "
             + (
-                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options["trains"]) or "none"
+                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options.get("trains")) or "none"
             ),
             corrected={"quantize": {k: v for k, v in given.items() if k not in training_keys}},
         )
-    if "calibration_images" in given and not scheme.options["calibrated"]:
+    if "calibration_images" in given and not scheme.options.get("calibrated"):
         raise ConfigError(
-            [*path, "calibration_images"],
-            f"{scheme.name} needs no calibration",
+            path,
+            f"{scheme.name} needs no calibration, and calibration_images are given",
             allowed="calibration_images with a scheme that is calibrated",
             corrected={"quantize": {k: v for k, v in given.items() if k != "calibration_images"}},
         )
     params, columns, uses = {"scheme": scheme.name}, {"scheme": scheme.name}, {("scheme", scheme.name, backend)}
-    if scheme.options["calibrated"]:
+    if scheme.options.get("calibrated"):
         default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
         params["calibration_images"] = given.get("calibration_images", default)
-    if scheme.options["trains"]:
+    if scheme.options.get("trains"):
         again = training(study, "finetune", {key: given[key] for key in training_keys}, inherited, path)
         params["recipe"] = again.params["recipe"]
         columns["epochs"] = params["recipe"]["epochs"]
