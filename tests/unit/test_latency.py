@@ -7,29 +7,37 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from espalier import latency
+from espalier import latency, registry
 from espalier.pytorch import models
 from espalier.pytorch.latency import predictor
+from espalier.pytorch.onnx_runtime import session
+from espalier.pytorch.quantize import export
 
 SLEEP = {"slow": 0.03, "fast": 0.001, "middle": 0.01}
 HOW = {"batch_sizes": [1, 400], "threads": 3, "warmup": 2, "repeats": 7}
 
 
 class Sleeper:
-    """Nets that only sleep, and a list of the calls they got."""
+    """Nets that only sleep, and lists of what they prepared and the calls they got."""
 
     def __init__(self):
-        self.opened, self.calls = [], []
+        self.opened, self.prepared, self.calls = [], [], []
 
     def __call__(self, path, threads):
         self.opened.append((path, threads))
 
-        def predict(images):
-            self.calls.append((path, images.shape))
+        def prepare(images):
+            self.prepared.append((path, len(images)))
+            time.sleep(0.05)  # longer than any call
+            return path, images.shape
+
+        def run(prepared):
+            self.calls.append(prepared)
             time.sleep(SLEEP[path])
 
-        return predict
+        return prepare, run
 
 
 @pytest.fixture
@@ -60,6 +68,14 @@ def test_medians_are_milliseconds_and_in_the_order_of_the_nets_speed(timed):
         assert row["p90_ms"] >= row["median_ms"]
 
 
+def test_preparing_a_batch_is_not_timed(timed):
+    sleeper, rows = timed
+    assert sleeper.prepared and set(Counter(sleeper.prepared).values()) == {1}  # once for each net and batch size
+    for row in rows:
+        if row["node"] == "node/fast":
+            assert row["median_ms"] < 1000 * 0.05
+
+
 def test_each_net_is_opened_once_and_called_equally_often_in_turns(timed):
     sleeper, _ = timed
     assert sleeper.opened == [(name, 3) for name in SLEEP]
@@ -79,16 +95,63 @@ def test_the_median_and_the_ninetieth_percentile_by_hand(digits, monkeypatch):
     clock = iter([0, 0.001, 0, 0.002, 0, 0.003, 0, 0.004, 0, 0.010])  # five calls of 1, 2, 3, 4 and 10 ms
     monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     how = {"batch_sizes": [1], "threads": 1, "warmup": 0, "repeats": 5}
-    rows = latency.measure({"a": "a"}, lambda path, threads: len, digits(8, 1), {"a": "a"}, **how)
+    rows = latency.measure({"a": "a"}, lambda path, threads: (len, abs), digits(8, 1), {"a": "a"}, **how)
     assert rows[0]["median_ms"] == pytest.approx(3)
     assert rows[0]["p90_ms"] == pytest.approx(4 + 0.6 * (10 - 4))  # 0.9 * 4 = 3.6 of the way through the sorted five
 
 
-def test_the_torch_predictor_gives_the_nets_logits(tmp_path):
-    net = models.build_model("resnet50", 10, width=0.05).eval()
-    models.save(net, tmp_path / "net.safetensors")
-    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    logits = predictor(tmp_path / "net.safetensors", torch.get_num_threads())(images)
+def test_nets_with_the_same_way_to_prepare_share_their_input(digits):
+    seen, prepare = [], lambda images: object()
+    nets = {name: name for name in "ab"}
+    how = {"batch_sizes": [1], "threads": 1, "warmup": 1, "repeats": 2}
+    latency.measure(nets, lambda path, threads: (prepare, seen.append), digits(8, 1), {"a": "a", "b": "a"}, **how)
+    assert len(seen) == 6 and len(set(map(id, seen))) == 1
+
+
+@pytest.fixture(scope="module")
+def files(module_register, tmp_path_factory):
+    """A small net as a PyTorch and as an ONNX file, and 5 images."""
+
+    @registry.register("one_conv", kind="model", backend="pytorch", title="")
+    def one_conv(num_classes, widths=None, width=1.0):
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, num_classes)
+        )
+
+    torch.manual_seed(0)
+    net, folder = models.build_model("one_conv", 10).eval(), tmp_path_factory.mktemp("files")
+    models.save(net, folder / "model.safetensors")
+    (folder / "model.onnx").write_bytes(export(net, (8, 8, 1)).SerializeToString())
+    return net, folder, np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_what_is_timed_gives_the_nets_logits(files, suffix):
+    net, folder, images = files
+    prepare, run = predictor(folder / f"model{suffix}", torch.get_num_threads())
     with torch.no_grad():
-        expected = net(torch.tensor(images).permute(0, 3, 1, 2) / 127.5 - 1)
-    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-6)
+        expected = net(torch.tensor(images).permute(0, 3, 1, 2) / 127.5 - 1).numpy()
+    for size in (1, 5):
+        logits = run(prepare(images[:size]))
+        assert isinstance(logits, np.ndarray) and logits.dtype == np.float32
+        np.testing.assert_allclose(logits, expected[:size], rtol=1e-4, atol=1e-6)
+
+
+def test_pytorch_and_onnx_runtime_side_by_side(files, digits):
+    _, folder, _ = files
+    nets = {suffix: folder / f"model.{suffix}" for suffix in ("safetensors", "onnx")}
+    how = {"batch_sizes": [1, 16], "threads": 1, "warmup": 1, "repeats": 5}
+    rows = latency.measure(nets, predictor, digits(8, 1), dict.fromkeys(nets, "safetensors"), **how)
+    assert [(row["node"], row["batch_size"]) for row in rows] == [(n, size) for size in (1, 16) for n in nets]
+    assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
+
+
+def test_a_file_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match=r"net\.pt cannot be timed: it must be a file of \.safetensors, \.onnx"):
+        predictor("net.pt", 1)
+
+
+def test_onnx_runtime_uses_the_threads_it_is_given(files):
+    _, folder, _ = files
+    options = session(folder / "model.onnx", 2).get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)

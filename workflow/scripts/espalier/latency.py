@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,9 @@ def measure(
 ) -> list[dict]:
     """Time every net at every batch size.
 
-    nets: node -> model file. predictor: (file, threads) -> (prepare, run), where prepare(uint8 images (n, h, w, c)) gives
-    what run takes. Only `run` is timed: opening a file, putting the images into the form and order that a runtime takes
-    and the first calls are not. data: prepared data set; its test images are the input. baselines: node -> the node it
+    nets: node -> model file. predictor: (file, threads) -> (prepare, run), where prepare(images (n, h, w, c) uint8)
+    gives what run takes. Only `run` is timed: neither opening a file, nor putting images into the form that a runtime
+    takes, nor the first calls. data: prepared data set; its test images are the input. baselines: node -> the node it
     is compared with. Returns one row per net and batch size: median and 90th percentile in milliseconds per call, over
     `repeats` calls after `warmup` calls.
     """
@@ -40,17 +41,18 @@ def measure(
     rows = []
     for size in batch_sizes:
         batch = np.resize(images, (size, *images.shape[1:]))
-        batches = {node: prepare(batch) for node, (prepare, _) in functions.items()}
-        for node, (_, run) in functions.items():
+        kinds = {prepare for prepare, _ in functions.values()}
+        prepared = {prepare: prepare(batch) for prepare in kinds}  # nets of one kind share their input
+        calls = {node: partial(run, prepared[prepare]) for node, (prepare, run) in functions.items()}
+        for call in calls.values():
             for _ in range(warmup):
-                run(batches[node])
+                call()
         taken: dict[str, list[float]] = {node: [] for node in order}
         for _ in range(repeats):
             turns.shuffle(order)  # so that no net always runs in another's wake
             for node in order:
-                _, run = functions[node]
                 started = time.perf_counter()
-                run(batches[node])
+                calls[node]()
                 taken[node].append(1000 * (time.perf_counter() - started))
         for node in functions:
             median, p90 = np.percentile(taken[node], [50, 90])

@@ -1,23 +1,56 @@
-"""Prediction by a PyTorch net, for timing."""
+"""A saved net as a pair of functions to be timed: what comes before a call, and the call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from espalier.pytorch.evaluate import to_input, to_tensor
 from espalier.pytorch.models import load
 
+PLAIN = {"mean": 0.5, "std": 0.5}  # which constants does not change how long a net takes
 
-def predictor(path: str | Path, threads: int):
-    """A function from a uint8 batch (n, h, w, c) to logits (n, classes), on `threads` threads."""
+
+def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
+    """The net in `path` as (prepare, run), by the file's suffix: .safetensors through PyTorch, .onnx by ONNX Runtime.
+
+    prepare(images (n, h, w, c) uint8) -> what `run` takes, not timed: normalising pixels and putting them into the
+    order that the runtime takes (channels last for PyTorch, channels first for ONNX Runtime). run(prepared) -> logits
+    (n, classes) float32 as numpy. threads: CPU threads of that runtime. Raises ValueError for any other suffix.
+    """
+    kind = Path(path).suffix
+    if kind not in OPENERS:
+        raise ValueError(f"{path} cannot be timed: it must be a file of {', '.join(OPENERS)}")
+    return OPENERS[kind](path, threads)
+
+
+def _pytorch(path, threads):
     torch.set_num_threads(threads)
     net = load(path).to(memory_format=torch.channels_last)
-    plain = {"mean": 0.5, "std": 0.5}  # which constants does not change how long it takes
 
     @torch.inference_mode()
-    def predict(images):
-        return net(to_input(to_tensor(images), plain)).numpy()
+    def run(images: torch.Tensor) -> np.ndarray:
+        return net(images).numpy()
 
-    return predict
+    return _channels_last, run
+
+
+def _onnx(path, threads):
+    from espalier.pytorch.onnx_runtime import session
+
+    opened = session(path, threads)
+    return _channels_first, lambda images: opened.run(["logits"], {"images": images})[0]
+
+
+def _channels_last(images: np.ndarray) -> torch.Tensor:
+    return to_input(to_tensor(images), PLAIN)
+
+
+def _channels_first(images: np.ndarray) -> np.ndarray:
+    return _channels_last(images).contiguous().numpy()
+
+
+OPENERS = {".safetensors": _pytorch, ".onnx": _onnx}

@@ -1,0 +1,37 @@
+"""ONNX files, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+import torch
+
+
+def session(model: str | Path | bytes, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX file (or its bytes), ready to run on `threads` CPU threads, operators one after another.
+
+    Input `images` (n, c, h, w) float32, normalised; output `logits` (n, classes) float32.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors
+    # Idle threads of one net must not spin while another, in the same process, is being timed.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    model = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class Net(torch.nn.Module):
+    """An ONNX file (or its bytes) as a module, so that it is evaluated by the very code that evaluates PyTorch nets."""
+
+    def __init__(self, model: str | Path | bytes, threads: int):
+        super().__init__()
+        self.session = session(model, threads)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalised images (n, c, h, w) -> logits (n, classes)."""
+        (logits,) = self.session.run(["logits"], {"images": images.contiguous().numpy()})
+        return torch.from_numpy(logits)
