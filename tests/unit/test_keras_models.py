@@ -1,5 +1,6 @@
 """Architectures, initial weights and model files of the Keras backend."""
 
+import importlib
 import json
 import zipfile
 
@@ -112,3 +113,127 @@ def test_threads_cannot_change_once_tensorflow_computes():
     start(1)
     with pytest.raises(RuntimeError, match="already runs on 1 threads and cannot change to 2"):
         start(2)
+
+
+@pytest.mark.parametrize(
+    "name, shape, params, trainable, h5_bytes",
+    [
+        ("vgg16", (150, 150, 3), 14_715_201, 14_715_201, 58_929_016),
+        ("mobilenet_v2", (96, 96, 3), 2_259_265, 2_225_153, None),
+    ],
+)
+def test_the_published_binary_nets_have_the_published_sizes(tmp_path, name, shape, params, trainable, h5_bytes):
+    net = models.bare(models.build_model({"name": name}, shape, 2))
+    assert net.count_params() == params
+    assert sum(int(np.prod(weight.shape)) for weight in net.trainable_weights) == trainable
+    assert net.layers[0].name == "input_1" and [layer.name for layer in net.layers[-2:]] == [
+        "global_average_pooling2d",
+        "dense",
+    ]
+    if h5_bytes:
+        models.save_h5(net, tmp_path / "model.h5")
+        assert (tmp_path / "model.h5").stat().st_size == h5_bytes
+
+
+def test_the_small_conv_net_is_as_large_as_the_published_file(tmp_path):
+    net = models.build_model({"name": "cifar10_cnn"}, (32, 32, 3), 10)
+    convolutions = (27 * 32 + 32) + (9 * 32 * 64 + 64)
+    assert net.count_params() == convolutions + (8 * 8 * 64 * 256 + 256) + (256 * 10 + 10) == 1_070_794
+    models.save_h5(models.bare(net), tmp_path / "model.h5")
+    assert round((tmp_path / "model.h5").stat().st_size / 2**20, 2) == 4.11
+
+
+def test_vgg16_is_that_of_keras_applications():
+    ours = models.build_model({"name": "vgg16"}, (40, 40, 3), 2)
+    theirs = keras.applications.VGG16(weights=None, include_top=False, input_shape=(40, 40, 3))
+    layers = [layer for layer in ours.layers if layer.name.startswith("block")]
+    assert [layer.name for layer in layers] == [layer.name for layer in theirs.layers[1:]]
+    assert [layer.output_shape for layer in layers] == [layer.output_shape for layer in theirs.layers[1:]]
+    for layer in layers:
+        layer.set_weights(theirs.get_layer(layer.name).get_weights())
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), np.uint8)
+    features = keras.Model(ours.input, ours.get_layer("block5_pool").output)
+    assert np.array_equal(features(images), theirs(ours.get_layer("normalise")(images)))
+
+
+@pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2", "cifar10_cnn"])
+def test_a_narrow_net_is_smaller_and_survives_its_file(tmp_path, name):
+    net = models.build_model({"name": name, "width": 0.35}, (32, 32, 3), 2, mean=0.5, std=0.5, seed=1)
+    full = {"vgg16": 14_715_201, "mobilenet_v2": 2_259_265, "cifar10_cnn": 1_070_794}[name]
+    assert 0.1 * full < net.count_params() < 0.25 * full
+    models.save(net, tmp_path / "model.keras")
+    back = models.load(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    assert np.array_equal(np.asarray(net(images)), np.asarray(back(images)))
+    bare = models.bare(back)
+    assert bare.input.dtype == "float32" and bare.count_params() == net.count_params()
+    normal = (images / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(bare(normal.astype(np.float32)), net(images), rtol=1e-4, atol=1e-5)
+
+
+def test_two_classes_have_one_output_which_stands_for_two_logits():
+    for name, shape in (("mlp", (4, 4, 1)), ("cifar10_cnn", (8, 8, 1))):
+        outputs = [models.build_model({"name": name, "width": 0.05}, shape, n).output_shape[1] for n in (2, 3)]
+        assert outputs == [1, 3]
+    logits = models.two_logits(np.array([[2.0], [-1.0]]))
+    assert logits.tolist() == [[0, 2], [0, -1]]
+    softmax = np.exp(logits[:, 1]) / np.exp(logits).sum(1)
+    np.testing.assert_allclose(softmax, 1 / (1 + np.exp([-2.0, 1.0])))
+    assert models.two_logits(np.ones((2, 3))).tolist() == np.ones((2, 3)).tolist()
+
+
+def test_the_momentum_of_batch_norms_is_the_one_asked_for(tmp_path):
+    net = models.build_model({"name": "mobilenet_v2", "width": 0.35, "batch_norm_momentum": 0.9}, (32, 32, 3), 2)
+    models.save(net, tmp_path / "model.keras")
+    norms = [x for x in models.load(tmp_path / "model.keras").layers if type(x).__name__ == "BatchNormalization"]
+    assert len(norms) == 52 and {layer.momentum for layer in norms} == {0.9}
+
+
+IMAGENET = {"name": "mobilenet_v2", "weights": "imagenet"}
+DOWNLOADS = importlib.import_module(keras.applications.MobileNetV2.__module__).data_utils
+
+
+def test_imagenet_weights_are_those_that_keras_fetches(tmp_path, monkeypatch):
+    published = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(96, 96, 3))
+    published.save_weights(tmp_path / "weights.h5")
+    asked = []
+    monkeypatch.setattr(DOWNLOADS, "get_file", lambda name, *_, **__: asked.append(name) or tmp_path / "weights.h5")
+    net = models.build_model(IMAGENET, (96, 96, 3), 2)
+    head = net.get_layer("logits").get_weights()
+    assert models.pretrain(net, IMAGENET) == "imagenet"
+    assert asked == ["mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5"]
+    for layer in published.layers:
+        for found, wanted in zip(net.get_layer(layer.name).get_weights() if layer.weights else [], layer.get_weights(),
+                                 strict=True):  # fmt: skip
+            assert np.array_equal(found, wanted)
+    assert all(np.array_equal(a, b) for a, b in zip(head, net.get_layer("logits").get_weights(), strict=True))
+
+
+def test_without_imagenet_weights_a_training_goes_on_only_if_it_may(monkeypatch, capsys):
+    def unreachable(name, origin, **_):
+        raise Exception(f"URL fetch failure on {origin}: None -- no route to host")
+
+    monkeypatch.setattr(DOWNLOADS, "get_file", unreachable)
+    net = models.build_model(IMAGENET, (32, 32, 3), 2)
+    before = net.get_weights()
+    with pytest.raises(RuntimeError, match=r"cannot be had: .*URL fetch failure on https.*`fallback: random` under"):
+        models.pretrain(net, IMAGENET)
+    assert models.pretrain(net, IMAGENET | {"fallback": "random"}) == "random"
+    said = capsys.readouterr().out
+    assert "the ImageNet weights of mobilenet_v2 cannot be had" in said and "going on from random weights" in said
+    assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "model, shape, words",
+    [
+        ({"name": "mlp"}, (4, 4, 3), "mlp has no ImageNet weights"),
+        ({"name": "vgg16", "width": 0.1}, (32, 32, 3), "are for `width: 1.0` and images of 3 channels, not 0.1 and 3"),
+        ({"name": "mobilenet_v2"}, (32, 32, 1), "not 1.0 and 1"),
+    ],
+)
+def test_imagenet_weights_that_do_not_fit_are_refused(model, shape, words):
+    net = models.build_model(model, shape, 2)
+    with pytest.raises(ValueError, match=words):
+        models.pretrain(net, model | {"weights": "imagenet", "fallback": "random"})
+    assert models.pretrain(net, model) == models.pretrain(net, model | {"weights": "random"}) == "random"

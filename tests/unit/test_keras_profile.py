@@ -53,7 +53,8 @@ def test_the_dense_net(full, noise):
     assert measured["size_bytes"] == full.stat().st_size
     assert 0.85 < measured["zipped_bytes"] / measured["size_bytes"] < 1  # random numbers hardly deflate
     assert found["layers"] == [
-        {"layer": name, "width": width, "weights": weights, "zeros": 0}
+        {"layer": name, "width": width, "weights": weights, "zeros": 0, "kind": "Dense"}
+        | ({"biases": 10, "bias_zeros": 10} if name == "logits" else {})
         for name, width, weights in zip(
             ["hidden1", "hidden2", "hidden3", "hidden4", "logits"], [1000, 1000, 500, 200, 10], MATRICES, strict=True
         )
@@ -93,6 +94,60 @@ def test_macs_of_convolutions_are_counted_at_every_position():
     x = keras.layers.Conv2D(4, 1, strides=2, groups=2)(x)  # 4 positions of 8 / 2 * 4
     net = keras.Model(images, keras.layers.Dense(5)(keras.layers.Flatten()(x)))  # 16 * 5
     assert profile.count_macs(net) == 36 * 216 + 16 * 72 + 4 * 16 + 80 == 9_072
+
+
+def test_macs_of_mobilenet_v2_are_those_that_torch_counts():
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+    from torchvision.models import mobilenet_v2
+
+    net = models.build_model({"name": "mobilenet_v2"}, (224, 224, 3), 1000)
+    with torch.device("meta"):
+        other = mobilenet_v2(num_classes=1000)
+    with FlopCounterMode(display=False) as counter:
+        other(torch.zeros(1, 3, 224, 224, device="meta"))
+    assert profile.count_macs(net) == counter.get_total_flops() / 2 == 300_774_272
+
+
+def test_zeros_are_counted_by_filter_and_in_biases(noise, tmp_path):
+    images = keras.Input((28, 28, 1), dtype="uint8", name="images")
+    x = keras.layers.Rescaling(1 / 255, name="normalise")(images)
+    x = keras.layers.Conv2D(3, 2, name="conv")(x)
+    x = keras.layers.DepthwiseConv2D(2, use_bias=False, name="depthwise")(x)
+    x = keras.layers.Conv2D(2, 1, name="untouched")(x)
+    net = keras.Model(images, keras.layers.Dense(10, name="logits")(keras.layers.Flatten()(x)))
+    net.set_weights([np.ones_like(w) for w in net.get_weights()])
+    conv, depthwise = net.get_layer("conv").kernel.numpy(), net.get_layer("depthwise").depthwise_kernel.numpy()
+    conv[..., 0], conv[0, 0, 0, 2], depthwise[1, :, 1] = 0, 0, 0
+    net.get_layer("conv").set_weights([conv, np.array([0, 2, 0])])
+    net.get_layer("depthwise").set_weights([depthwise])
+    models.save(net, tmp_path / "model.keras")
+    rows = {row["layer"]: row for row in profile.measure_model(tmp_path / "model.keras", noise)["layers"]}
+    assert rows["conv"] == {
+        "layer": "conv", "width": 3, "weights": 12, "zeros": 5, "kind": "Conv2D", "biases": 3, "bias_zeros": 2,
+        "filter_zeros": [4, 0, 1],
+    }  # fmt: skip
+    assert rows["depthwise"]["filter_zeros"] == [0, 2, 0] and "biases" not in rows["depthwise"]
+    assert "filter_zeros" not in rows["untouched"] and rows["untouched"]["bias_zeros"] == 0
+    assert rows["logits"]["zeros"] == 0 and "filter_zeros" not in rows["logits"]
+
+
+def test_the_published_format_is_measured_beside_the_own(full, noise, tmp_path):
+    measured = profile.measure_model(full, noise)["measured"]
+    models.save_h5(models.bare(models.load(full)), tmp_path / "other_name.h5")
+    assert measured["h5_bytes"] == (tmp_path / "other_name.h5").stat().st_size
+    assert 0 < measured["h5_bytes"] - 4 * 2_386_010 < 40_000  # no optimizer
+    stream = zlib.compress((tmp_path / "other_name.h5").read_bytes(), 6)
+    assert measured["h5_zipped_bytes"] == pytest.approx(len(stream), abs=500)
+
+
+def test_a_single_output_is_the_logit_of_the_second_class():
+    split = datasets.Split(np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1), np.array([1, 0, 0]))
+    outputs = np.array([[2.0], [-1.0], [0.5]], np.float32)
+    found = evaluate(lambda images, training: outputs[images.ravel()], split)
+    assert found["top1"] == pytest.approx(100 * 2 / 3) and found["top5"] == 100
+    losses = [np.log(1 + np.exp(-2)), np.log(1 + np.exp(-1)), np.log(1 + np.exp(0.5))]  # of the sigmoid
+    assert found["loss"] == pytest.approx(np.mean(losses))
 
 
 def test_accuracy_and_loss_of_known_logits():

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from espalier.data import load as load_data
 from espalier.keras import models, prune, train
-from espalier.keras.runtime import start
+from espalier.keras.runtime import start, tf
 
 MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
 RECIPE = {
@@ -101,6 +101,82 @@ def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_p
     assert row["train_loss"] == pytest.approx(-(target * np.log(softmax)).sum(1).mean(), rel=1e-5)
     assert row["train_top1"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
     assert row["learning_rate"] == 0.5
+
+
+def test_a_net_with_one_output_learns_by_the_cross_entropy_of_its_sigmoid(squares, tmp_path):
+    shutil.copytree(squares, tmp_path / "data")
+    manifest = json.loads((squares / "manifest.json").read_text()) | {"classes": ["left", "right"]}
+    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    np.save(tmp_path / "data" / "labels.npy", np.arange(88) % 2)
+    start = models.build_model(MODEL, (4, 4, 1), 2, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
+    recipe = {"epochs": 1, "batch_size": 72, "momentum": 0.0, "warmup_epochs": 0, "milestones": []}
+    recipe |= {"learning_rate": 0.5, "label_smoothing": 0.2}
+    row = trained(tmp_path / "model.keras", tmp_path / "data", recipe)["history"][0]
+
+    features = ((np.load(squares / "images.npy")[:72] / 255 - 0.4) / 0.3).reshape(72, 16)
+    *kernels, last, bias = (weight.astype(float) for weight in start.get_weights())
+    for kernel in kernels:
+        features = np.maximum(features @ kernel, 0)
+    z = (features @ last + bias)[:, 0]
+    truth, sigmoid = np.arange(72) % 2, 1 / (1 + np.exp(-z))
+    target = 0.8 * truth + 0.2 / 2
+    back = (sigmoid - target)[:, None] / 72
+    found = models.load(tmp_path / "model.keras").get_layer("logits").get_weights()
+    np.testing.assert_allclose(found[0], last - 0.5 * features.T @ back, atol=2e-6)
+    np.testing.assert_allclose(found[1], bias - 0.5 * back.sum(0), atol=2e-6)
+    loss = -(target * np.log(sigmoid) + (1 - target) * np.log(1 - sigmoid)).mean()
+    assert row["train_loss"] == pytest.approx(loss, rel=1e-5)
+    assert row["train_top1"] == pytest.approx(100 * ((z > 0) == truth).mean())
+
+
+def test_fit_calls_before_each_step_and_after_each_epoch(squares, tmp_path, monkeypatch):
+    data = load_data(squares)
+
+    def run(checkpoint):
+        net = models.build_model(MODEL, (4, 4, 1), 4, seed=1)
+        seen, last = tf.Variable(tf.zeros(20, tf.int32)), tf.Variable(-1)
+
+        def before_step(step):
+            seen.scatter_nd_add([[step]], [1])
+            last.assign(step)
+
+        how = {"before_step": before_step, "after_epoch": lambda: {"last": int(last)}, "identity": ["counted"]}
+        history = train.fit(net, data=data, recipe=RECIPE, seed=1, checkpoint=checkpoint, **how)
+        return [row["last"] for row in history], seen.numpy().tolist()
+
+    assert run(None) == ([4, 9, 14, 19], [1] * 20)  # 5 steps an epoch
+    real = train.progress.line
+
+    def stop(row, epochs):
+        if row["epoch"] == 3:
+            raise Interrupted
+        real(row, epochs)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(train.progress, "line", stop)
+        run(tmp_path / "state")
+    assert run(tmp_path / "state") == ([4, 9, 14, 19], [0] * 10 + [1] * 10)  # numbered on from where it stopped
+
+
+def test_a_plateau_lowers_the_rate_and_a_resumed_training_knows_it(squares, tmp_path, monkeypatch):
+    recipe = {"epochs": 6, "warmup_epochs": 0, "milestones": [], "learning_rate": 1e-6}  # too small to learn anything
+    recipe |= {"plateau": {"factor": 0.5, "patience": 2, "minimum": 3e-7}}
+    history = trained(tmp_path / "whole.keras", squares, recipe)["history"]
+    assert len({row["validation_top1"] for row in history}) == 1
+    # No better from the second epoch on: halved after the third, to the minimum after the fifth.
+    assert [row["learning_rate"] for row in history] == pytest.approx([1e-6] * 3 + [5e-7] * 2 + [3e-7])
+    interrupted(monkeypatch, 5, tmp_path / "resumed.keras", squares, recipe, checkpoint=tmp_path / "state")
+    trained(tmp_path / "resumed.keras", squares, recipe, checkpoint=tmp_path / "state")
+    assert (tmp_path / "resumed.keras").read_bytes() == (tmp_path / "whole.keras").read_bytes()
+
+
+def test_a_plateau_needs_validation_images(squares, tmp_path):
+    shutil.copytree(squares, tmp_path / "data")
+    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
+    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="the data set has none"):
+        trained(tmp_path / "model.keras", tmp_path / "data", {"plateau": {"factor": 0.5, "patience": 2, "minimum": 0}})
 
 
 def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled(squares):

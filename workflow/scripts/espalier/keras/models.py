@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Annotated
@@ -121,6 +122,13 @@ def save(net, path: str | Path) -> None:
                         {key: v for key, v in json.loads(content).items() if key != "date_saved"}
                     ).encode()
                 target.writestr(zipfile.ZipInfo(member.filename), content)
+
+
+def save_h5(net, path: str | Path, *, optimizer: bool = False) -> None:
+    """Write a net as the published studies did, to an HDF5 file, with the optimizer it is compiled with or without."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        net.save(path, include_optimizer=optimizer)
 
 
 def load(path: str | Path):

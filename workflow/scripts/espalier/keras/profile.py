@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
 
     Returns {"measured": {...}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and
     sparsity in percent; params, nonzero_params and sparsity count every parameter, biases too; a layer's `weights` and
-    `zeros`, and macs, leave biases out. flops = 2 * macs, per image. Sizes in bytes; models.save stores the members of
-    a .keras file as they are, so it is in zipped_bytes, the file deflated, that zeros count.
+    `zeros`, and macs, leave biases out; filter_zeros, of a convolution that has zeros, is how many each filter has.
+    flops = 2 * macs, per image. Sizes in bytes; models.save stores the members of a .keras file as they are, so it is
+    in zipped_bytes, the file deflated, that zeros count. h5_bytes and h5_zipped_bytes: the same of the net as the
+    published studies saved it, an .h5 file without optimizer and without the layer that normalises pixels.
     """
     net = models.load(path)
     test = datasets.load(data).test
@@ -39,6 +42,7 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
         "sparsity": 100 * (params - nonzero) / params,
         "size_bytes": Path(path).stat().st_size,
         "zipped_bytes": zipped_size(path),
+        **_h5_sizes(net),
     }
     return {"measured": measured, "layers": [_row(layer) for layer in models.weighted_layers(net)]}
 
@@ -55,7 +59,23 @@ def count_macs(net) -> int:
     return total
 
 
+def _h5_sizes(net) -> dict[str, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.h5"
+        models.save_h5(models.bare(net), path)
+        return {"h5_bytes": path.stat().st_size, "h5_zipped_bytes": zipped_size(path)}
+
+
 def _row(layer) -> dict:
-    weights = sum(math.prod(kernel.shape) for kernel in models.kernels(layer))
-    zeros = weights - sum(int(np.count_nonzero(kernel.numpy())) for kernel in models.kernels(layer))
-    return {"layer": layer.name, "width": layer.output_shape[-1], "weights": weights, "zeros": zeros}
+    kernels = [kernel.numpy() for kernel in models.kernels(layer)]
+    weights = sum(kernel.size for kernel in kernels)
+    zeros = weights - sum(int(np.count_nonzero(kernel)) for kernel in kernels)
+    row = {"layer": layer.name, "width": layer.output_shape[-1], "weights": weights, "zeros": zeros}
+    row["kind"] = type(layer).__name__
+    if getattr(layer, "use_bias", False):
+        bias = layer.bias.numpy()
+        row |= {"biases": bias.size, "bias_zeros": bias.size - int(np.count_nonzero(bias))}
+    if zeros and kernels[0].ndim == 4:
+        filters = kernels[0].reshape(-1, row["width"])  # of (h, w, in, out), or depthwise (h, w, channels, 1)
+        row["filter_zeros"] = (filters == 0).sum(axis=0).tolist()
+    return row

@@ -1,52 +1,89 @@
-"""Pruning of dense nets: single weights, or whole units, of every weight matrix but the output layer's.
+"""Pruning of single weights, at once or gradually while training, and of whole units of dense nets.
 
-As in the published study (report of weight against unit pruning on MNIST), each matrix loses the same share and the net
-is not trained again.
+At once, as in the published study of weight against unit pruning on MNIST: every weight matrix but the output layer's
+loses the same share, or all of them together the share, and the net is not trained again. Gradually, as in the
+published studies on CIFAR-10 and on cats and dogs: by the TensorFlow Model Optimization toolkit (TFMOT), which prunes
+the output layer too, and never a depthwise convolution.
 """
 
 from __future__ import annotations
 
+import math
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from espalier.data import load as load_data
 from espalier.keras import models
+from espalier.keras.train import fit, make_optimizer, zero_masks
 from espalier.registry import get, register
+
+PRUNABLE = ("Conv2D", "Dense")  # the layers, of those in our nets, whose weights are pruned; the same as TFMOT's
 
 
 def prune_model(
-    out: str | Path, *, parent: str | Path, dense=None, data=None, prune_type: str, method: str, ratio=None, blocks=None
+    out: str | Path,
+    *,
+    parent: str | Path,
+    dense: str | Path | None = None,
+    data: str | Path | None = None,
+    prune_type: str,
+    method: str,
+    scope: str | None = None,
+    ratio: str | float | None = None,
+    blocks=None,
+    threshold=None,
+    pattern=None,
+    seed: int = 0,
+    gradual: dict | None = None,
+    recipe: dict | None = None,
+    checkpoint: str | Path | None = None,
+    label: str = "pruning",
+    tensorboard: str | Path | None = None,
 ) -> dict:
     """Prune the net in `parent` and save it to `out`.
 
-    prune_type, method: registered names; ratio: the share of each matrix's weights or units to remove, best as a
-    string ("0.29"), from 0 up to, not including, 1; dense: the trained net that it all began with, the parent if not
-    given; data: not needed here. Weights that are zero already count as removed; of a net that has lost units the ratio
-    is of those left. Returns {"measured": {"actual_ratio": share of what the dense net had in the pruned layers that is
-    gone}}, counted on the file read back. Raises ValueError for what it cannot do, RuntimeError if the file is not as
-    asked.
+    prune_type, method: registered names; ratio: the share of weights or units to remove, best as a string ("0.29"),
+    from 0 up to, not including, 1; scope: "layer", each layer loses this share, or "global", all together; dense: the
+    trained net that it all began with, the parent if not given; seed: of random scores, and of gradual pruning's order
+    of images. Weights that are zero already count as removed; of a net that has lost units the ratio is of those left.
+    gradual: {"initial", "begin", "end", "every"}, to prune while training as `gradually` says, by `recipe` on the
+    prepared data set `data`; `checkpoint`, `label` and `tensorboard` are as for train_model.
+
+    Returns {"measured": {"actual_ratio": share of what the dense net had in the pruned layers that is gone}}, counted
+    on the file read back; of gradual pruning more, see `gradually`. Raises ValueError for what it cannot do,
+    RuntimeError if the file is not as asked.
     """
-    kind = get("prune_type", prune_type, "keras")
-    if ratio is None or blocks is not None:
-        raise ValueError(f"{prune_type} pruning of a keras net takes a ratio, such as 0.50, and no blocks")
+    kind, score = get("prune_type", prune_type, "keras"), get("score", method, "keras")
+    if ratio is None or any(amount is not None for amount in (blocks, threshold, pattern)):
+        raise ValueError(f"{prune_type} pruning of a keras net takes a ratio, such as 0.50, and nothing else")
     if not 0 <= Fraction(str(ratio)) < 1:
         raise ValueError(f"the ratio is {ratio}, but must be from 0 up to, not including, 1")
-    if method not in kind.options["methods"]:
-        raise ValueError(f"{prune_type} does not prune by {method!r}, but by {', '.join(kind.options['methods'])}")
+    by, scope = kind.options["by"], scope or kind.options["scopes"][0]
+    if not set(by) <= set(score.options["of"]):
+        raise ValueError(
+            f"{prune_type} prunes {' and '.join(by)}, and {method} judges {', '.join(score.options['of'])}"
+        )
+    if scope not in kind.options["scopes"]:
+        raise ValueError(f"{prune_type} has no scope {scope!r}, but {', '.join(kind.options['scopes'])}")
+    if gradual:
+        if prune_type != "weight" or method != "magnitude" or scope != "layer":
+            raise ValueError("gradual pruning is of single weights by their magnitude in each layer, nothing else")
+        how = {"checkpoint": checkpoint, "label": label, "tensorboard": tensorboard}
+        return gradually(out, parent=parent, data=data, ratio=ratio, seed=seed, recipe=recipe, **gradual, **how)
+    layers, count = {"weights": (inner_layers, _weights), "units": (hidden_layers, _units)}[by[0]]
     net = models.load(parent)
-    before = [layer.kernel.numpy() for layer in hidden_layers(net)]
-    models.save(kind(net, get("score", method, "keras"), ratio), out)
-    after = [layer.kernel.numpy() for layer in hidden_layers(models.load(out))]
-    count = {"weights": _weights, "units": _units}[kind.options["counts"]]
-    for number, (old, new) in enumerate(zip(before, after, strict=True), start=1):
-        gone, total = count(old, new)
-        asked = max(portion(ratio, total), count(old, old)[0])
+    before = [layer.kernel.numpy() for layer in layers(net)]
+    models.save(kind(net, score, ratio, scope, np.random.default_rng(seed)), out)
+    after = [layer.kernel.numpy() for layer in layers(models.load(out))]
+    found = [(*count(old, new), count(old, old)[0]) for old, new in zip(before, after, strict=True)]
+    for gone, total, already in found if scope == "layer" else [tuple(map(sum, zip(*found, strict=True)))]:
+        asked = max(portion(ratio, total), already)
         if gone != asked:
-            raise RuntimeError(
-                f"{out}: {gone} of {total} {kind.options['counts']} of hidden layer {number} are gone, not {asked}"
-            )
-    first = [layer.kernel.numpy() for layer in hidden_layers(models.load(dense))] if dense else before
+            raise RuntimeError(f"{out}: {gone} of the {total} {by[0]} of a {scope} scope are gone, not {asked}")
+    first = [layer.kernel.numpy() for layer in layers(models.load(dense))] if dense else before
     counts = [count(old, new) for old, new in zip(first, after, strict=True)]
     return {"measured": {"actual_ratio": sum(gone for gone, _ in counts) / sum(total for _, total in counts)}}
 
@@ -69,26 +106,57 @@ def smallest(scores: np.ndarray, number: int) -> np.ndarray:
     return mask.reshape(scores.shape)
 
 
+def lowest(scores: list[np.ndarray], ratio, scope: str) -> list[np.ndarray]:
+    """For the scores of each layer a mask of those to go: the share of each layer, or of all of them together."""
+    if scope == "layer":
+        return [smallest(of_layer, portion(ratio, of_layer.size)) for of_layer in scores]
+    pooled = np.concatenate([of_layer.ravel() for of_layer in scores])
+    masks = np.split(smallest(pooled, portion(ratio, pooled.size)), np.cumsum([s.size for s in scores])[:-1])
+    return [mask.reshape(of_layer.shape) for mask, of_layer in zip(masks, scores, strict=True)]
+
+
+def prunable_layers(net) -> list:
+    """The layers whose weights can be pruned: dense ones and convolutions, not the depthwise ones."""
+    return [layer for layer in models.weighted_layers(net) if type(layer).__name__ in PRUNABLE]
+
+
+def inner_layers(net) -> list:
+    """The layers that are pruned at once: `prunable_layers` but the output layer. ValueError if there is no other."""
+    layers = prunable_layers(net)
+    if len(layers) < 2:
+        raise ValueError(f"{net.name} has too few layers to prune: the output layer is left as it is")
+    return layers[:-1]
+
+
 def hidden_layers(net) -> list:
     """The dense layers of a net but the output layer. Raises ValueError if other layers carry weights too."""
     layers = models.weighted_layers(net)
     others = [layer.name for layer in layers if type(layer).__name__ != "Dense"]
     if others or len(layers) < 2:
-        raise ValueError(
-            f"weight and unit pruning need a net of dense layers; {net.name} has {', '.join(others) or 'too few'}"
-        )
+        raise ValueError(f"unit pruning needs a net of dense layers; {net.name} has {', '.join(others) or 'too few'}")
     return layers[:-1]
 
 
-def zero_units(net, score, ratio) -> dict[str, np.ndarray]:
+def zero_units(net, score, ratio, scope: str = "layer", generator=None) -> dict[str, np.ndarray]:
     """Zero, in place, the columns of the units with the lowest scores; returns the indices of the units kept, by layer.
 
-    The net keeps its shapes: the masked form of what `unit` removes.
+    The net keeps its shapes: the masked form of what `unit` removes. A layer keeps at least its best unit; ValueError
+    if too few others are there.
     """
+    layers = hidden_layers(net)
+    scores = [np.array(score(layer.kernel.numpy().T, generator), np.float64) for layer in layers]
+    if scope == "global":
+        total = sum(map(len, scores))
+        if portion(ratio, total) > total - len(layers):
+            raise ValueError(
+                f"a ratio of {ratio} leaves fewer than one of {total} units to each of {len(layers)} layers"
+            )
+        top = max(of_layer.max() for of_layer in scores) + 1
+        for of_layer in scores:  # of equal ones the earlier goes first, so the last of the best is kept
+            of_layer[len(of_layer) - 1 - of_layer[::-1].argmax()] = top
     kept = {}
-    for layer in hidden_layers(net):
+    for layer, gone in zip(layers, lowest(scores, ratio, scope), strict=True):
         kernel = layer.kernel.numpy()
-        gone = smallest(score(kernel), portion(ratio, kernel.shape[1]))
         kernel[:, gone] = 0
         layer.kernel.assign(kernel)
         kept[layer.name] = np.flatnonzero(~gone)
@@ -125,6 +193,165 @@ def remove_units(net, kept: dict[str, np.ndarray]):
     return smaller
 
 
+def gradually(
+    out: str | Path,
+    *,
+    parent: str | Path,
+    data: str | Path,
+    ratio,
+    seed: int,
+    recipe: dict,
+    initial: float,
+    begin: float,
+    end: float,
+    every: int,
+    **how,
+) -> dict:
+    """Prune the net in `parent` by TFMOT while it trains further by `recipe`, and save it, stripped of TFMOT, to `out`.
+
+    Each pruned kernel has the sparsity `initial` from the share `begin` of the training's steps on, and rises to the
+    final `ratio` at the share `end`, as `polynomial_decay` says. Weights that the parent has at zero stay zero.
+
+    Returns {"measured", "history", "summary"}. measured: actual_ratio, the share of the weights of all pruned kernels
+    that is zero in the file; wrapped_params and wrapped_trainable_params, the parameters of the net while TFMOT wraps
+    its layers; wrapped_bytes, of its .h5 file with the optimizer. history: as of a training, with the `sparsity` of the
+    pruned kernels in percent. summary: a row for each layer of the net. Raises ValueError for a training with too few
+    steps, RuntimeError if a kernel in the file is not as sparse as asked.
+    """
+    from espalier.keras.runtime import tf
+
+    net, data = models.load(parent), load_data(data)
+    zeros = {layer.name: _zeros(layer) for layer in prunable_layers(net)}
+    steps = recipe["epochs"] * math.ceil(len(data.train) / recipe["batch_size"])
+    decay = {"initial": initial, "begin": begin, "end": end, "every": every}
+    wrapped = wrap(net, polynomial_decay(float(ratio), steps=steps, **decay))
+    wrappers = [layer for layer in wrapped.layers if hasattr(layer, "pruning_step")]
+
+    def before_step(step):  # what TFMOT's callback UpdatePruningStep is for; the wrappers count on by one
+        for layer in wrappers:
+            layer.pruning_step.assign(tf.cast(step, tf.int64))
+
+    def after_epoch():
+        for layer in wrappers:
+            layer.pruning_obj.weight_mask_op()  # the last step has moved weights that are masked
+        return {"sparsity": 100 * _sparsity([layer.layer for layer in wrappers if layer.pruning_vars])}
+
+    history = fit(
+        wrapped,
+        data=data,
+        recipe=recipe,
+        seed=seed,
+        parent=parent,
+        identity=["gradual", str(ratio), decay],
+        masks=zero_masks(net),
+        before_step=before_step,
+        after_epoch=after_epoch,
+        **how,
+    )
+    summary = [_summary(layer, wrapped) for layer in net.layers]
+    measured = {
+        "wrapped_params": wrapped.count_params(),
+        "wrapped_trainable_params": sum(math.prod(weight.shape) for weight in wrapped.trainable_weights),
+        "wrapped_bytes": _bytes_with_optimizer(wrapped, recipe),
+    }
+    models.save(strip(wrapped), out)
+    layers = prunable_layers(models.load(out))
+    for layer in layers:
+        check_sparsity(out, layer, ratio, zeros[layer.name])
+    return {"measured": {"actual_ratio": _sparsity(layers), **measured}, "history": history, "summary": summary}
+
+
+def polynomial_decay(ratio: float, *, steps: int, initial: float, begin: float, end: float, every: int):
+    """TFMOT's schedule for a training of so many steps: s = s_f + (s_i - s_f) (1 - p)^3, p from 0 to 1 (Zhu and Gupta
+    2017, arXiv:1710.01878).
+
+    Masks change only every `every` steps from the first on. So that the last change makes the final sparsity, the end
+    is moved to the first such step at or after it, or to the last there is. ValueError if there is none.
+    """
+    import tensorflow_model_optimization as tfmot
+
+    first, last = round(begin * steps), round(end * steps)
+    turns = min(math.ceil((last - first) / every), (steps - first) // every)
+    if turns < 1:
+        raise ValueError(
+            f"gradual pruning from step {first} to {last}, with masks that change every {every} steps, does not fit "
+            f"into a training of {steps} steps: train longer, begin earlier or lower `every`"
+        )
+    return tfmot.sparsity.keras.PolynomialDecay(initial, ratio, first, first + turns * every, frequency=every)
+
+
+def wrap(net, schedule):
+    """The net with TFMOT's wrapper around every layer but the one that normalises pixels, which TFMOT does not know.
+
+    The wrapped layers are the net's own.
+    """
+    import tensorflow_model_optimization as tfmot
+
+    from espalier.keras.runtime import keras
+
+    def wrapped(layer):
+        if layer.name == "normalise":
+            return type(layer).from_config(layer.get_config())
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    return keras.models.clone_model(net, clone_function=wrapped)
+
+
+def strip(wrapped):
+    """The net of plain layers within a wrapped one."""
+    import tensorflow_model_optimization as tfmot
+
+    return tfmot.sparsity.keras.strip_pruning(wrapped)
+
+
+def tfmot_zeros(number: int, ratio) -> int:
+    """How many of a kernel's weights TFMOT sets to zero; it reckons with 32-bit floats and keeps at least one."""
+    kept = np.rint(np.float32(number) * (np.float32(1) - np.float32(ratio)))
+    return number - max(int(kept), 1)
+
+
+def check_sparsity(out: str | Path, layer, ratio, already: int = 0) -> None:
+    """RuntimeError unless a kernel has the zeros that TFMOT should have made; `already` is what it had before.
+
+    Of weights as large as the threshold TFMOT keeps all: in large kernels a few 32-bit floats are equal.
+    """
+    found, number = _zeros(layer), math.prod(layer.kernel.shape)
+    asked = max(tfmot_zeros(number, ratio), already)
+    if abs(found - asked) > 1 + number // 500_000:
+        raise RuntimeError(f"{out}: {found} of the {number} weights of {layer.name} are zero, not {asked}")
+
+
+def _zeros(layer) -> int:
+    return int((layer.kernel.numpy() == 0).sum())
+
+
+def _sparsity(layers) -> float:
+    return sum(map(_zeros, layers)) / sum(math.prod(layer.kernel.shape) for layer in layers)
+
+
+def _summary(layer, wrapped) -> dict:
+    """A row of the wrapped net's summary."""
+    names = {inner.name for inner in wrapped.layers}
+    wrapper = wrapped.get_layer(layer.name if layer.name in names else f"prune_low_magnitude_{layer.name}")
+    shape = layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape
+    return {
+        "layer": layer.name,
+        "kind": type(layer).__name__,
+        "output_shape": " x ".join(map(str, shape[1:])),
+        "params": layer.count_params(),
+        "wrapped_params": wrapper.count_params(),
+        "pruned": bool(getattr(wrapper, "pruning_vars", [])),
+    }
+
+
+def _bytes_with_optimizer(wrapped, recipe: dict) -> int:
+    """The size of the file that is saved if neither wrappers nor optimizer are taken off."""
+    wrapped.compile(make_optimizer(wrapped, recipe))
+    with tempfile.TemporaryDirectory() as folder:
+        models.save_h5(wrapped, Path(folder) / "model.h5", optimizer=True)
+        return (Path(folder) / "model.h5").stat().st_size
+
+
 def _weights(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
     return int(old.size - np.count_nonzero(new)), old.size
 
@@ -133,36 +360,92 @@ def _units(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
     return old.shape[1] - new.shape[1], old.shape[1]
 
 
-DENSE = {"kind": "prune_type", "backend": "keras", "needs": "dense_layers", "amount": "ratio"}
-
-
 @register(
-    "weight", **DENSE, title="Single weights", counts="weights", methods=("magnitude",), default_method="magnitude"
+    "weight",
+    kind="prune_type",
+    backend="keras",
+    title="Single weights",
+    needs="layers",
+    amounts=("ratio",),
+    scopes=("layer", "global"),
+    by=("weights",),
+    default_method="magnitude",
+    schedules=("gradual",),
 )
-def weight(net, score, ratio):
-    """Zero the int(ratio * n) weights with the lowest scores of each matrix; the shapes stay."""
-    for layer in hidden_layers(net):
-        kernel = layer.kernel.numpy()
-        kernel[smallest(score(kernel), portion(ratio, kernel.size))] = 0
+def weight(net, score, ratio, scope, generator):
+    """Zero the int(ratio * n) weights with the lowest scores, of each layer or of all together; the shapes stay."""
+    layers = inner_layers(net)
+    kernels = [layer.kernel.numpy() for layer in layers]
+    scores = [score(kernel.reshape(-1, 1), generator).reshape(kernel.shape) for kernel in kernels]
+    for kernel, of_layer in zip(kernels, scores, strict=True):
+        of_layer[kernel == 0] = -1  # what is gone already goes first, whatever the score
+    for layer, kernel, gone in zip(layers, kernels, lowest(scores, ratio, scope), strict=True):
+        kernel[gone] = 0
         layer.kernel.assign(kernel)
     return net
 
 
-@register("unit", **DENSE, title="Whole units", counts="units", methods=("l2",), default_method="l2")
-def unit(net, score, ratio):
-    """Remove the int(ratio * columns) units with the lowest scores of each matrix, and their rows of the next one."""
-    return remove_units(net, zero_units(net, score, ratio))
+@register(
+    "unit",
+    kind="prune_type",
+    backend="keras",
+    title="Whole units",
+    needs="dense_layers",
+    amounts=("ratio",),
+    scopes=("layer", "global"),
+    by=("units",),
+    default_method="l2",
+)
+def unit(net, score, ratio, scope, generator):
+    """Remove the int(ratio * n) units with the lowest scores, of each layer or of all together, and their rows of the
+    next matrix."""
+    return remove_units(net, zero_units(net, score, ratio, scope, generator))
+
+
+# A score takes a matrix (groups, weights of each) and a random generator: of single weights the groups are one weight
+# each, of units a row holds the weights into one unit. It gives one number, not negative, for each group.
 
 
 @register(
-    "magnitude", kind="score", backend="keras", title="Magnitude of a weight", cite="Han et al. 2015, arXiv:1506.02626"
+    "magnitude",
+    kind="score",
+    backend="keras",
+    title="Magnitude of a weight",
+    cite="Han et al. 2015, arXiv:1506.02626",
+    of=("weights",),
 )
-def magnitude(kernel):
-    """|w| of every weight: shape as the kernel."""
-    return np.abs(kernel)
+def magnitude(groups, generator=None):
+    """|w| of every weight."""
+    return np.abs(groups[:, 0])
 
 
-@register("l2", kind="score", backend="keras", title="L2 norm of a unit's weights")
-def l2(kernel):
-    """L2 norm of every column: shape (units,)."""
-    return np.sqrt(np.square(kernel, dtype=np.float64).sum(axis=0))
+@register("l2", kind="score", backend="keras", title="L2 norm of a unit's weights", of=("units",))
+def l2(groups, generator=None):
+    """L2 norm of every unit's weights."""
+    return np.sqrt(np.square(groups, dtype=np.float64).sum(axis=1))
+
+
+@register(
+    "l1",
+    kind="score",
+    backend="keras",
+    title="L1 norm of a unit's weights",
+    cite="Li et al. 2017, arXiv:1608.08710",
+    of=("units",),
+)
+def l1(groups, generator=None):
+    """Sum of |w| of every unit's weights."""
+    return np.abs(groups).sum(axis=1, dtype=np.float64)
+
+
+@register(
+    "random",
+    kind="score",
+    backend="keras",
+    title="Random",
+    cite="Blalock et al. 2020, arXiv:2003.03033",
+    of=("weights", "units"),
+)
+def random(groups, generator):
+    """A random number from 0 to 1 for every group: the baseline of all methods."""
+    return generator.random(len(groups))

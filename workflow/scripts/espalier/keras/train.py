@@ -46,11 +46,6 @@ def train_model(
     and of new weights {"weights": "random" or "imagenet"}, what the training really started from.
     Raises ValueError for what this backend cannot do and FloatingPointError if the training diverges.
     """
-    for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
-        if recipe.get(key):
-            raise ValueError(
-                f"the keras backend has no {what}: take `{key}: {recipe[key]}` out, or use backend: pytorch"
-            )
     data = load_data(data)
     if parent:
         net, weights = load(parent), None
@@ -88,9 +83,14 @@ def fit(
     masks: variable reference -> mask of the weights that may change, such as `zero_masks`. before_step: called in the
     graph before each step, with its number (int32 tensor, counted from 0 over the whole training). after_epoch: called
     after the steps of an epoch; what it returns, {column: number}, is added to the epoch's row.
-    Returns the history: one row per epoch. Raises ValueError for a `plateau` without validation images, and
-    FloatingPointError if the training diverges.
+    Returns the history: one row per epoch. Raises ValueError for what this backend cannot do, or for a
+    `plateau` without validation images, and FloatingPointError if the training diverges.
     """
+    for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
+        if recipe.get(key):
+            raise ValueError(
+                f"the keras backend has no {what}: take `{key}: {recipe[key]}` out, or use backend: pytorch"
+            )
     if recipe.get("plateau") and not len(data.validation):
         raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
     optimizer = make_optimizer(net, recipe)
