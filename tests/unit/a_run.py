@@ -18,7 +18,11 @@ TIMING = {
     "evaluate_seconds": 1.0,
     "peak_memory_mib": 500.0,
 }
-NAMES = {"train": ("penalty", "penalty_type", "init"), "prune": ("prune_type", "method", "ratio", "blocks")}
+NAMES = {
+    "train": ("penalty", "penalty_type", "init"),
+    "prune": ("prune_type", "method", "scope", "ratio", "blocks", "threshold", "pattern", "schedule"),
+    "quantize": ("scheme",),
+}
 
 
 class Run:
@@ -29,7 +33,9 @@ class Run:
         self.columns = dict.fromkeys(tidy.ID) | {"study": study, "backend": "pytorch", "dataset": "digits_32x32x3"}
         self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6} | columns
 
-    def add(self, step, parent=None, *, seed=0, layers=(), history=(), timing=None, columns=None, **measured) -> dict:
+    def add(
+        self, step, parent=None, *, seed=0, layers=(), history=(), summary=(), timing=None, columns=None, **measured
+    ) -> dict:
         """Write the record of a step after `parent` (a record that `add` returned) and return it."""
         row = dict(parent or self.columns) | (columns or {})
         row = {column: row[column] for column in tidy.ID}
@@ -39,7 +45,8 @@ class Run:
         row |= {"parent": parent["node"] if parent else None, "seed": seed, "step": step, "label": "a label"}
         row["chain"] = f"{parent['chain']} > {step}" if parent else step
         row |= {"measured": {k: v for k, v in (MEASURED | measured).items() if v is not None}}
-        row |= {"layers": list(layers), "history": list(history), "timing": TIMING | (timing or {})}
+        row |= {"layers": list(layers), "history": list(history), "summary": list(summary)}
+        row["timing"] = TIMING | (timing or {})
         row["software"] = {"python": "3.11.7", "torch": "2.14.1"}
         path = self.folder / row["node"] / "record.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +62,10 @@ class Run:
         if after is not None:
             rows.append(self.add("finetune", rows[1], top1=after, **(pruned or {})))
         return rows
+
+    def quantize(self, parent: dict, scheme: str, **measured) -> dict:
+        """A net made of `parent`: counts as its parent's, unless `measured` says otherwise."""
+        return self.add("quantize", parent, columns={"scheme": scheme}, **(parent["measured"] | measured))
 
     def time(self, rows: list[dict], seed: int = 0) -> None:
         """Write latency.json with these rows (node, baseline, batch_size, median_ms, p90_ms)."""
@@ -88,3 +99,11 @@ def penalised(prune_type: str, penalty: str = "l2_groups", coefficient: float = 
 
 def by_ratio(prune_type: str, method: str, ratio: str) -> dict:
     return {"prune_type": prune_type, "method": method, "ratio": ratio}
+
+
+def below(threshold: float, prune_type: str = "weight", method: str = "magnitude") -> dict:
+    return {"prune_type": prune_type, "method": method, "ratio": None, "threshold": threshold}
+
+
+def gradual(ratio: str, **columns) -> dict:
+    return by_ratio("weight", "magnitude", ratio) | {"schedule": "gradual"} | columns

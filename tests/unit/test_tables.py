@@ -2,8 +2,9 @@
 
 import json
 
+import pandas as pd
 import pytest
-from a_run import Run, by_ratio, config, penalised
+from a_run import Run, below, by_ratio, config, gradual, penalised
 
 from espalier import registry, tables, tidy
 from espalier.tables import write
@@ -133,6 +134,148 @@ def test_latency(tmp_path):
     assert data["speed_up"].tolist() == [1.0, 1.0, 2.0, 1.0]
     assert data["promised"].tolist() == [1.0, 1.0, 4.0, 4.0]
     assert data["per_image_ms"].tolist() == [1.0, 0.4, 0.5, 0.4]
+
+
+def conv_net(tmp_path) -> Run:
+    """Two convolutions and a linear layer, plain and after group lasso, weights under 0.01 set to zero."""
+    run = Run(tmp_path, model="cifar10_conv")
+    counts = {
+        None: ((4, [3, 1]), (0, None), (10, 1)),
+        "group_lasso": ((27, [27, 0]), (9, [0, 9]), (30, 2)),
+    }
+    for penalty, (one, two, fc) in counts.items():
+        layers = [
+            {"layer": "conv1_1", "width": 2, "weights": 54, "zeros": one[0], "kind": "Conv2d", "filter_zeros": one[1]},
+            {"layer": "conv2_1", "width": 2, "weights": 18, "zeros": two[0], "kind": "Conv2d", "filter_zeros": two[1]},
+            {"layer": "fc1", "width": 10, "weights": 40, "zeros": fc[0], "biases": 10, "bias_zeros": fc[1]},
+        ]  # fmt: skip
+        root = run.add("train", columns=penalised("filter_wise", penalty) if penalty else None)
+        run.add(
+            "prune",
+            root,
+            columns=below(0.01),
+            layers=[{k: v for k, v in row.items() if v is not None} for row in layers],
+        )
+    return run
+
+
+def test_sparse_weights_by_layer_with_the_published_counts(tmp_path):
+    made = table("sparse_weights", conv_net(tmp_path), config(published="cifar10_conv"))
+    names = ["weight magnitude below 0.01", "weight magnitude below 0.01, group_lasso filter_wise training"]
+    data = made.data.set_index("layer")
+    assert data.index.tolist() == ["all", "conv1_1.weight", "conv2_1.weight", "fc1.weight", "fc1.bias"]
+    assert data[f"{names[0]}: zeros"].tolist() == [4 + 0 + 10 + 1, 4, 0, 10, 1]
+    assert data[f"{names[0]}: total"].tolist() == [54 + 18 + 40 + 10, 54, 18, 40, 10]
+    assert data.loc["all", f"{names[0]}: share"] == pytest.approx(100 * 15 / 122)
+    assert data[f"{names[1]}: share"].tolist() == pytest.approx([100 * 68 / 122, 50.0, 50.0, 75.0, 20.0])
+    assert data["published, run 1: zeros"].tolist() == [12740248, 827, 38751, 12505157, 2807]
+    assert data.loc["conv1_1.weight", "published, run 2: share"] == pytest.approx(47.91666666)
+    assert list(dict.fromkeys(column.group for column in made.columns)) == [
+        "", *names, "published, run 1", "published, run 2",
+    ]  # fmt: skip
+    assert any("config: 0.01." in note for note in made.notes)
+
+
+def test_sparse_weights_by_filter(tmp_path):
+    made = table("sparse_filters", conv_net(tmp_path), config())
+    rows = made.data[["layer", "filter", "zeros", "of", "dead"]].values.tolist()
+    assert rows == [
+        ["conv1_1", 1, 3, 27, "no"], ["conv1_1", 2, 1, 27, "no"],
+        ["conv2_1", 1, 0, 9, "no"], ["conv2_1", 2, 0, 9, "no"],
+        ["conv1_1", 1, 27, 27, "yes"], ["conv1_1", 2, 0, 27, "no"],
+        ["conv2_1", 1, 0, 9, "no"], ["conv2_1", 2, 9, 9, "yes"],
+    ]  # fmt: skip
+    assert made.notes[1].endswith("group_lasso filter_wise training: conv1_1 1 of 2, conv2_1 1 of 2.")
+
+
+def mobilenet(tmp_path) -> Run:
+    run = Run(tmp_path, backend="keras", model="mobilenet_v2")
+    dense = run.add("train", top1=94.0, top5=100.0)
+    summary = [
+        {"layer": "input", "kind": "InputLayer", "output_shape": "8 x 8 x 3", "params": 0, "wrapped_params": 0},
+        {"layer": "conv", "kind": "Conv2D", "output_shape": "8 x 8 x 2", "params": 54, "wrapped_params": 110},
+        {"layer": "depth", "kind": "DepthwiseConv2D", "output_shape": "8 x 8 x 2", "params": 18, "wrapped_params": 19},
+        {"layer": "dense", "kind": "Dense", "output_shape": "1", "params": 3, "wrapped_params": 7},
+    ]
+    summary = [row | {"pruned": row["layer"] in ("conv", "dense")} for row in summary]
+    for ratio, zeros in (("0.50", (27, 1)), ("0.75", (41, 2))):
+        layers = [
+            {"layer": "conv", "width": 2, "weights": 54, "zeros": zeros[0], "pruned": True},
+            {"layer": "depth", "width": 2, "weights": 18, "zeros": 1, "pruned": False},
+            {"layer": "dense", "width": 1, "weights": 2, "zeros": zeros[1], "pruned": True},
+        ]
+        wrapped = {"wrapped_params": 136, "wrapped_trainable_params": 75, "params": 75, "top5": 100.0}
+        run.add("prune", dense, columns=gradual(ratio), layers=layers, summary=summary, **wrapped)
+    return run
+
+
+def test_the_summary_of_a_gradually_pruned_net(tmp_path):
+    made = table("summary", mobilenet(tmp_path), config())
+    data = made.data.set_index("layer")
+    assert data.loc["total", ["params", "wrapped_params"]].tolist() == [75, 136]
+    assert data["pruned"].tolist()[:-1] == ["no", "yes", "no", "yes"]
+    half, most = "weight magnitude 0.50 gradual", "weight magnitude 0.75 gradual"
+    assert data.loc[["conv", "depth", "dense", "total"], half].tolist() == [50.0, "not pruned", 50.0, 50.0]
+    assert data.loc[["conv", "dense"], most].tolist() == pytest.approx([100 * 41 / 54, 100.0])
+    assert data.loc["total", most] == pytest.approx(100 * 43 / 56) and pd.isna(data.loc["input", most])
+    assert "Wrapped, the net has 136 parameters, 75 of them trainable and 61 not; stripped it has 75." in made.notes
+    assert [column.title for column in made.columns][-2:] == ["0.50 gradual", "0.75 gradual"]
+
+
+def test_top5_is_hidden_where_it_says_nothing(tmp_path):
+    shown = [column.title for column in table("results", mobilenet(tmp_path), config()).columns]
+    assert "Top-1" in shown and "Top-5" not in shown
+
+
+def quantized(tmp_path) -> Run:
+    run = Run(tmp_path)
+    small = {"macs": 1000, "size_bytes": MIB // 4, "zipped_bytes": MIB // 8}
+    dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=88.0, pruned=small)
+    export = run.quantize(dense, "float32", export_difference=2e-6)
+    static = run.quantize(dense, "static_int8", top1=89.0, size_bytes=MIB // 4, int8_operators=13)
+    both = run.quantize(tuned, "dynamic_int8", top1=88.5, size_bytes=MIB // 16, zipped_bytes=MIB // 32)
+    times = (
+        (dense, dense, 4.0),
+        (tuned, dense, 2.0),
+        (export, export, 2.0),
+        (static, export, 0.5),
+        (both, export, 8.0),
+    )
+    run.time(
+        {"node": net["node"], "baseline": base["node"], "batch_size": 1, "median_ms": t, "p90_ms": t}
+        for net, base, t in times
+    )
+    return run
+
+
+def test_quantized_nets_beside_their_sources(tmp_path):
+    made = table("quantization", quantized(tmp_path), config(latency={}))
+    data = made.data.astype(object).where(made.data.notna(), None)
+    assert data[["net", "scheme", "change", "smaller_raw", "smaller", "ms_per_image", "runtime"]].values.tolist() == [
+        ["dense", "as trained", None, 1.0, 1.0, 4.0, "PyTorch"],
+        ["dense", "float32", 0.0, 1.0, 1.0, 2.0, "ONNX Runtime"],
+        ["dense", "static_int8", -1.0, 4.0, 1.0, 0.5, "ONNX Runtime"],
+        ["filter_wise sum 0.50", "as trained", None, 4.0, 4.0, 2.0, "PyTorch"],
+        ["filter_wise sum 0.50", "dynamic_int8", 0.5, 16.0, 16.0, 8.0, "ONNX Runtime"],
+    ]
+    assert data["int8_operators"].tolist() == [None, None, 13, None, None]
+    assert any(
+        note.startswith("dynamic_int8 is slower than float32, up to 4.0 times (batch 1): ") for note in made.notes
+    )
+    assert "Outputs of the float32 exports differ from the framework's own by at most 2.0e-06." in made.notes
+
+
+def test_each_time_is_held_against_the_dense_net_in_the_same_runtime(tmp_path):
+    data = table("latency", quantized(tmp_path), config(latency={})).data.set_index("name")
+    assert data["speed_up"].to_dict() == {
+        "dense": 1.0,
+        "filter_wise sum 0.50": 2.0,
+        "dense, float32 export": 1.0,
+        "dense, static_int8": 4.0,
+        "filter_wise sum 0.50, dynamic_int8": 0.25,
+    }
+    assert data["promised"].tolist() == [1.0, 4.0, 1.0, 1.0, 4.0]
+    assert data["against"].tolist() == ["dense", "dense", *["dense, float32 export"] * 3]
 
 
 def test_run_time_by_step(tmp_path):

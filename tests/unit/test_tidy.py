@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 import pytest
-from a_run import Run, by_ratio, config, penalised
+from a_run import Run, by_ratio, config, gradual, penalised
 
 from espalier import tidy
 
@@ -44,7 +44,7 @@ def test_rows_keep_the_order_given_and_the_files_are_the_same_each_time(tmp_path
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert [row["init"] for row in rows_of(folder / "results.csv")] == ["b", "a", "c"]
     assert {path.name: path.read_bytes() for path in run.collect().iterdir()} == first
-    assert sorted(first) == ["history.csv", "latency.csv", "layers.csv", "results.csv"]
+    assert sorted(first) == ["history.csv", "latency.csv", "layers.csv", "results.csv", "summary.csv"]
 
 
 def test_history_layers_and_latency_are_long_tables(tmp_path):
@@ -55,7 +55,9 @@ def test_history_layers_and_latency_are_long_tables(tmp_path):
     table = run.load()
     assert table.history[["node", "epoch"]].values.tolist() == [[node, 1], [node, 2], [node, 3]]
     assert table.history["train_loss"].tolist() == [2.0, 1.0, 2.0 / 3]
-    assert table.layers.iloc[0].to_dict() == {"node": node, "layer": "fc", "width": 10, "weights": 20, "zeros": 3}
+    layer = table.layers.iloc[0]
+    assert layer.dropna().to_dict() == {"node": node, "layer": "fc", "width": 10, "weights": 20, "zeros": 3}
+    assert list(layer.index) == list(tidy.LAYERS)
     assert table.latency.iloc[0][["threads", "batch_size", "repeats", "median_ms", "p90_ms"]].tolist() == [
         1,
         1,
@@ -135,10 +137,65 @@ def test_set_up_in_one_line():
     assert "fine-tuning" not in tidy.setup_line(config(chains=[["train", {"prune": {}}]]))
 
 
+IMAGENET = {"name": "vgg16", "width": 1.0, "weights": "imagenet"}
+
+
 def test_set_up_names_the_weights_that_were_really_used(tmp_path):
     run = Run(tmp_path, weights="imagenet")
     run.add("train")
-    assert "initial weights imagenet" in tidy.setup_line(config(), run.load().results)
+    study = config(model=IMAGENET)
+    assert "training, 3 of fine-tuning; ImageNet weights; seed 0" in tidy.setup_line(study, run.load().results)
+    run = Run(tmp_path / "without", weights="imagenet")
+    root = run.add("train", columns={"weights": "random"})  # the config asked for others
+    run.add("prune", root, columns=by_ratio("weight", "magnitude", "0.50") | {"weights": "imagenet"})
+    results = run.load().results
+    assert results["weights"].tolist() == ["random", "random"]
+    said = "random initial weights: ImageNet weights could not be had"
+    assert said in tidy.setup_line(study, results)
+    assert "initial weights random, not pretrained" in tidy.setup_line(config(), results)
+
+
+def test_set_up_before_there_are_results_says_what_is_asked_for():
+    assert "; ImageNet weights; " in tidy.setup_line(config(model=IMAGENET))
+    study = config(model=IMAGENET | {"fallback": "random"})
+    assert "; ImageNet weights (random ones, if they cannot be had); " in tidy.setup_line(study)
+
+
+def test_set_up_names_the_classes_where_not_all_are_used():
+    data = {"name": "digits", "size": 48, "channels": 3, "classes": ["0", "1"]}
+    assert tidy.setup_line(config(dataset=data)).startswith("digits, classes 0 and 1 at 48x48x3; ")
+    assert tidy.data_name(data | {"classes": ["0", "1", "7"]}) == "digits, classes 0, 1 and 7"
+
+
+def test_the_summary_of_a_wrapped_net_and_what_layers_may_say_more(tmp_path):
+    run = Run(tmp_path)
+    conv = {"layer": "conv", "width": 2, "weights": 54, "zeros": 30, "kind": "Conv2D", "pruned": True}
+    conv |= {"biases": 2, "bias_zeros": 1, "filter_zeros": [27, 3]}
+    rows = [{"layer": "conv", "kind": "Conv2D", "output_shape": "48 x 48 x 2", "params": 56, "wrapped_params": 112}]
+    root = run.add("train", layers=[conv, {"layer": "fc", "width": 1, "weights": 2, "zeros": 0}])
+    run.add("prune", root, columns=gradual("0.50"), summary=[rows[0] | {"pruned": True}])
+    table = run.load()
+    assert table.summary.drop(columns="node").to_dict("records") == [rows[0] | {"pruned": True}]
+    first = table.layers.iloc[0]
+    assert (first["biases"], first["bias_zeros"], first["pruned"]) == (2, 1, True)
+    assert json.loads(first["filter_zeros"]) == [27, 3] and pd.isna(table.layers.iloc[1]["filter_zeros"])
+
+
+def test_controls_of_gradually_pruned_and_quantized_nets(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    other, control = (run.add("finetune", dense, columns={"epochs": epochs}) for epochs in (2, 3))
+    for record, name in ((other, "other"), (control, "control")):  # two nodes of one step need names of their own
+        path = run.records[1 + (record is control)] = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(record | {"node": f"{record['node']}~epochs={record['epochs']}"}))
+    slow = run.add("prune", dense, columns=gradual("0.50", epochs=3))  # trained for 3 epochs more
+    longer = run.add("prune", dense, columns=gradual("0.75", epochs=9))
+    at_once = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
+    made = [run.quantize(net, "qat_int8") for net in (slow, at_once, dense)]
+    results = run.load().results.set_index("node")
+    assert results.loc[[slow["node"], made[0]["node"]], "control"].tolist() == [f"{control['node']}~epochs=3"] * 2
+    assert results.loc[[longer["node"], *(net["node"] for net in (at_once, made[1], made[2]))], "control"].isna().all()
+    assert (results["dense"] == dense["node"]).all()
 
 
 def test_set_up_names_the_number_of_test_images_where_it_is_known(tmp_path):

@@ -119,9 +119,11 @@ def _numeric(value) -> bool:
 
 
 def _all_numbers(values: pd.Series, column: Column) -> bool:
-    """Whether a column is of numbers: then it is right-aligned."""
+    """Whether a column is of numbers, but for words in place of some of them: then it is right-aligned."""
     there = [value for value in values if not _absent(value)]
-    return all(map(_numeric, there)) if there else column.digits is not None
+    if there and column.digits is None:
+        return all(map(_numeric, there))
+    return any(map(_numeric, there)) if there else column.digits is not None
 
 
 def _head(columns: tuple[Column, ...], numeric: list[bool]) -> str:

@@ -1,8 +1,9 @@
-"""The tidy table: what every job of a run measured, in four CSV files, and its reading.
+"""The tidy table: what every job of a run measured, in five CSV files, and its reading.
 
 `results.csv` has one row per node, `history.csv` one per node and epoch, `layers.csv` one per node and layer,
-`latency.csv` one per node and batch size. Every table and figure is a function of these four files, and beside them
-of the published figures. Percentages are 0 to 100, sizes bytes, times seconds (latency: milliseconds).
+`latency.csv` one per node and batch size, `summary.csv` one per layer of each net that was wrapped to be pruned while
+it was trained. Every table and figure is a function of these files, and beside them of the published figures.
+Percentages are 0 to 100, sizes bytes, times seconds (latency: milliseconds).
 """
 
 from __future__ import annotations
@@ -17,50 +18,63 @@ import pandas as pd
 
 ID = (
     "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
-    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "ratio", "blocks",
+    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
+    "blocks", "threshold", "pattern", "schedule", "scheme",
 )  # fmt: skip
 HISTORY = (
     "node", "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
 )  # fmt: skip
-LAYERS = ("node", "layer", "width", "weights", "zeros")
+LAYERS = (
+    "node", "layer", "width", "weights", "zeros", "kind", "pruned", "biases", "bias_zeros", "filter_zeros",
+)  # fmt: skip
 LATENCY = ("study", "seed", "node", "baseline", "threads", "batch_size", "repeats", "median_ms", "p90_ms")
+SUMMARY = ("node", "layer", "kind", "output_shape", "params", "wrapped_params", "pruned")
+FILES = ("results", "history", "layers", "latency", "summary")
 
-NUMBERS = {"seed", "width", "epochs", "coefficient", "blocks"}  # of ID; all its other columns are text, ratio too
+NUMBERS = {"seed", "width", "epochs", "coefficient", "blocks", "threshold"}  # of ID; all else is text, ratio too
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Tidy:
-    """The four tables, as DataFrames. Four columns of `results` are worked out on loading:
+    """The five tables, as DataFrames. Four columns of `results` are worked out on loading:
 
     variant   what seeds are averaged over: the node without its study and seed
     root      the training that the node comes from
     dense     the training without penalty that `root` is compared with (itself, if it has none)
-    control   of a fine-tuned pruned net: `dense` trained further for as long, NaN where the study has none
+    control   of a pruned net that was trained on (fine-tuned, or pruned while it was trained): `dense` trained further
+              for as long, NaN where the study has none; of a quantized net, that of the net it was made from
     """
 
     results: pd.DataFrame
     history: pd.DataFrame
     layers: pd.DataFrame
     latency: pd.DataFrame
+    summary: pd.DataFrame
 
     def of(self, study: str) -> Tidy:
         """One study's part."""
         results = self.results[self.results["study"] == study]
-        own = (table[table["node"].isin(results["node"])] for table in (self.history, self.layers, self.latency))
-        return Tidy(results, *own)
+        others = (self.history, self.layers, self.latency, self.summary)
+        return Tidy(results, *(table[table["node"].isin(results["node"])] for table in others))
 
 
 def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder: str | Path) -> None:
-    """Write the four CSV files into `folder`, rows in the order given, numbers as the records have them (repr)."""
-    results, history, layers, timed = [], [], [], []
+    """Write the CSV files into `folder`, rows in the order given, numbers as the records have them (repr).
+
+    The initial weights of a net are those that its training recorded: what it really started from, not what was asked
+    for. Records come parents first."""
+    results, history, layers, summary, timed = [], [], [], [], []
+    weights: dict[str, str] = {}
     for record in map(_read, records):
-        row = {column: record.get(column) for column in ID} | record["measured"]
+        weights[record["node"]] = weights.get(record["parent"], record["weights"])
+        row = {column: record.get(column) for column in ID} | {"weights": weights[record["node"]]} | record["measured"]
         row |= {f"timing_{key}": value for key, value in record["timing"].items()}
         row |= {f"software_{key}": value for key, value in record["software"].items()}
         results.append(row)
         history += [{"node": record["node"], **row} for row in record.get("history") or ()]
         layers += [{"node": record["node"], **row} for row in record.get("layers") or ()]
+        summary += [{"node": record["node"], **row} for row in record.get("summary") or ()]
     for file in map(_read, latency):
         timing = {f"timing_{key}": value for key, value in file["timing"].items()}
         timed += [row | timing for row in file["rows"]]
@@ -70,14 +84,15 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     _write(folder / "history.csv", HISTORY, history)
     _write(folder / "layers.csv", LAYERS, layers)
     _write(folder / "latency.csv", LATENCY, timed)
+    _write(folder / "summary.csv", SUMMARY, summary)
 
 
 def load(folder: str | Path) -> Tidy:
-    """Read the four CSV files of `folder`. Text stays text (a ratio is "0.40"), what is empty is NaN."""
+    """Read the CSV files of `folder`. Text stays text (a ratio is "0.40"), what is empty is NaN."""
     text = dict.fromkeys(set(ID) - NUMBERS, str)
     tables = []
-    for name in ("results", "history", "layers", "latency"):
-        dtype = text if name == "results" else {"node": str, "baseline": str, "layer": str}
+    for name in FILES:
+        dtype = text if name == "results" else dict.fromkeys(("node", "baseline", "layer", "kind", "filter_zeros"), str)
         table = pd.read_csv(
             Path(folder) / f"{name}.csv",
             dtype=dtype,
@@ -119,6 +134,31 @@ def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
     return results[to].map(results.set_index("node")[column])
 
 
+def data_name(dataset: dict) -> str:
+    """A data set in words: "digits", or "digits, classes 0 and 1" where only some of its classes are used."""
+    classes = dataset.get("classes")
+    if not classes:
+        return dataset["name"]
+    *most, last = map(str, classes)
+    return f"{dataset['name']}, class{'es' if most else ''} {' and '.join([', '.join(most), last] if most else [last])}"
+
+
+def weights_name(study: dict, results: pd.DataFrame | None = None) -> str:
+    """The initial weights in words: before there are results as the config asks for them, then as they really were."""
+    net = study["model"]
+    asked = net.get("weights", "random")
+    if results is None:
+        said = {"random": "initial weights random, not pretrained", "imagenet": "ImageNet weights"}.get(asked, asked)
+        fallback = " (random ones, if they cannot be had)" if asked != "random" and net.get("fallback") else ""
+        return said + fallback
+    used = sorted(set(results["weights"].dropna()))
+    if used == ["random"] and asked == "imagenet":
+        return "random initial weights: ImageNet weights could not be had"
+    if used == ["random"]:
+        return "initial weights random, not pretrained"
+    return " and ".join({"imagenet": "ImageNet weights", "random": "random initial weights"}.get(w, w) for w in used)
+
+
 def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
     """What every table and figure says of itself: data, resolution, net, epochs, initial weights and seeds.
 
@@ -127,17 +167,14 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
     data, net, epochs = study["dataset"], study["model"], study["train"]["epochs"]
     retrained = (study.get("finetune") or {}).get("epochs", epochs)
     tunes = any("finetune" in step for chain in study["chains"] for step in chain)
-    weights = (
-        net.get("weights", "random") if results is None else " and ".join(sorted(set(results["weights"].dropna())))
-    )
     seeds = study["seeds"]
     images = pd.Series(dtype=float) if results is None else results.get("test_images", pd.Series(dtype=float)).dropna()
     tested = [f"{' and '.join(f'{n:g}' for n in sorted(set(images)))} test images"] if len(images) else []
     return "; ".join((
-        f"{data['name']} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
+        f"{data_name(data)} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
         f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else ""),
-        "initial weights random, not pretrained" if weights == "random" else f"initial weights {weights}",
+        weights_name(study, results),
         *tested,
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
     ))  # fmt: skip
@@ -164,23 +201,30 @@ def _related(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _controls(results: pd.DataFrame) -> list:
-    """For each row the node that `Tidy.control` is."""
-    tunings = [
-        tuple(part for part in variant.split("/") if part.partition("~")[0] == "finetune")
-        for variant in results["variant"]
-    ]
-    by_name, by_length = {}, {}
-    rows = list(zip(results.to_dict("records"), tunings, strict=True))
-    for row, tuning in rows:
+    """For each row the node that `Tidy.control` is. A dense net trained on is the control of pruned nets with the same
+    steps of fine-tuning; else of those with as many steps of training after the first, the last of as many epochs."""
+    by_name, by_length, controls = {}, {}, {}
+    tunings: dict[str, tuple[str, ...]] = {}  # what each node was trained by after its root
+    rows = results.to_dict("records")
+    for row in rows:
+        folder = row["variant"].rpartition("/")[2]
+        trains = row["step"] == "finetune" or (row["schedule"] == "gradual" and row["step"] == "prune")
+        tunings[row["node"]] = (*tunings.get(row["parent"], ()), *([folder] if trains else []))
+    for row in rows:
         if row["step"] == "finetune" and pd.isna(row["prune_type"]) and pd.isna(row["penalty"]):
+            tuning = tunings[row["node"]]
             by_name.setdefault((row["dense"], tuning), row["node"])
             by_length.setdefault((row["dense"], len(tuning), row["epochs"]), row["node"])
-    return [
-        by_name.get((row["dense"], tuning), by_length.get((row["dense"], len(tuning), row["epochs"]), float("nan")))
-        if tuning and pd.notna(row["prune_type"])
-        else float("nan")
-        for row, tuning in rows
-    ]
+    for row in rows:
+        tuning, none = tunings[row["node"]], float("nan")
+        if row["step"] == "quantize":
+            controls[row["node"]] = controls.get(row["parent"], none)
+        elif tuning and pd.notna(row["prune_type"]):
+            same = by_length.get((row["dense"], len(tuning), row["epochs"]), none)
+            controls[row["node"]] = by_name.get((row["dense"], tuning), same)
+        else:
+            controls[row["node"]] = none
+    return [controls[node] for node in results["node"]]
 
 
 def _kind(row) -> tuple:

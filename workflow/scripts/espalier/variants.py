@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -10,31 +11,39 @@ from espalier import tidy
 
 KINDS = ("weight", "unit")  # the prune types that the MNIST study sets against each other
 MASKED = ("weight",)  # prune types that set weights to zero and leave the shapes as they are
+LAYERWISE = ("weight", "unit")  # prune types that usually have a threshold in each layer, not one for the whole net
+EXPORT = "float32"  # the scheme that quantizes nothing: the same net, for another runtime
+RUNTIMES = {"pytorch": ("PyTorch", "ONNX Runtime"), "keras": ("TensorFlow", "LiteRT")}  # of a saved, a quantized net
 
 # What `of` averages over seeds: measured, and worked out from what was measured.
 MEASURED = (
     "top1", "top5", "test_loss", "params", "nonzero_params", "sparsity", "macs", "actual_ratio", "size_bytes",
-    "zipped_bytes",
+    "zipped_bytes", "int8_operators", "h5_bytes", "h5_zipped_bytes", "wrapped_bytes", "ms_per_image", "dense_ms",
+    "timed_threads", "measured",
 )  # fmt: skip
 DERIVED = (
     "before", "after", "dense_top1", "control_top1", "reference_top1", "drop", "compression", "nonzero_compression",
-    "speed_up", "smaller",
+    "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
 
 
 def of(results: pd.DataFrame) -> pd.DataFrame:
     """One row for each variant of a study: every net, a pruned one together with its fine-tuned self. One that was
     fine-tuned in several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one.
+    A quantized net is a variant of its own, held against the same dense net as the net it was made from.
 
     Over seeds (mean, `_sd`, `n`; see tidy.over_seeds), with MEASURED as they are at the end, and
 
-    before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none)
+    kind                  "dense", "pruned", "quantized" or "pruned + quantized"; an export is what it was made from
+    before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none); of a net that was
+                          pruned while it was trained there is no "before"
     dense_top1            top-1 of the dense net
-    control_top1          of a fine-tuned net: top-1 of the dense net trained as long (NaN where there is none)
+    control_top1          of a net trained on: top-1 of the dense net trained as long (NaN where there is none)
     reference_top1, drop  the second of these, or else the first, and how many points the variant is below it
     compression           parameters, dense / variant; `nonzero_compression`: those that are not zero
     speed_up              the theoretical one: MACs, dense / variant
-    smaller               saved file, zipped, dense / variant
+    smaller, smaller_raw  saved file, zipped and as it is, dense / variant
+    source_top1, change   of a quantized net: top-1 of the net it was made from, and how far it is above that
     """
     nodes = results.set_index("node", drop=False)
     nodes = nodes.reindex(columns=list(dict.fromkeys([*nodes.columns, *MEASURED])))
@@ -42,15 +51,19 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     tunes = nodes[(nodes["step"] == "finetune") & (parents == "prune")]
     ends = pd.DataFrame({"node": tunes["parent"].to_numpy(), "end": tunes["node"].to_numpy()}, dtype=object)
     rows = nodes.drop(index=tunes.index).reset_index(drop=True).merge(ends, on="node", how="left")
-    pruned, tuned = rows["step"] == "prune", rows["end"].notna()
+    quantized = rows["step"] == "quantize"
+    gradual = (rows["step"] == "prune") & (rows["schedule"] == "gradual")
+    pruned, tuned = (rows["step"] == "prune") & ~gradual, rows["end"].notna() | gradual
     rows["end"] = rows["end"].fillna(rows["node"])
     last = nodes.loc[rows["end"]].set_axis(rows.index)
     dense = nodes.loc[rows["dense"]].set_axis(rows.index)
     control = last["control"].map(nodes["top1"])
     reference = control.fillna(dense["top1"])
+    source = rows["parent"].map(nodes["top1"]).where(quantized)
     rows = rows.assign(
         **{column: last[column] for column in MEASURED if column != "actual_ratio"},
         variant=last["variant"],
+        kind=[kind(row) for _, row in rows.iterrows()],
         before=rows["top1"].where(pruned),
         after=last["top1"].where(tuned),
         dense_top1=dense["top1"],
@@ -61,6 +74,9 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
         nonzero_compression=dense["nonzero_params"] / last["nonzero_params"],
         speed_up=dense["macs"] / last["macs"],
         smaller=dense["zipped_bytes"] / last["zipped_bytes"],
+        smaller_raw=dense["size_bytes"] / last["size_bytes"],
+        source_top1=source,
+        change=last["top1"] - source,
     )
     return tidy.over_seeds(rows, [*MEASURED, *DERIVED])
 
@@ -71,6 +87,41 @@ def pruned(results: pd.DataFrame) -> pd.DataFrame:
     return found[found["step"] == "prune"].reset_index(drop=True)
 
 
+def compressed(results: pd.DataFrame) -> pd.DataFrame:
+    """The variants that something was done to: pruned (by more than nothing), quantized, or both."""
+    found = of(results)
+    found = found[(found["kind"] != "dense") & ~((found["kind"] == "pruned") & (found["actual_ratio"] == 0))]
+    return found.reset_index(drop=True)
+
+
+def kind(row) -> str:
+    """What was done to a row's net: "dense" (nothing), "pruned", "quantized", "pruned + quantized"."""
+    done = [
+        word
+        for word, on in (
+            ("pruned", pd.notna(row["prune_type"])),
+            ("quantized", pd.notna(row["scheme"]) and row["scheme"] != EXPORT),
+        )
+        if on
+    ]
+    return " + ".join(done) or "dense"
+
+
+def baseline(row) -> str:
+    """Which baseline of pruning a row's net is: "random", "global magnitude" (the smallest weights of the whole net),
+    or "" if it is none of them."""
+    if row["method"] == "random":
+        return "random"
+    magnitude = row["prune_type"] in MASKED and row["method"] == "magnitude" and row["scope"] == "global"
+    return "global magnitude" if magnitude else ""
+
+
+def runtime(row) -> str:
+    """What a row's net is run by: the framework that trained it, or what a quantized or exported net is for."""
+    names = RUNTIMES.get(row["backend"], (row["backend"], row["backend"]))
+    return names[pd.notna(row["scheme"])]
+
+
 def training_label(row) -> str:
     """How a row's net was trained, in words: "dense", "l2_groups filter_wise", "dense, init glorot"."""
     penalty = f"{row['penalty']} {row['penalty_type']}" if pd.notna(row["penalty"]) else "dense"
@@ -78,25 +129,56 @@ def training_label(row) -> str:
 
 
 def pruning_label(row) -> str:
-    """How a row's net was pruned, in words: "filter_wise mean_abs 0.40", "depth_wise mean_abs 2 blocks"; "" if not."""
+    """How a row's net was pruned, in words: "filter_wise mean_abs 0.40", "depth_wise mean_abs 2 blocks", "weight
+    magnitude 2:4", "weight magnitude below 0.001", "weight magnitude 0.50 global", "weight magnitude 0.50 gradual"; ""
+    if it was not. The scope is named where it is not the usual one."""
     if pd.isna(row["prune_type"]):
         return ""
     if pd.notna(row["blocks"]):
         amount = f"{row['blocks']:g} block{'s' if row['blocks'] != 1 else ''}"
+    elif pd.notna(row["pattern"]):
+        amount = row["pattern"]
+    elif pd.notna(row["threshold"]):
+        amount = f"below {row['threshold']:g}"
     else:
         amount = f"{float(row['ratio']):.2f}"
-    return f"{row['prune_type']} {row['method']} {amount}"
+    words = [row["prune_type"], row["method"], amount, scope(row), row["schedule"]]
+    return " ".join(word for word in words if pd.notna(word) and word)
+
+
+def scope(row) -> str:
+    """The scope of a row's pruning where it is not the usual one of its prune type, else ""."""
+    usual = "layer" if row["prune_type"] in LAYERWISE else "global"
+    return "" if pd.isna(row["scope"]) or row["scope"] == usual else row["scope"]
 
 
 def label(row) -> str:
-    """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot"."""
-    pruning = pruning_label(row)
-    if not pruning:
-        return training_label(row) + (", trained further" if row["step"] == "finetune" else "")
-    if pd.isna(row["penalty"]):
-        return pruning + _init(row)
-    groups = "" if row["penalty_type"] == row["prune_type"] else f" {row['penalty_type']}"
-    return f"{pruning}, {row['penalty']}{groups} training{_init(row)}"
+    """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot",
+    "dense, static_int8"."""
+    parts = [pruning_label(row)]
+    if not parts[0]:
+        parts = [training_label(row), "trained further" if "finetune" in row["chain"] else ""]
+    elif pd.isna(row["penalty"]):
+        parts[0] += _init(row)
+    else:
+        groups = "" if row["penalty_type"] == row["prune_type"] else f" {row['penalty_type']}"
+        parts.append(f"{row['penalty']}{groups} training{_init(row)}")
+    if pd.notna(row["scheme"]):
+        parts.append(f"{EXPORT} export" if row["scheme"] == EXPORT else row["scheme"])
+    return ", ".join(part for part in parts if part)
+
+
+AMOUNT = re.compile(r"((ratio|blocks|threshold|pattern)=)?[\d.:]+(e-?\d+)?")
+
+
+def way(row, amounts: bool = True) -> str:
+    """How a net came about, whatever its prune type: its folders with "*" for that, of the training the options only.
+    amounts: whether nets that were pruned by different amounts came about in different ways."""
+    first, *rest = row["variant"].split("/")
+    words = [["*" if word == row["prune_type"] else word for word in folder.split("~")] for folder in rest]
+    if not amounts:
+        words = [[word for word in folder if not AMOUNT.fullmatch(word)] for folder in words]
+    return "/".join(map("~".join, [["train", *(word for word in first.split("~") if "=" in word)], *words]))
 
 
 def labels(rows: pd.DataFrame, of: Callable = label) -> list[str]:
@@ -106,11 +188,11 @@ def labels(rows: pd.DataFrame, of: Callable = label) -> list[str]:
     shared: dict[str, dict[str, list]] = {}
     for name, variant in zip(said, rows["variant"], strict=True):
         shared.setdefault(name, {})[variant] = [part.split("~") for part in variant.split("/")]
-    told = {name: _told_apart(name, found) for name, found in shared.items()}
+    told = {name: told_apart(name, found) for name, found in shared.items()}
     return [told[name][variant] for name, variant in zip(said, rows["variant"], strict=True)]
 
 
-def _told_apart(name: str, found: dict[str, list[list[str]]]) -> dict[str, str]:
+def told_apart(name: str, found: dict[str, list[list[str]]]) -> dict[str, str]:
     """A name for each of the variants that share `name`. found: a variant -> the words of each of its folders."""
     folders = set.intersection(*({tuple(folder) for folder in parts} for parts in found.values()))
     words = set.intersection(*({word for _, *rest in parts for word in rest} for parts in found.values()))

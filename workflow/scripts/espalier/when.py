@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.variants import KINDS, MASKED
+from espalier.variants import EXPORT, KINDS, MASKED, baseline
 
 
 def always(rows: pd.DataFrame, study: dict) -> bool:
@@ -22,6 +22,11 @@ def has_published(rows: pd.DataFrame, study: dict) -> bool:
 def pruned(rows: pd.DataFrame, study: dict) -> bool:
     """Something is pruned."""
     return bool(rows["prune_type"].notna().any())
+
+
+def compressed(rows: pd.DataFrame, study: dict) -> bool:
+    """Something is pruned or quantized."""
+    return pruned(rows, study) or quantized(rows, study)
 
 
 def weights_and_units(rows: pd.DataFrame, study: dict) -> bool:
@@ -69,3 +74,55 @@ def penalised(rows: pd.DataFrame, study: dict) -> bool:
 def timed(rows: pd.DataFrame, study: dict) -> bool:
     """Prediction time is measured."""
     return study.get("latency") is not None
+
+
+def timed_compressed(rows: pd.DataFrame, study: dict) -> bool:
+    """Prediction time of pruned or quantized nets is measured."""
+    return timed(rows, study) and compressed(rows, study)
+
+
+def exported(rows: pd.DataFrame, study: dict) -> bool:
+    """Nets are quantized, or at least exported for the runtime of the quantized ones."""
+    return bool(rows["scheme"].notna().any())
+
+
+def quantized(rows: pd.DataFrame, study: dict) -> bool:
+    """Nets are quantized: an export as float32 is none."""
+    return bool((rows["scheme"].notna() & (rows["scheme"] != EXPORT)).any())
+
+
+def timed_quantized(rows: pd.DataFrame, study: dict) -> bool:
+    """Prediction time of quantized nets is measured."""
+    return timed(rows, study) and quantized(rows, study)
+
+
+def pruned_and_quantized(rows: pd.DataFrame, study: dict) -> bool:
+    """Nets are pruned, and nets are quantized: which is better, or are both?"""
+    return pruned(rows, study) and quantized(rows, study)
+
+
+def gradual(rows: pd.DataFrame, study: dict) -> bool:
+    """Nets are pruned while they are trained."""
+    return bool((rows["schedule"] == "gradual").any())
+
+
+def gradual_ratios(rows: pd.DataFrame, study: dict) -> bool:
+    """Nets are pruned while they are trained, to several sparsities."""
+    return rows[rows["schedule"] == "gradual"]["ratio"].nunique() > 1
+
+
+def thresholded(rows: pd.DataFrame, study: dict) -> bool:
+    """Weights under a threshold are set to zero: how many there are, is counted by layer and by filter."""
+    return bool((rows["prune_type"].isin(MASKED) & rows["threshold"].notna()).any())
+
+
+def thresholded_penalised(rows: pd.DataFrame, study: dict) -> bool:
+    """Weights under a threshold are counted of a net that was trained with a penalty, and of a plain one."""
+    rows = rows[rows["prune_type"].isin(MASKED) & rows["threshold"].notna()]
+    return bool(rows["penalty"].notna().any() and rows["penalty"].isna().any())
+
+
+def against_baselines(rows: pd.DataFrame, study: dict) -> bool:
+    """Methods stand beside a baseline: random, or the smallest weights of the whole net."""
+    kinds = {baseline(row) for _, row in rows[rows["prune_type"].notna()].iterrows()}
+    return "" in kinds and len(kinds) > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from espalier import variants, when
 from espalier.html import Column, Table
 from espalier.registry import register
-from espalier.speed import speed_ups
+from espalier.speed import slow_dynamic, speed_ups
 from espalier.tidy import Tidy, setup_line
 
 
@@ -15,27 +15,30 @@ from espalier.tidy import Tidy, setup_line
     scope="study",
     title="Prediction time",
     caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
-    "dense net of the same training over that of this net, same batch, same process, timed in turns; theoretical "
-    "speed-up is what the multiply-accumulates promise.",
+    "baseline, the dense net in the same runtime, over that of this net: same batch, same process, timed in turns. "
+    "Theoretical speed-up is what the multiply-accumulates promise; they know nothing of quantization.",
     when=when.timed,
 )
 def latency(tidy: Tidy, study: dict) -> Table:
     """One row per net, seed and batch size."""
     times = speed_ups(tidy)
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
-    times["promised"] = times["dense_macs"] / times["macs"]
     times.insert(0, "name", variants.labels(times))
+    times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
     columns = (
         Column("name", "Net"),
+        Column("runtime", "Run by"),
         Column("batch_size", "Images per call"),
         Column("median_ms", "Median", 3, "Time of a call (ms)"),
         Column("p90_ms", "90th percentile", 3, "Time of a call (ms)"),
         Column("per_image_ms", "Per image (ms)", 4),
-        Column("speed_up", "Measured", 2, "Speed-up, dense / this net"),
-        Column("promised", "Theoretical", 2, "Speed-up, dense / this net"),
+        Column("speed_up", "Measured", 2, "Speed-up, baseline / this net"),
+        Column("promised", "Theoretical", 2, "Speed-up, baseline / this net"),
+        Column("against", "Baseline"),
         Column("threads", "Threads"),
         Column("repeats", "Repeats"),
         *([Column("seed", "Seed")] if times["seed"].nunique() > 1 else []),
     )
-    notes = ("Times are of this machine, and of this run only.",)
-    return Table(f"{study['title']}: prediction time", setup_line(study, tidy.results), columns, times, notes)
+    notes = ["Times are of this machine, and of this run only."]
+    notes += [slow] if (slow := slow_dynamic(times)) else []
+    return Table(f"{study['title']}: prediction time", setup_line(study, tidy.results), columns, times, tuple(notes))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import published as published_figures
-from espalier import when
+from espalier import variants, when
 from espalier.html import Column, Table
 from espalier.registry import register
+from espalier.speed import with_times
 from espalier.tidy import Tidy, setup_line
 
 
@@ -24,10 +25,12 @@ from espalier.tidy import Tidy, setup_line
 def published(tidy: Tidy, study: dict) -> Table:
     """One row for each published row and matching variant."""
     entry = published_figures.get(study["published"])
-    data = published_figures.compare(study["published"], tidy.results, study)
-    for column in ("penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks"):
+    data = published_figures.compare(study["published"], with_times(tidy), study)
+    for column in ("run", "penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks", "scheme"):
         data[column] = data.get(column)
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
+    found = variants.of(tidy.results)
+    data["here"] = data["variant"].map(dict(zip(found["variant"], variants.labels(found), strict=True)))
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
     return Table(
         f"{study['title']}: published and reproduced",
@@ -44,10 +47,21 @@ def published(tidy: Tidy, study: dict) -> Table:
 
 def _name(row) -> str:
     """A published row in words."""
-    if row["kind"] == "training":
-        return "dense" if pd.isna(row["penalty"]) else f"trained with {row['penalty_type']} penalty"
-    amount = f"N = {row['blocks']}" if pd.notna(row["blocks"]) else f"{float(row['ratio']):.2f}"
-    return " ".join(str(part) for part in (row["prune_type"], row["method"], amount) if pd.notna(part))
+    words = _pruned(row)
+    if pd.isna(row["prune_type"]):
+        words = "dense" if pd.isna(row["penalty"]) else f"trained with {row['penalty_type']} penalty"
+    parts = [words, row["scheme"], None if pd.isna(row["run"]) else f"run {row['run']}"]
+    return ", ".join(part for part in parts if pd.notna(part))
+
+
+def _pruned(row) -> str:
+    """How a published net was pruned: as much of it as was printed."""
+    parts = [row["prune_type"], row["method"]]
+    if pd.notna(row["blocks"]):
+        parts.append(f"N = {row['blocks']}")
+    elif pd.notna(row["ratio"]):
+        parts.append(f"{float(row['ratio']):.2f}")
+    return " ".join(part for part in parts if pd.notna(part))
 
 
 def _columns(data: pd.DataFrame, published_id: str):
@@ -55,6 +69,8 @@ def _columns(data: pd.DataFrame, published_id: str):
     yield Column("verdict", "Comparable", help="Whether the set-ups are the same")
     if data["init"].notna().any():
         yield Column("init", "Initial weights here")
+    elif _several(data):
+        yield Column("here", "What stands beside it")
     for value in published_figures.values(published_id):
         yield Column(value.name, "Published", value.digits, value.title)
         fine = value.digits if value.fine is None else value.fine
@@ -64,6 +80,11 @@ def _columns(data: pd.DataFrame, published_id: str):
         yield Column("n", "Seeds")
     if data["differs"].notna().any():
         yield Column("differs", "What differs")
+
+
+def _several(data: pd.DataFrame) -> bool:
+    """Whether several results stand beside one published row."""
+    return bool(data["name"][data["variant"].notna()].duplicated().any())
 
 
 def _befores(data: pd.DataFrame, published_id: str) -> str:

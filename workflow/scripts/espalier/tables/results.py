@@ -18,7 +18,7 @@ from espalier.tidy import MIB, Tidy, setup_line
     caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
     "fine-tuning. Ratio asked is what the config says, ratio done the share of groups (or weights) that went. "
     "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the counts "
-    "promise, not a measured time.",
+    "promise, not a measured time. Quantized nets are rows of their own, named by their scheme.",
     when=when.always,
 )
 def results(tidy: Tidy, study: dict) -> Table:
@@ -31,7 +31,7 @@ def results(tidy: Tidy, study: dict) -> Table:
     for name in ("size", "zipped"):
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
-    nets["asked"] = nets["ratio"].astype(float).fillna(nets["blocks"].astype(float))
+    nets["asked"] = nets["ratio"].astype(float)
     return Table(
         f"{study['title']}: all results",
         setup_line(study, tidy.results),
@@ -51,6 +51,7 @@ def results(tidy: Tidy, study: dict) -> Table:
             if nets["n"].max() > 1
             else "One seed: no spread is known.",
             *_masked_note(nets),
+            *_exported_note(nets),
         ),
     )
 
@@ -58,8 +59,8 @@ def results(tidy: Tidy, study: dict) -> Table:
 def _columns(nets: pd.DataFrame):
     yield Column("name", "Net")
     if nets["blocks"].notna().any():
-        yield Column("asked", "Blocks asked", group="Removed")
-    elif nets["ratio"].notna().any():
+        yield Column("blocks", "Blocks asked", group="Removed")
+    if nets["ratio"].notna().any():
         yield Column("asked", "Ratio asked", 2, "Removed")
     yield Column("removed", "Done (%)", 2, "Removed", spread="removed_sd", help="Share of groups or weights that went")
     if nets["after"].notna().any():
@@ -68,7 +69,8 @@ def _columns(nets: pd.DataFrame):
         "top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd", help="At the end: after fine-tuning, if any"
     )
     yield Column("gain", "Change", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points against dense")
-    yield Column("top5", "Top-5", 2, "Test accuracy (%)", spread="top5_sd")
+    if (nets["top5"] < 100).any():  # of five classes or fewer it says nothing
+        yield Column("top5", "Top-5", 2, "Test accuracy (%)", spread="top5_sd")
     yield Column("params_m", "Parameters (M)", 3, "Size of the net")
     if _masked(nets):
         yield Column("nonzero_params_m", "Not zero (M)", 3, "Size of the net")
@@ -92,4 +94,12 @@ def _masked_note(nets: pd.DataFrame):
         yield (
             "Weight pruning sets weights to zero and takes none out: parameters, MACs and the raw file stay as they "
             "are; what is not zero, and the zipped file, get smaller."
+        )
+
+
+def _exported_note(nets: pd.DataFrame):
+    if nets["scheme"].notna().any():
+        yield (
+            "Quantization leaves parameters and MACs as they are and makes the file smaller: see the table of "
+            "quantization. A float32 export is the same net in another runtime."
         )

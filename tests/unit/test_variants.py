@@ -1,0 +1,118 @@
+"""The nets of a study side by side: what a quantized or gradually pruned one is held against, and their names."""
+
+import pandas as pd
+import pytest
+from a_run import Run, below, by_ratio, gradual, penalised
+
+from espalier import tidy, variants
+
+
+def study(tmp_path) -> Run:
+    """A dense net, one pruned and fine-tuned, one pruned while trained, and what was made of them."""
+    run = Run(tmp_path)
+    small = {"macs": 1000, "zipped_bytes": 2**17, "actual_ratio": 0.5}  # dense: 4000 MACs, 2^19 bytes
+    dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=88.0, pruned=small)
+    run.dense = dense
+    run.quantize(dense, "float32", top1=90.0)
+    run.quantize(dense, "static_int8", top1=89.0, zipped_bytes=2**17)
+    run.quantize(tuned, "static_int8", top1=87.5, zipped_bytes=2**15)
+    slow = run.add("prune", dense, columns=gradual("0.75"), top1=86.0, zipped_bytes=2**18)
+    run.quantize(slow, "float16", top1=86.5, zipped_bytes=2**16)
+    return run
+
+
+def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_from(tmp_path):
+    rows = variants.of(study(tmp_path).load().results)
+    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    assert rows["kind"].to_dict() == {
+        "dense": "dense",
+        "filter_wise sum 0.50": "pruned",
+        "dense, float32 export": "dense",
+        "dense, static_int8": "quantized",
+        "filter_wise sum 0.50, static_int8": "pruned + quantized",
+        "weight magnitude 0.75 gradual": "pruned",
+        "weight magnitude 0.75 gradual, float16": "pruned + quantized",
+    }
+    both = rows.loc["filter_wise sum 0.50, static_int8"]
+    assert (both["dense_top1"], both["source_top1"], both["change"], both["drop"]) == (90.0, 88.0, -0.5, 2.5)
+    assert (both["smaller"], both["speed_up"]) == (16.0, 4.0)
+    assert pd.isna(both["before"]) and pd.isna(both["after"])
+    only = rows.loc["dense, static_int8"]
+    assert (only["source_top1"], only["change"], only["drop"], only["smaller"]) == (90.0, -1.0, 1.0, 4.0)
+    assert pd.isna(rows.loc["dense", "source_top1"])
+
+
+def test_a_net_pruned_while_it_was_trained_has_a_result_after_training_and_none_before(tmp_path):
+    rows = variants.pruned(study(tmp_path).load().results)
+    assert rows["ratio"].tolist() == ["0.50", "0.75"]  # quantized ones are not among them
+    assert rows["before"].fillna(-1).tolist() == [40.0, -1] and rows["after"].tolist() == [88.0, 86.0]
+
+
+def test_what_is_compressed(tmp_path):
+    run = study(tmp_path)
+    run.add("prune", run.dense, columns=by_ratio("weight", "magnitude", "0"), actual_ratio=0.0)
+    rows = variants.compressed(run.load().results)
+    assert rows["kind"].tolist() == ["pruned", "quantized", "pruned + quantized", "pruned", "pruned + quantized"]
+
+
+@pytest.mark.parametrize(
+    "columns, name",
+    [
+        ({"prune_type": "weight", "method": "magnitude", "pattern": "2:4"}, "weight magnitude 2:4"),
+        (below(1e-3, "filter_wise", "max_abs"), "filter_wise max_abs below 0.001"),
+        (by_ratio("weight", "magnitude", "0.50") | {"scope": "global"}, "weight magnitude 0.50 global"),
+        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer"}, "weight magnitude 0.50"),
+        (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "global"}, "filter_wise taylor 0.50"),
+        (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "layer"}, "filter_wise taylor 0.50 layer"),
+        (gradual("0.50"), "weight magnitude 0.50 gradual"),
+        ({"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}, "depth_wise mean_abs 1 block"),
+    ],
+)
+def test_names_of_pruned_nets(columns, name):
+    assert variants.pruning_label(pd.Series(dict.fromkeys(tidy.ID) | columns)) == name
+
+
+def test_names_of_quantized_nets_and_of_nets_trained_further(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train", columns=penalised("filter_wise"))
+    run.quantize(run.add("finetune", dense), "dynamic_int8")
+    run.quantize(run.add("prune", dense, columns=below(0.01)), "static_int8")
+    rows = run.load().results
+    assert variants.labels(rows) == [
+        "l2_groups filter_wise",
+        "l2_groups filter_wise, trained further",
+        "l2_groups filter_wise, trained further, dynamic_int8",
+        "weight magnitude below 0.01, l2_groups filter_wise training",
+        "weight magnitude below 0.01, l2_groups filter_wise training, static_int8",
+    ]
+    assert [variants.runtime(row) for _, row in rows.iterrows()] == [
+        "PyTorch", "PyTorch", "ONNX Runtime", "PyTorch", "ONNX Runtime",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "variant, amounts, way",
+    [
+        ("train~l2_groups~fw/prune~fw~sum~0.40/finetune~epochs=9", True, "train/prune~*~sum~0.40/finetune~epochs=9"),
+        ("train~l2_groups~fw/prune~fw~sum~0.40/finetune", False, "train/prune~*~sum/finetune"),
+        ("train/prune~fw~max_abs~threshold=0.001", False, "train/prune~*~max_abs"),
+        ("train/prune~fw~max_abs~1e-05", False, "train/prune~*~max_abs"),
+        ("train/prune~fw~magnitude~2:4", False, "train/prune~*~magnitude"),
+        ("train~batch_size=32/prune~fw~l1~0.5", False, "train~batch_size=32/prune~*~l1"),
+    ],
+)
+def test_ways(variant, amounts, way):
+    assert variants.way({"variant": variant, "prune_type": "fw"}, amounts) == way
+
+
+@pytest.mark.parametrize(
+    "columns, baseline",
+    [
+        (by_ratio("filter_wise", "random", "0.5"), "random"),
+        (by_ratio("weight", "magnitude", "0.5") | {"scope": "global"}, "global magnitude"),
+        (by_ratio("weight", "magnitude", "0.5") | {"scope": "layer"}, ""),
+        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "global"}, ""),
+    ],
+)
+def test_baselines(columns, baseline):
+    assert variants.baseline(dict.fromkeys(tidy.ID) | columns) == baseline
