@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from espalier import latency, registry
+from espalier.keras.latency import predictor as keras_predictor
 from espalier.pytorch import models
 from espalier.pytorch.latency import predictor
 from espalier.pytorch.onnx_runtime import session
@@ -155,3 +156,43 @@ def test_onnx_runtime_uses_the_threads_it_is_given(files):
     _, folder, _ = files
     options = session(folder / "model.onnx", 2).get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
+
+
+# Keras nets
+
+
+@pytest.fixture(scope="module")
+def keras_files(digits, tmp_path_factory):
+    """A small Keras net as a .keras and as a .tflite file."""
+    from espalier.keras import models, quantize
+    from espalier.keras.runtime import start
+
+    start(1)
+    folder = tmp_path_factory.mktemp("keras_files")
+    net = models.build_model({"name": "cifar10_cnn", "width": 0.1}, (8, 8, 1), 10, mean=0.5, std=0.5)
+    models.save(net, folder / "model.keras")
+    quantize.quantize_model(folder / "model.tflite", parent=folder / "model.keras", data=digits(8, 1), scheme="float32")
+    return folder
+
+
+def test_tensorflow_and_litert_give_the_same_logits_side_by_side(keras_files, digits):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    given = {}
+    for suffix in ("keras", "tflite"):
+        prepare, run = keras_predictor(keras_files / f"model.{suffix}", 1)
+        single, given[suffix] = run(prepare(images[:1])), run(prepare(images))
+        assert isinstance(single, np.ndarray) and single.dtype == np.float32
+        np.testing.assert_allclose(single, given[suffix][:1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(given["tflite"], given["keras"], rtol=1e-4, atol=1e-6)
+    assert np.abs(given["keras"]).max() > 0.01
+
+    nets = {suffix: keras_files / f"model.{suffix}" for suffix in ("keras", "tflite")}
+    how = {"batch_sizes": [1, 16], "threads": 1, "warmup": 1, "repeats": 5}
+    rows = latency.measure(nets, keras_predictor, digits(8, 1), dict.fromkeys(nets, "keras"), **how)
+    assert [(row["node"], row["batch_size"]) for row in rows] == [(n, size) for size in (1, 16) for n in nets]
+    assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
+
+
+def test_a_keras_net_in_a_file_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match=r"net\.h5 cannot be timed: it must be a file of \.keras, \.tflite"):
+        keras_predictor("net.h5", 1)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from espalier.keras import models
+from espalier.keras import litert, models
 
 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
-    """The net in `path` as (prepare, run), by the file's suffix: .keras through TensorFlow, compiled to a graph.
+    """The net in `path` as (prepare, run), by the file's suffix: .keras by TensorFlow, .tflite by LiteRT.
 
     prepare(images (n, h, w, c) uint8) -> what `run` takes, not timed; run(prepared) -> logits (n, classes) float32 as
-    numpy. Normalising pixels is a layer of these nets, so it is timed; making a tensor of the array is not.
-    threads: CPU threads, the same for all nets timed in one process (RuntimeError otherwise). Raises ValueError for any
-    other suffix.
+    numpy. A .keras file is compiled to a graph; normalising pixels is a layer of it, so it is timed; making a tensor of
+    the array is not. A .tflite file takes images that are normalised already, so that is not timed. threads: CPU
+    threads, for TensorFlow the same for all nets timed in one process (RuntimeError otherwise). Raises ValueError for
+    any other suffix.
     """
     kind = Path(path).suffix
     if kind not in OPENERS:
@@ -32,4 +33,8 @@ def _keras(path, threads):
     return tf.constant, lambda images: graph(images).numpy()
 
 
-OPENERS = {".keras": _keras}
+def _tflite(path, threads):
+    return litert.plain, litert.Net(path, threads)
+
+
+OPENERS = {".keras": _keras, ".tflite": _tflite}

@@ -6,7 +6,6 @@ whatever it computes with in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +24,11 @@ class Net:
         (self.input,), (self.output,) = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         self.shape = None
 
-    def fit(self, shape: tuple) -> None:
-        """Make room for batches of this shape: the file itself leaves open how many images a call has."""
-        if shape != self.shape:
-            self.interpreter.resize_tensor_input(self.input["index"], shape)
-            self.interpreter.allocate_tensors()
-            self.shape = shape
-
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        self.fit(images.shape)
+        if images.shape != self.shape:  # the file leaves open how many images a call has
+            self.interpreter.resize_tensor_input(self.input["index"], images.shape)
+            self.interpreter.allocate_tensors()
+            self.shape = images.shape
         self.interpreter.set_tensor(self.input["index"], images)
         self.interpreter.invoke()
         return self.interpreter.get_tensor(self.output["index"])
@@ -45,20 +40,9 @@ def predict(path: str | Path, images: np.ndarray, threads: int) -> np.ndarray:
     return np.concatenate([net(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 
 
-def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
-    """The file in `path` as (prepare, run), to be timed.
-
-    prepare(images (n, h, w, c) uint8) -> a normalised batch, and room for it: not timed. run(batch) -> logits as numpy,
-    copying the batch in and the logits out: timed. The pixels become -1 to 1; to what they are normalised has no
-    bearing on the time.
-    """
-    net = Net(path, threads)
-
-    def prepare(images):
-        net.fit(images.shape)
-        return (images / 127.5 - 1).astype(np.float32)
-
-    return prepare, net
+def plain(images: np.ndarray) -> np.ndarray:
+    """Images (n, h, w, c) uint8 as a batch of -1 to 1 to be timed: to what they are normalised changes no time."""
+    return (images / 127.5 - 1).astype(np.float32)
 
 
 def weighted_operators(path: str | Path) -> list[dict]:

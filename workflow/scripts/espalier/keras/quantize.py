@@ -42,23 +42,23 @@ def quantize_model(
     in the net, for the schemes that need to know. recipe: for the schemes that train (`train.fit`, with checkpoint,
     label and tensorboard); weights that are zero stay zero.
     Returns {"measured": {...}} and the "history" of a training. int8_operators: convolutions and matrices whose weights
-    are int8 in the file read back. export_difference: the largest difference between what the file gives for test images
-    and what Keras gives for them; where the scheme trains, Keras's is the net after it, which simulates int8.
+    are int8 in the file read back. export_difference, of float32: the largest difference between what the file and what
+    Keras gives for test images.
     Raises ValueError for a scheme that trains without a recipe, and RuntimeError if the file is not what it should be:
     a float32 file that differs from Keras, an int8 scheme without int8 operators, or a calibrated one with float ones.
     """
     kind = get("scheme", scheme, "keras")
-    if kind.options.get("trains") and not recipe:
+    if kind.options["trains"] and not recipe:
         raise ValueError(f"{scheme} trains the net, so it needs a recipe")
     data, net = datasets.load(data), models.load(parent)
     normalise, inner = net.get_layer("normalise"), models.bare(net)
     measured, details, calibration = {}, {}, None
-    if kind.options.get("calibrated"):
+    if kind.options["calibrated"]:
         number = min(calibration_images, len(data.train))
         drawn = np.random.default_rng(seed).choice(len(data.train), number, replace=False)
         calibration = np.asarray(normalise(data.train.images[np.sort(drawn)]))
         measured["calibration_images"] = number
-    if kind.options.get("trains"):
+    if kind.options["trains"]:
         inner, net = _simulated(inner, normalise, calibration)
         how = {"parent": parent, "checkpoint": checkpoint, "label": label, "tensorboard": tensorboard}
         how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
@@ -68,23 +68,16 @@ def quantize_model(
     operators = litert.weighted_operators(out)
     whole = [row for row in operators if row["weights"] == row["output"] == "INT8"]
     measured["int8_operators"] = sum(row["weights"] == "INT8" for row in operators)
-    if kind.options.get("int8") and not measured["int8_operators"]:
+    if kind.options["int8"] and not measured["int8_operators"]:
         raise RuntimeError(
             f"{out} holds no int8 operator: {scheme} made none of the {len(operators)} that have weights. TensorFlow "
             "leaves matrices and filters of fewer than 1024 weights in float32 where it does not calibrate"
         )
-    if kind.options.get("calibrated") and len(whole) < len(operators):
+    if kind.options["calibrated"] and len(whole) < len(operators):
         left = ", ".join(row["name"] for row in operators if row not in whole)
         raise RuntimeError(f"{out} computes in float where {scheme} should not: {left}")
-    images = data.test.images[:COMPARED]
-    expected = _batched(lambda batch: net(batch, training=False), images)
-    given = litert.predict(out, _batched(normalise, images), _threads())
-    measured["export_difference"] = float(abs(given - expected).max())
-    limit = TOLERANCE * max(1.0, float(abs(expected).max()))
-    if scheme == "float32" and not measured["export_difference"] <= limit:
-        raise RuntimeError(
-            f"the outputs of {out} differ from Keras's by {measured['export_difference']:.3g}, more than {limit:.3g}"
-        )
+    if scheme == "float32":
+        measured["export_difference"] = _compared(out, net, data.test.images[:COMPARED])
     return {"measured": measured} | details
 
 
@@ -114,6 +107,16 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
         "zipped_bytes": zipped_size(path),
     }
     return {"measured": measured}
+
+
+def _compared(path, net, images: np.ndarray) -> float:
+    """The largest |difference| between the outputs of a float32 file and of the net it was made of."""
+    expected = _batched(net, images)
+    given = litert.predict(path, _batched(net.get_layer("normalise"), images), _threads())
+    difference, limit = abs(given - expected).max(), TOLERANCE * max(1.0, abs(expected).max())
+    if not difference <= limit:
+        raise RuntimeError(f"the outputs of {path} differ from Keras's by {difference:.3g}, more than {limit:.3g}")
+    return float(difference)
 
 
 def _threads() -> int:
@@ -191,12 +194,12 @@ TFLITE = "TensorFlow Lite, Post-training quantization, tensorflow.org/lite/perfo
 SCHEME = {"kind": "scheme", "backend": "keras"}
 
 
-@register("float32", **SCHEME, title="float32", cite=TFLITE)
+@register("float32", **SCHEME, title="float32", cite=TFLITE, calibrated=False, trains=False, int8=False)
 def float32(lite, converter, calibration):
     """Nothing is quantized: the net in another format."""
 
 
-@register("float16", **SCHEME, title="float16 weights", cite=TFLITE)
+@register("float16", **SCHEME, title="float16", cite=TFLITE, calibrated=False, trains=False, int8=False)
 def float16(lite, converter, calibration):
     """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
     from espalier.keras.runtime import tf
@@ -208,8 +211,10 @@ def float16(lite, converter, calibration):
 @register(
     "dynamic_int8",
     **SCHEME,
-    title="Dynamic range int8",
+    title="dynamic int8",
     cite=f"{TFLITE}; Krishnamoorthi 2018, arXiv:1806.08342",
+    calibrated=False,
+    trains=False,
     int8=True,
 )
 def dynamic_int8(lite, converter, calibration):
@@ -223,10 +228,11 @@ def dynamic_int8(lite, converter, calibration):
 @register(
     "static_int8",
     **SCHEME,
-    title="Full int8",
+    title="static int8",
     cite="Jacob et al. 2018, arXiv:1712.05877; Krishnamoorthi 2018, arXiv:1806.08342",
-    int8=True,
     calibrated=True,
+    trains=False,
+    int8=True,
 )
 def static_int8(lite, converter, calibration):
     """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
@@ -238,11 +244,11 @@ def static_int8(lite, converter, calibration):
 @register(
     "qat_int8",
     **SCHEME,
-    title="Quantization-aware training, int8",
+    title="quantization-aware int8",
     cite="Jacob et al. 2018, arXiv:1712.05877; TensorFlow Model Optimization Toolkit",
-    int8=True,
     calibrated=True,
     trains=True,
+    int8=True,
 )
 def qat_int8(lite, converter, calibration):
     """Weights and activations of 8 bits by the ranges that the net was trained with, while it rounded as int8 does."""
