@@ -76,9 +76,10 @@ def save(figure, out: str | Path) -> None:
 
 
 def styles(names: Iterable[str]) -> dict[str, dict]:
-    """A colour, marker and line style for each name, in their order."""
+    """A colour, marker and line style for each name, in their order. From the ninth on markers meet other colours and
+    lines, so that no two names look the same."""
     return {
-        name: {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "linestyle": LINES[i % 8]}
+        name: {"color": COLOURS[i % 8], "marker": MARKERS[(i + i // 8) % 8], "linestyle": LINES[(i + 3 * (i // 8)) % 8]}
         for i, name in enumerate(dict.fromkeys(names))
     }
 
