@@ -38,9 +38,11 @@ def filter_sparsity(tidy: Tidy, study: dict):
         for y, layer in enumerate(layers):
             rows = own[own["layer"] == layer]
             dead = rows[rows["dead"]]["filter"]
-            axes.plot(dead, [y - 0.47] * len(dead), "v", color="black", markersize=4, clip_on=False, label="dead")
+            if len(dead):
+                axes.plot(dead, [y - 0.47] * len(dead), "v", color="black", markersize=4, clip_on=False)
             words = f" {len(dead)} of {len(rows)} dead"
-            axes.text(rows["filter"].max() + 0.6, y, words, va="center", ha="left", fontsize=8)
+            beside = axes.text(rows["filter"].max() + 0.6, y, words, va="center", ha="left", fontsize=8)
+            beside.set_in_layout(False)
         axes.set_title(name)
     grid[-1].set_xlabel("filter")
     figure.colorbar(image, ax=list(grid), label="zeros (%)", fraction=0.03, pad=0.01)

@@ -43,7 +43,8 @@ def latency(tidy: Tidy, study: dict):
             axes.plot([dense, dense], [rows["y"].min() - 0.4, rows["y"].max() + 0.4], **style.DENSE)
         axes.set(title=f"batch of {batch}", xlabel="ms per call")
         if shown["p90_ms"].max() > WIDE * shown["median_ms"].min():
-            axes.set(xscale="log", xlabel="ms per call (logarithmic)")
+            style.logarithmic(axes, "x")
+            axes.set_xlabel("ms per call (logarithmic)")
         else:
             axes.set_xlim(0, None)
         axes.grid(axis="y", visible=False)

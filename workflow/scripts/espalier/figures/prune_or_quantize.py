@@ -25,8 +25,8 @@ WITHIN = 1.0
     title="Prune, quantize, or both?",
     caption="Test accuracy against the size of the saved file, zipped, on a logarithmic scale: further left is "
     "smaller, higher is better. A marker for each way to make the net smaller; the dashed line is the dense net, the "
-    "dotted one a point below it, and the smallest net of each way above that is named. Where nets lie more than "
-    f"{NEAR:g} points below dense, a second panel shows the others closer.",
+    "dotted one a point below it, and the smallest net of each way above that is ringed and named. Where nets lie more "
+    f"than {NEAR:g} points below dense, a second panel shows the others closer.",
     when=when.pruned_and_quantized,
 )
 def prune_or_quantize(tidy: Tidy, study: dict):
@@ -39,6 +39,7 @@ def prune_or_quantize(tidy: Tidy, study: dict):
     panels = [("all nets", nets)]
     if len(near) < len(nets):
         panels.append((f"within {NEAR:g} points of dense", near))
+    smallest = _smallest(nets)
     figure = style.figure(5.2 + 4.6 * len(panels) - 1.5 * (len(panels) - 1), 5.0)
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for kind, look in KINDS.items():
@@ -47,28 +48,21 @@ def prune_or_quantize(tidy: Tidy, study: dict):
             axes.errorbar(rows["mib"], rows["top1"], yerr=bars, **look, linestyle="none", capsize=2)
         axes.axhline(dense, **style.DENSE)
         axes.axhline(dense - WITHIN, **style.CONTROL)
-        axes.set(xscale="log", xlabel="saved file, zipped (MiB)", title=title if len(panels) > 1 else "")
-        axes.margins(x=0.15, y=0.12)
-        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            axis(_plain)
-        axes.tick_params(axis="x", which="both", labelrotation=45, labelsize=7.5)
+        for best in smallest.values():
+            axes.plot(best["mib"], best["top1"], "o", markersize=14, markerfacecolor="none", color="#444444")
+        axes.set(xlabel="saved file, zipped (MiB, logarithmic)", title=title if len(panels) > 1 else "")
+        axes.set_xlim(nets["mib"].min() / 1.25, nets["mib"].max() * 1.25)
+        style.logarithmic(axes, "x")
+        axes.margins(y=0.12)
     figure.axes[0].set_ylabel("test top-1 (%)")
-    _name(figure.axes[-1], panels[-1][1])
-    handles = [style.proxy(**look, linestyle="none", label=kind) for kind, look in KINDS.items()]
-    handles += [style.proxy(**style.DENSE, label="dense"), style.proxy(**style.CONTROL, label="dense - 1 point")]
-    style.legend_below(figure, handles, columns=6)
+    names = {kind: f"{kind}; ringed: {best['name']}" for kind, best in smallest.items()}
+    handles = [style.proxy(**look, linestyle="none", label=names.get(kind, kind)) for kind, look in KINDS.items()]
+    handles += [style.proxy(**style.DENSE, label="dense"), style.proxy(**style.CONTROL, label="a point below dense")]
+    style.legend_below(figure, handles, columns=2)
     return figure
 
 
-def _plain(x: float, _) -> str:
-    return f"{x:.2g}" if f"{x:e}"[0] in "125" else ""
-
-
-def _name(axes, nets: pd.DataFrame) -> None:
-    """Write beside the smallest net of each kind that is within a point of dense what it is."""
+def _smallest(nets: pd.DataFrame) -> dict[str, pd.Series]:
+    """The smallest net of each kind that is within a point of what it is compared with."""
     good = nets[(nets["drop"] <= WITHIN) & (nets["kind"] != "dense")]
-    for _, rows in good.groupby("kind", sort=False):
-        row = rows.loc[rows["mib"].idxmin()]
-        axes.annotate(
-            row["name"], (row["mib"], row["top1"]), xytext=(4, 9), textcoords="offset points", fontsize=7.5, ha="left"
-        )
+    return {kind: rows.loc[rows["mib"].idxmin()] for kind, rows in good.groupby("kind", sort=False)}

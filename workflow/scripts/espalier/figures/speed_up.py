@@ -46,11 +46,9 @@ def speed_up(tidy: Tidy, study: dict):
             look = looks[name] | {"linestyle": "none"} | ({} if whole else {"markerfacecolor": "white"})
             axes.plot(rows["promised"], rows["speed_up"], **look)
         _schemes(axes, shown[~shown["whole"]])
-        axes.set(xscale="log", yscale="log", ylim=ends, title=f"batch of {batch}", xlabel="promised by MACs (times)")
+        axes.set(ylim=ends, title=f"batch of {batch}", xlabel="promised by MACs (times)")
         axes.set_xlim(times["promised"].min() / 1.3, times["promised"].max() * 1.9)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter("{x:g}" if ends[1] / ends[0] < 8 else "")
+        style.logarithmic(axes, "x", "y")
     grid[0].set_ylabel("measured (times faster)")
     there = set(times["type"])
     handles = [style.proxy(**(look | {"linestyle": "none"}), label=n) for n, look in looks.items() if n in there]

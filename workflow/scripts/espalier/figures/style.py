@@ -90,6 +90,21 @@ def titled(figure, title: str, setup: str) -> None:
     figure.suptitle("\n".join([title, *lines]), x=0.005, ha="left", fontsize=9, linespacing=1.35)
 
 
+def logarithmic(axes, *names: str) -> None:
+    """Make those axes of a panel ("x", "y") logarithmic, with plain numbers at 1, 2 and 5 of each decade, or at more of
+    them where an axis spans less than one."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    for name in names:
+        getattr(axes, f"set_{name}scale")("log")
+        low, high = getattr(axes, f"get_{name}lim")()
+        axis = getattr(axes, f"{name}axis")
+        digits = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5)
+        axis.set_major_locator(LogLocator(subs=digits, numticks=20))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+
+
 def proxy(**look):
     """A legend's sample of a line with that look."""
     from matplotlib.lines import Line2D

@@ -79,8 +79,8 @@ def accuracy_vs_params(tidy: Tidy, study: dict):
 def _points(results: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     """The pruned variants with their panel, series and x."""
     points = variants.pruned(results)
-    series = [_series(row, points) for _, row in points.iterrows()]
     ways = [variants.way(row, amounts=False) for _, row in points.iterrows()]
+    series = [_series(row, points) + _steps(way) for (_, row), way in zip(points.iterrows(), ways, strict=True)]
     found: dict[str, dict[str, list[list[str]]]] = {}
     for name, way in zip(series, ways, strict=True):
         found.setdefault(name, {})[way] = [folder.split("~") for folder in way.split("/")]
@@ -88,6 +88,12 @@ def _points(results: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     told = {name: variants.told_apart(name, parts) if len(parts) > 1 else {} for name, parts in found.items()}
     series = [told[name].get(way, name) for name, way in zip(series, ways, strict=True)]
     return points.assign(panel=points["prune_type"], series=series, x=points[x] * scale, x_sd=points[f"{x}_sd"] * scale)
+
+
+def _steps(way: str) -> str:
+    """What is added to the name of a net that was pruned more than once."""
+    steps = way.count("/prune")
+    return f", in {steps} steps" if steps > 1 else ""
 
 
 def _series(row, points: pd.DataFrame) -> str:
@@ -175,6 +181,8 @@ def _panel(axes, strip: _Strip, panel: str) -> None:
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
         axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
+    if not shown:
+        axes.text(0.5, 0.5, f"none {strip.name}", transform=axes.transAxes, ha="center", va="center", color="#777777")
     lines = [("dense_top1", style.DENSE)]
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))

@@ -26,11 +26,12 @@ from espalier.tidy import Tidy
 def training_curves(tidy: Tidy, study: dict):
     """Columns: trainings, later trainings; rows: loss, top-1, and the sparsity of gradual pruning. Lines: one per
     training; median and range per prune type; one per net that was pruned or quantized by training."""
-    history = tidy.history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
+    history = tidy.history.rename(columns={"sparsity": "zeros"})
+    history = history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
     trained = history[history["step"].isin(("train", "regularize"))]
     trained = trained.assign(series=variants.labels(trained, variants.training_label))
     tuned = _later(history)
-    sparse = "sparsity" in tuned and tuned["sparsity"].notna().any()
+    sparse = "zeros" in tuned and bool(tuned["zeros"].notna().any())
     figure = style.figure(10.4 if len(tuned) else 6.8, 6.9 if sparse else 6.4)
     shape = {"height_ratios": [2, 2, 1]} if sparse else {}
     grid = figure.subplots(
@@ -47,11 +48,11 @@ def training_curves(tidy: Tidy, study: dict):
     if len(tuned):
         grid[0][1].set_title("; ".join(_titles(tuned)))
     if sparse:
-        grid[2][0].set_visible(False)
+        grid[2][0].set_axis_off()
         grid[1][0].tick_params(labelbottom=True)
         looks_of_tuned = style.styles(tuned["series"])
-        for series, lines in tuned[tuned["sparsity"].notna()].groupby("series", sort=False):
-            mean = lines.groupby("epoch")["sparsity"].mean()
+        for series, lines in tuned[tuned["zeros"].notna()].groupby("series", sort=False):
+            mean = lines.groupby("epoch")["zeros"].mean()
             grid[2][1].plot(mean.index, mean, **looks_of_tuned[series], markersize=4.5)
         grid[2][1].set_ylabel("zeros (%)")
         grid[2][1].yaxis.set_tick_params(labelleft=True)
@@ -65,7 +66,12 @@ def training_curves(tidy: Tidy, study: dict):
     ]
     style.legend_below(figure, handles, columns=3)
     if len(tuned):
-        grid[1][1].legend(loc="lower right", fontsize=8 if tuned["series"].nunique() < 6 else 6.5)
+        names = tuned["series"].nunique()
+        (grid[2][0] if sparse else grid[1][1]).legend(
+            *grid[1][1].get_legend_handles_labels(),
+            loc="center" if sparse else "lower right",
+            fontsize=8.5 if names < 7 else 7,
+        ).set_in_layout(False)
     return figure
 
 
