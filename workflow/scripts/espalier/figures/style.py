@@ -76,9 +76,10 @@ def save(figure, out: str | Path) -> None:
 
 
 def styles(names: Iterable[str]) -> dict[str, dict]:
-    """A colour, marker and line style for each name, in their order."""
+    """A colour, marker and line style for each name, in their order. From the ninth on markers meet other colours and
+    lines, so that no two names look the same."""
     return {
-        name: {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "linestyle": LINES[i % 8]}
+        name: {"color": COLOURS[i % 8], "marker": MARKERS[(i + i // 8) % 8], "linestyle": LINES[(i + 3 * (i // 8)) % 8]}
         for i, name in enumerate(dict.fromkeys(names))
     }
 
@@ -87,6 +88,21 @@ def titled(figure, title: str, setup: str) -> None:
     """Put over a figure what it shows and what it was measured on."""
     lines = textwrap.wrap(setup, width=int(15.5 * figure.get_figwidth()))
     figure.suptitle("\n".join([title, *lines]), x=0.005, ha="left", fontsize=9, linespacing=1.35)
+
+
+def logarithmic(axes, *names: str) -> None:
+    """Make those axes of a panel ("x", "y") logarithmic, with plain numbers at 1, 2 and 5 of each decade, or at more of
+    them where an axis spans less than one."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    for name in names:
+        getattr(axes, f"set_{name}scale")("log")
+        low, high = getattr(axes, f"get_{name}lim")()
+        axis = getattr(axes, f"{name}axis")
+        digits = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5)
+        axis.set_major_locator(LogLocator(subs=digits, numticks=20))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
 def proxy(**look):

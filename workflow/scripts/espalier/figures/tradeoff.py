@@ -27,10 +27,10 @@ class _Strip(NamedTuple):
 
 
 _READ = (
-    " A panel for each prune type, a marker and line for each method. Filled markers: after fine-tuning; hollow ones, "
-    "on a scale of their own: right after pruning; grey ones: as published. The dashed line is the dense net, "
-    "trained without a penalty; the dotted one, where that was run, the dense net trained as long as the "
-    "fine-tuned ones."
+    " A panel for each prune type, a marker and line for each method, and for each way to train and fine-tune by it "
+    "where there are several. Filled markers: after fine-tuning, or after gradual pruning; hollow ones, on a scale of "
+    "their own: right after pruning; grey ones: as published. The dashed line is the dense net, trained without a "
+    "penalty; the dotted one, where that was run, the dense net trained as long as the fine-tuned ones."
 )
 
 
@@ -79,14 +79,29 @@ def accuracy_vs_params(tidy: Tidy, study: dict):
 def _points(results: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     """The pruned variants with their panel, series and x."""
     points = variants.pruned(results)
-    series = [_series(row, points) for _, row in points.iterrows()]
+    ways = [variants.way(row, amounts=False) for _, row in points.iterrows()]
+    series = [_series(row, points) + _steps(way) for (_, row), way in zip(points.iterrows(), ways, strict=True)]
+    found: dict[str, dict[str, list[list[str]]]] = {}
+    for name, way in zip(series, ways, strict=True):
+        found.setdefault(name, {})[way] = [folder.split("~") for folder in way.split("/")]
+    # Nets that went through other steps are no points of one line, even if their method is the same.
+    told = {name: variants.told_apart(name, parts) if len(parts) > 1 else {} for name, parts in found.items()}
+    series = [told[name].get(way, name) for name, way in zip(series, ways, strict=True)]
     return points.assign(panel=points["prune_type"], series=series, x=points[x] * scale, x_sd=points[f"{x}_sd"] * scale)
+
+
+def _steps(way: str) -> str:
+    """What is added to the name of a net that was pruned more than once."""
+    steps = way.count("/prune")
+    return f", in {steps} steps" if steps > 1 else ""
 
 
 def _series(row, points: pd.DataFrame) -> str:
     """A variant's line: its method, and its training where the methods alone do not tell variants apart."""
     usual = points["penalty"].mode().iloc[0] if points["penalty"].notna().any() else None
-    parts = [row["method"]]
+    words = [row["method"], variants.scope(row), row["schedule"]]
+    words.append("N:M" if pd.notna(row["pattern"]) else "by threshold" if pd.notna(row["threshold"]) else None)
+    parts = [" ".join(word for word in words if pd.notna(word) and word)]
     if pd.notna(row["penalty"]) and row["penalty"] != usual:
         parts.append(f"after {row['penalty']} training")
     if points["init"].nunique() > 1:
@@ -119,14 +134,19 @@ def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_th
     rows; with one prune type they stand side by side."""
     panels = list(dict.fromkeys(points["panel"]))
     looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
-    strips = [_Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"), label)]
-    if points["after"].notna().any():
-        strips.insert(0, _Strip("after fine-tuning", points, "after", looks, label))
+    strips = []
+    if (tuned := points[points["after"].notna()]["schedule"]).size:
+        name = "after fine-tuning" if tuned.isna().any() else "after gradual pruning"
+        strips.append(_Strip(name, points, "after", looks, label))
+    if points["before"].notna().any():
+        hollow = _changed(looks, markerfacecolor="white")
+        strips.append(_Strip("right after pruning", points, "before", hollow, label))
     if there is not None:
         strips.append(_Strip("published", there, "after", _changed(looks, color=style.PUBLISHED), label_there))
     rows = len(panels) > 1
     shape = (len(strips), len(panels)) if rows else (1, len(strips))
-    figure = style.figure(max(6.2, 3.4 * shape[1]), 1.0 + 2.0 * shape[0] if rows else 4.0)
+    width = max(6.2, min(3.4, 13.6 / shape[1]) * shape[1])
+    figure = style.figure(width, min(7.0, 1.6 + 1.8 * shape[0]) if rows else 4.0)
     grid = figure.subplots(*shape, squeeze=False)
     for i, strip in enumerate(strips):
         first = grid[i, 0] if rows else grid[0, i]
@@ -156,11 +176,13 @@ def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
 
 def _panel(axes, strip: _Strip, panel: str) -> None:
     """The lines of one prune type."""
-    points = strip.points[strip.points["panel"] == panel]
+    points = strip.points[(strip.points["panel"] == panel) & strip.points[strip.column].notna()]
     shown = [series for series in strip.looks if series in set(points["series"])]
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
         axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
+    if not shown:
+        axes.text(0.5, 0.5, f"none {strip.name}", transform=axes.transAxes, ha="center", va="center", color="#777777")
     lines = [("dense_top1", style.DENSE)]
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))

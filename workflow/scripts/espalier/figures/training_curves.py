@@ -17,18 +17,26 @@ from espalier.tidy import Tidy
     title="Training curves",
     caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin "
     "lines of the same style training images, which may be augmented, so that their accuracy can be the lower one. "
-    "Right, where nets were fine-tuned: the median over all pruned nets of a prune type on validation images, the "
-    "band from the worst to the best of them. A penalty is not part of the loss shown.",
+    "Right, where nets were trained on, validation images alone: of fine-tuned nets the median over all nets of a "
+    "prune type, the band from the worst to the best of them; of nets that were pruned while they were trained, or "
+    "trained to be quantized, a line each. Where weights were pruned gradually, a panel below shows the share of zeros "
+    "in what is pruned. A penalty is not part of the loss shown.",
     when=when.always,
 )
 def training_curves(tidy: Tidy, study: dict):
-    """Columns: trainings, fine-tunings; rows: loss, top-1. Lines: one per training; median and range per prune type."""
-    history = tidy.history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
+    """Columns: trainings, later trainings; rows: loss, top-1, and the sparsity of gradual pruning. Lines: one per
+    training; median and range per prune type; one per net that was pruned or quantized by training."""
+    history = tidy.history.rename(columns={"sparsity": "zeros"})
+    history = history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
     trained = history[history["step"].isin(("train", "regularize"))]
     trained = trained.assign(series=variants.labels(trained, variants.training_label))
-    tuned = history[(history["step"] == "finetune") & history["prune_type"].notna()]
-    figure = style.figure(10.4 if len(tuned) else 6.8, 6.4)
-    grid = figure.subplots(2, 2 if len(tuned) else 1, squeeze=False, sharex="col", sharey="row")
+    tuned = _later(history)
+    sparse = "zeros" in tuned and bool(tuned["zeros"].notna().any())
+    figure = style.figure(10.4 if len(tuned) else 6.8, 6.9 if sparse else 6.4)
+    shape = {"height_ratios": [2, 2, 1]} if sparse else {}
+    grid = figure.subplots(
+        2 + sparse, 2 if len(tuned) else 1, squeeze=False, sharex="col", sharey="row", gridspec_kw=shape
+    )
     looks = style.styles(trained["series"])
     for row, value in enumerate(("loss", "top1")):
         _trainings(grid[row][0], trained, value, looks)
@@ -38,9 +46,17 @@ def training_curves(tidy: Tidy, study: dict):
     grid[1][0].set_ylabel("top-1 (%)")
     grid[0][0].set_title("training")
     if len(tuned):
-        count = tuned["node"].nunique()
-        grid[0][1].set_title(f"fine-tuning of {count} pruned {'net' if count == 1 else 'nets'}")
-    for axes in grid[1]:
+        grid[0][1].set_title("; ".join(_titles(tuned)))
+    if sparse:
+        grid[2][0].set_axis_off()
+        grid[1][0].tick_params(labelbottom=True)
+        looks_of_tuned = style.styles(tuned["series"])
+        for series, lines in tuned[tuned["zeros"].notna()].groupby("series", sort=False):
+            mean = lines.groupby("epoch")["zeros"].mean()
+            grid[2][1].plot(mean.index, mean, **looks_of_tuned[series], markersize=4.5)
+        grid[2][1].set_ylabel("zeros (%)")
+        grid[2][1].yaxis.set_tick_params(labelleft=True)
+    for axes in (grid[1][0], grid[-1][-1]):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     handles = [style.proxy(**look, label=name) for name, look in looks.items()]
@@ -50,8 +66,37 @@ def training_curves(tidy: Tidy, study: dict):
     ]
     style.legend_below(figure, handles, columns=3)
     if len(tuned):
-        grid[1][1].legend(loc="lower right")
+        names = tuned["series"].nunique()
+        (grid[2][0] if sparse else grid[1][1]).legend(
+            *grid[1][1].get_legend_handles_labels(),
+            loc="center" if sparse else "lower right",
+            fontsize=8.5 if names < 7 else 7,
+        ).set_in_layout(False)
     return figure
+
+
+def _later(history: pd.DataFrame) -> pd.DataFrame:
+    """The epochs after the first training: of fine-tuned nets with their prune type as `series`, of nets that were
+    pruned or quantized by training with their label."""
+    gradual = (history["step"] == "prune") & (history["schedule"] == "gradual")
+    by_training = history[gradual | (history["step"] == "quantize")]
+    labels = pd.Series(variants.labels(by_training), by_training.index, dtype=object)
+    later = history[
+        ((history["step"] == "finetune") & history["prune_type"].notna()) | history.index.isin(labels.index)
+    ]
+    return later.assign(series=later["prune_type"].where(later["step"] == "finetune", labels))
+
+
+def _titles(later: pd.DataFrame):
+    """What the nets of the right column were trained for."""
+    words = {
+        "finetune": "fine-tuning of {} pruned {}",
+        "prune": "gradual pruning of {} {}",
+        "quantize": "quantization-aware training of {} {}",
+    }
+    for step, said in words.items():
+        if count := later[later["step"] == step]["node"].nunique():
+            yield said.format(count, "net" if count == 1 else "nets")
 
 
 def _scale_loss(row) -> None:
@@ -74,9 +119,9 @@ def _trainings(axes, history: pd.DataFrame, value: str, looks: dict) -> None:
 
 
 def _tunings(axes, history: pd.DataFrame, value: str) -> None:
-    """Median and range of the validation curves of each prune type."""
-    looks = style.styles(history["prune_type"])
-    for kind, lines in history.groupby("prune_type", sort=False):
+    """Median and range of the validation curves of each series."""
+    looks = style.styles(history["series"])
+    for kind, lines in history.groupby("series", sort=False):
         curves = lines.groupby("epoch")[f"validation_{value}"]
         look = looks[kind]
         axes.fill_between(curves.min().index, curves.min(), curves.max(), color=look["color"], alpha=0.13, linewidth=0)

@@ -52,9 +52,9 @@ def sparse_weights(tidy: Tidy, study: dict) -> Table:
 
 def parameters(layers: pd.DataFrame) -> pd.DataFrame:
     """Rows of layers.csv as one row per parameter: layer "conv1.weight" or "conv1.bias", zeros, total."""
-    weights = layers.assign(layer=layers["layer"] + ".weight", total=layers["weights"], order=0)
+    weights = layers.assign(layer=layers["layer"] + ".weight", total=layers["weights"])
     biases = layers[layers["biases"].fillna(0) > 0]
-    biases = biases.assign(layer=biases["layer"] + ".bias", total=biases["biases"], zeros=biases["bias_zeros"], order=1)
+    biases = biases.assign(layer=biases["layer"] + ".bias", total=biases["biases"], zeros=biases["bias_zeros"])
     both = pd.concat([weights, biases]).sort_index(kind="stable")  # a layer's bias after its weight
     return both[["node", "layer", "zeros", "total"]].reset_index(drop=True)
 
