@@ -9,7 +9,6 @@ import zipfile
 import pytest
 from conftest import PROJECT
 
-
 # Of the files of a backend's nets, and of those that are quantized.
 SUFFIXES = {"pytorch": ([".safetensors"], [".onnx"]), "keras": ([".keras"], [".tflite"])}
 

@@ -181,7 +181,7 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
             corrected={"method": methods[0]},
         )
     amount = _amount(kind, given, path)
-    own = {"method": kind.options.get("default_method"), "scope": kind.options.get("scopes", (None,))[0]}
+    own = {"method": kind.options.get("default_method"), "scope": next(iter(kind.options.get("scopes", ())), None)}
     if given.get("schedule") == "gradual" or (amount == "threshold" and kind.options["by"] == ("weights",)):
         for key, value in own.items():
             if given.get(key, value) != value:

@@ -112,7 +112,8 @@ def penalty_of(net, recipe: dict) -> torch.Tensor | float:
 def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], seed: int, masks: dict) -> dict:
     """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate.
 
-    history: the epochs before. A weight whose gradient is masked and that is zero stays zero with any optimizer: no momentum, no decay moves it.
+    history: the epochs before. A weight whose gradient is masked and that is zero stays zero with any optimizer: no
+    momentum, no decay moves it.
     """
     size, split, epoch = recipe["batch_size"], data.train, len(history) + 1
     torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
