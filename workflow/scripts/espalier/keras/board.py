@@ -30,7 +30,7 @@ class Board:
             self.add(row)
 
     def add(self, row: dict) -> None:
-        """Write one epoch at its number: `epoch_loss`, and in percent `epoch_accuracy` and the `sparsity` there may be."""
+        """Write one epoch, at its number: `epoch_loss`, and in percent `epoch_accuracy` and perhaps `sparsity`."""
         if not self.writers:
             return
         from espalier.keras.runtime import tf

@@ -251,7 +251,7 @@ def gradually(
     summary = [_summary(layer, wrapped) for layer in net.layers]
     measured = {
         "wrapped_params": wrapped.count_params(),
-        "wrapped_trainable_params": sum(math.prod(weight.shape) for weight in wrapped.trainable_weights),
+        "wrapped_trainable_params": sum(math.prod(tensor.shape) for tensor in wrapped.trainable_weights),
         "wrapped_bytes": _bytes_with_optimizer(wrapped, recipe),
     }
     models.save(strip(wrapped), out)
