@@ -208,7 +208,10 @@ MISTAKES = {
         corrected={"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}},
     ),
     "a number of filters": Mistake(
-        PRUNE, FILTERS | {"blocks": 1}, ("filter_wise takes ratio or threshold, not blocks",), corrected={"prune": FILTERS}
+        PRUNE,
+        FILTERS | {"blocks": 1},
+        ("filter_wise takes ratio or threshold, not blocks",),
+        corrected={"prune": FILTERS},
     ),
     "more blocks than there are": Mistake(
         [*DEPTH, "blocks"], 17, ("17, but resnet50 has 16 blocks", "from 1 to 16"), corrected={"blocks": 16}
@@ -294,7 +297,9 @@ MISTAKES = {
     "option that a net does not have": Mistake(
         [*VGG, "model", "depth"], 16, ("there is no such key", "no keys"), corrected=None
     ),
-    "one class": Mistake([*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected={"classes": ["0", "1"]}),
+    "one class": Mistake(
+        [*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected={"classes": ["0", "1"]}
+    ),
     # quantization
     "scheme of the other backend": Mistake(
         CHAIN,

@@ -55,7 +55,7 @@ def test_which_figures_a_study_gets(tmp_path):
     structured = {"accuracy_vs_ratio", "accuracy_vs_macs", "accuracy_vs_params", "training_curves", "layer_widths"}
     rows = vgg(tmp_path).load().results
     assert set(figures.names(rows, config())) == structured
-    assert set(figures.names(rows, config(latency={}))) == structured | {"latency"}
+    assert set(figures.names(rows, config(latency={}))) == structured | {"latency", "speed_up"}
     assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
     both = rows.assign(prune_type=["weight", "unit"] * 5 + ["unit"])
     assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}

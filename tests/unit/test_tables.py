@@ -301,14 +301,19 @@ def test_software(tmp_path):
 
 def test_studies(tmp_path):
     row = run_table("studies", vgg(tmp_path, seeds=(0, 1))).data.iloc[0]
-    assert (row["dataset"], row["resolution"], row["weights"], row["seeds"]) == ("digits", "32x32x3", "random", "0, 1")
+    assert (row["dataset"], row["resolution"], row["weights"], row["seeds"]) == (
+        "digits",
+        "32x32x3",
+        "random, not pretrained",
+        "0, 1",
+    )
     assert (row["nodes"], row["epochs"], row["dense_top1"], row["dense_top1_sd"]) == (8, 6, 90.0, 0.0)
     assert row["headline"] == "Within 1 point of dense: none"
 
 
 def test_findings_are_a_table(tmp_path):
     made = table("findings", vgg(tmp_path), config())
-    assert made.data["question"].tolist()[-1].startswith("Which is the smallest net")
+    assert made.data["question"].tolist()[-1].startswith("Which are the smallest and the fastest net")
     assert "published" not in [c.key for c in made.columns]
 
 

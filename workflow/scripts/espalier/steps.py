@@ -275,7 +275,8 @@ def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
             f"{scheme.name} trains nothing, and {training_keys[0]} is given",
             allowed="epochs and learning_rate with a scheme that trains: "
             + (
-                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options.get("trains")) or "none"
+                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options.get("trains"))
+                or "none"
             ),
             corrected={"quantize": {k: v for k, v in given.items() if k not in training_keys}},
         )
