@@ -16,7 +16,11 @@ AMOUNTS = ["ratio", "blocks"]
 def baselines(tidy: Tidy, study: dict) -> list[Finding]:
     """Each pruned net against the baselines of the same training and the same amount."""
     nets = variants.pruned(tidy.results)
-    nets = nets.assign(name=variants.labels(nets), baseline=[variants.baseline(row) for _, row in nets.iterrows()])
+    nets = nets.assign(
+        name=variants.labels(nets),
+        baseline=[variants.baseline(row) for _, row in nets.iterrows()],
+        steps=nets["chain"].str.count("prune"),
+    )
     contests = {name: _contests(nets, name) for name in ("random", "global magnitude")}
     contests = {name: found for name, found in contests.items() if found}
     if not contests:
@@ -38,6 +42,7 @@ def _contests(nets: pd.DataFrame, baseline: str) -> list[dict]:
     found = []
     for _, base in nets[nets["baseline"] == baseline].iterrows():
         same = (nets["root"] == base["root"]) & (nets["after"].isna() == pd.isna(base["after"]))
+        same &= nets["steps"] == base["steps"]
         for amount in AMOUNTS:
             same &= (nets[amount] == base[amount]) | (nets[amount].isna() & pd.isna(base[amount]))
         if baseline == "random":

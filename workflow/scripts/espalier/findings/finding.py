@@ -87,7 +87,7 @@ def reference(nets: pd.DataFrame, results: pd.DataFrame) -> tuple[str, str]:
         return "dense", ""
     first = results.set_index("node").loc[steps["root"].iloc[0], "epochs"]
     more = " or ".join(f"{epochs:g}" for epochs in sorted(set(steps["epochs"])))
-    nets = "fine-tuned nets" if (steps["step"] == "finetune").all() else "nets that were trained on"
+    nets = "fine-tuned nets" if (steps["step"] == "finetune").all() else "pruned nets"
     words = f"The {nets}" if alone.all() else f"Some {nets}"
     name = "dense" if alone.all() else "dense (trained as long, where that was run)"
     return name, f" {words} trained for longer than dense: {first:g} + {more} epochs against {first:g}."

@@ -56,7 +56,7 @@ def promise(tidy: Tidy, study: dict) -> list[Finding]:
         Finding(
             "Is a net as fast as its multiply-accumulates promise?",
             f"{int(kept.sum())} of {len(times)} are, at the least. Furthest off: {_said(furthest)}."
-            + (f" {slow[0].upper()}{slow[1:]}" if (slow := slow_dynamic(times)) else ""),
+            + (f" {slow}" if (slow := slow_dynamic(times)) else ""),
             " ".join(
                 f"Furthest of the {words}: {_said(rows.loc[rows['gap'].abs().idxmax()])}."
                 for words, rows in found.items()

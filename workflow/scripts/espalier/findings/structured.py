@@ -128,7 +128,7 @@ def _most(nets: pd.DataFrame, dense: str = "dense") -> str:
 def _contests(nets: pd.DataFrame) -> list[dict]:
     """One entry for each group in which filter_wise stands against others: its name, the accuracies, the result."""
     contests = []
-    nets = nets[nets["ratio"].notna() & ~nets["prune_type"].isin(variants.MASKED)]
+    nets = nets[nets["ratio"].notna() & ~nets["prune_type"].isin(variants.MASKED) & (nets["method"] != "random")]
     for key, rows in nets.groupby([*GROUP, *(["way"] if "way" in nets else [])], sort=False, dropna=False):
         rows = rows.sort_values("top1", ascending=False, kind="stable").drop_duplicates("prune_type")
         own = rows["prune_type"] == "filter_wise"
@@ -161,6 +161,8 @@ def _published(study: dict) -> pd.DataFrame | None:
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     if dense.empty:
         return None
-    rows = rows[rows["kind"] == "pruning"]
+    rows = rows[(rows["kind"] == "pruning") & rows["top1"].notna()]
+    if rows.empty:
+        return None
     images = published.get(study["published"]).test_images
     return rows.assign(after=rows["top1"], drop=dense.iloc[0] - rows["top1"], test_images=images)
