@@ -76,6 +76,13 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
             allowed="true with momentum above 0",
             corrected={"momentum": 0.9},
         )
+    if recipe["plateau"] and not study["dataset"]["validation"]:
+        raise ConfigError(
+            place("plateau"),
+            "goes by accuracy on validation images, and the data set keeps none",
+            allowed="null, or dataset.validation above 0",
+            corrected={"plateau": None},
+        )
     uses |= _augmentations(study, recipe["augment"], place("augment"))
     if recipe["init"]:
         entry = known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
@@ -174,6 +181,12 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
             corrected={"method": methods[0]},
         )
     amount = _amount(kind, given, path)
+    own = {"method": kind.options.get("default_method"), "scope": kind.options.get("scopes", (None,))[0]}
+    if given.get("schedule") == "gradual" or (amount == "threshold" and kind.options["by"] == ("weights",)):
+        for key, value in own.items():
+            if given.get(key, value) != value:
+                what = "gradual pruning" if given.get("schedule") == "gradual" else f"{kind.name} below a threshold"
+                raise ConfigError([*path, key], f"{what} goes by {value}", allowed=value, corrected={key: value})
     if amount == "blocks" and given["blocks"] > blocks:
         raise ConfigError(
             [*path, "blocks"],

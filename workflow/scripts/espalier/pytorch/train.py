@@ -52,7 +52,7 @@ def train_model(
     history = state.resume(net, optimizer)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, epoch, seed, masks)
+        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, history, seed, masks)
         if len(data.validation):
             measured = evaluate(net, data.validation, data.manifest)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
@@ -109,12 +109,12 @@ def penalty_of(net, recipe: dict) -> torch.Tensor | float:
     return recipe["coefficient"] * get("penalty", recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
 
 
-def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int, masks: dict) -> dict:
+def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], seed: int, masks: dict) -> dict:
     """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate.
 
-    A weight whose gradient is masked and that is zero stays zero with any optimizer: no momentum, no decay moves it.
+    history: the epochs before. A weight whose gradient is masked and that is zero stays zero with any optimizer: no momentum, no decay moves it.
     """
-    size, split = recipe["batch_size"], data.train
+    size, split, epoch = recipe["batch_size"], data.train, len(history) + 1
     torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(len(split), generator=generator).numpy() if recipe["shuffle"] else np.arange(len(split))
@@ -125,7 +125,7 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, epoch: int, seed: int
         chosen = order[step * size : (step + 1) * size]
         if len(chosen) == 1 and steps > 1:
             continue  # batch norm cannot train on a single image
-        rate = learning_rate(recipe, (epoch - 1) * steps + step, steps)
+        rate = learning_rate(recipe, (epoch - 1) * steps + step, steps, history)
         for group in optimizer.param_groups:
             group["lr"] = rate
         images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
