@@ -489,6 +489,7 @@ def test_whether_accuracy_collapses(tmp_path):
         "Yes: at 75\xa0% the net is 15.00 points below dense, and loses more than 5 from 50\xa0% on. The pruned nets "
         "trained for longer than dense: 6 + 3 epochs against 6. One seed was run and one of the 100 test images is 1.00"
     )
+    assert answer.headline.startswith("Does accuracy collapse at 75\xa0% sparsity? Yes: at 75\xa0% the net is 15.00")
     assert answer.evidence == "Top-1: 25\xa0% 95.00, 50\xa0% 89.00, 75\xa0% 80.00; dense 95.00."
     assert answer.published.startswith("Yes: at 75\xa0% it is 30.70 points below that of 30\xa0%: 25\xa0% 94.10, ")
     run = slowly_pruned(tmp_path / "b", {"0.25": 95.0, "0.50": 96.0})
@@ -612,3 +613,8 @@ def test_the_first_page_says_what_ran_and_what_came_out(tmp_path):
         in page
     )
     assert "torch 2.14.1" in page and "http" not in page
+    # of the first study: within half a point, one and two points; nothing was timed, the net has half the MACs
+    net = "filter_wise mean_abs 0.40, l2_groups training"
+    row = f"<td>{net}: 1.7 times smaller</td><td>{net}: 2.0 times fewer MACs</td>"
+    assert [page.count(f"<td>{limit}</td>{row}") for limit in ("0.5 points", "1 point", "2 points")] == [1, 1, 1]
+    assert "<td>1 point</td><td>–</td><td>–</td>" in page  # of the second none: 85 against 90

@@ -308,6 +308,9 @@ def test_studies(tmp_path):
     )
     assert (row["nodes"], row["epochs"], row["dense_top1"], row["dense_top1_sd"]) == (8, 6, 90.0, 0.0)
     assert row["headline"] == "Within 1 point of dense: none"
+    assert row["smallest_1"] == "\N{EN DASH}"  # 88 at the best, dense 90: 2 points below
+    net = "filter_wise mean_abs 0.40, l2_groups training"
+    assert (row["smallest_2"], row["fastest_2"]) == (f"{net}: 4.0 times smaller", f"{net}: 4.0 times fewer MACs")
 
 
 def test_findings_are_a_table(tmp_path):

@@ -14,7 +14,7 @@ from espalier.tidy import Tidy
     title="Weight against unit pruning",
     caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial weights, "
     "and the published curves in grey. Thin lines without markers are other ways to choose, where they were run: at "
-    "random, or the smallest weights of the whole net. The dotted vertical lines are the knees: the largest sparsity "
+    "random, or the smallest weights of the whole net. The rings are the knees: the largest sparsity "
     f"up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's curves part, and "
     "by how much, is in the table of findings.",
     when=when.weights_and_units,

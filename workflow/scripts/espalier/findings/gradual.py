@@ -42,6 +42,7 @@ def collapse(tidy: Tidy, study: dict) -> list[Finding]:
             + f"; {dense} {number(most['reference_top1'], 2)}.",
             f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
             _published(study),
+            headline=f"Does accuracy collapse at {_at(most)} sparsity? {answer.removesuffix('.')}",
         )
     ]
 

@@ -36,6 +36,7 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
             "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
             "are. Of dead filters the first seed's are counted.",
             _published(study),
+            headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; {_dead(dead, best)} filters are dead",
         )
     ]
 
