@@ -53,6 +53,7 @@ def slow_dynamic(times: pd.DataFrame) -> str:
         return ""
     worst = slow.loc[slow["speed_up"].idxmin()]
     return (
-        f"dynamic_int8 is slower than float32, up to {1 / worst['speed_up']:.1f} times (batch {worst['batch_size']}): "
+        f"In dynamic_int8 nets are slower than the dense net in float32, up to {1 / worst['speed_up']:.1f} times "
+        f"(batch {worst['batch_size']}): "
         f"{WHY_DYNAMIC_IS_SLOW[worst['backend']]}."
     )
