@@ -75,6 +75,7 @@ rule collect_records:
         results="<results>/records/results.csv",
         history="<results>/records/history.csv",
         layers="<results>/records/layers.csv",
+        summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
     log:
         "<results>/logs/collect_records.log",
