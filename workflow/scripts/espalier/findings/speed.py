@@ -7,10 +7,8 @@ import pandas as pd
 
 from espalier import variants, when
 from espalier.findings.finding import Finding, finding, listed
-from espalier.speed import slow_dynamic, speed_ups
+from espalier.speed import FASTER, slow_dynamic, speed_ups
 from espalier.tidy import Tidy
-
-FASTER = 1.05  # less than that is within what timings scatter
 
 
 @finding("prediction_speed", title="Whether prediction gets faster", when=when.timed)

@@ -31,7 +31,6 @@ def silent() -> Iterator[None]:
 
 with silent():
     import tensorflow as tf
-    import tf_keras as keras
 
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
