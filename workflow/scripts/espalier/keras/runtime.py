@@ -31,6 +31,7 @@ def silent() -> Iterator[None]:
 
 with silent():
     import tensorflow as tf
+    import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
