@@ -121,7 +121,9 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     if x not in rows:
         return None
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
-    rows = rows[rows["kind"] == "pruning"]
+    rows = rows[(rows["kind"] == "pruning") & rows[x].notna() & rows["top1"].notna()]
+    if rows.empty:
+        return None
     return pd.DataFrame(
         {
             "panel": rows["prune_type"],
