@@ -52,8 +52,8 @@ def benchmarks_of(kind, names):
 
 
 def timed_rules():
-    """Where the time and memory of each rule that writes no record stand: its name -> files. They are `ancient`, since a
-    redrawn figure is not a reason to make the table anew."""
+    """Rules that write no record -> the files with the time and memory of their jobs. These are `ancient`, since a redrawn
+    figure is not a reason to make the table anew."""
     of_run = [name for name in tables.run_names() if name != "runtime"]
     files = {
         "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
