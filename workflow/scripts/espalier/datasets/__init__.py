@@ -1,0 +1,42 @@
+"""The data sets that a config can name, each a registered function, and where their files are looked for.
+
+A function that reads files has the parameter `root`, the folder that holds data sets, and `path`, a place that the config
+names instead of the set's own. Its option `sources` finds, without reading them, the files that it would read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+
+from espalier.registry import Entry, get
+
+VARIABLE = "ESPALIER_DATA"  # the environment variable that says where data sets are
+DEFAULT = "data"
+
+
+def data_root(configured: str | None) -> str:
+    """The folder that holds data sets: what the config says, else the environment variable, else `data`."""
+    return str(Path(configured or os.environ.get(VARIABLE) or DEFAULT).expanduser())
+
+
+def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
+    """What a data set's function is called with: of root and path those that it has parameters for."""
+    given = {"root": Path(root), "path": path and Path(root, Path(path).expanduser())}
+    return {key: given[key] for key in inspect.signature(entry.function).parameters}
+
+
+def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
+    """The files that a data set is read from, as far as they are there; of folders of images, the folders of classes.
+
+    Files that were downloaded are left out: they are what their checksum says, or they are not used.
+    """
+    entry = get("dataset", name)
+    find = entry.options.get("sources")
+    return find(**arguments(entry, root, path)) if find else []
+
+
+def reads_files(name: str) -> bool:
+    """Whether a data set is read from files (and does not come with an installed package)."""
+    return "root" in inspect.signature(get("dataset", name).function).parameters
