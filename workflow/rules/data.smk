@@ -1,4 +1,6 @@
 rule prepare_dataset:
+    input:
+        sources_of_data,
     output:
         manifest="<results>/data/{dataset}/manifest.json",
         images="<results>/data/{dataset}/images.npy",
@@ -13,7 +15,7 @@ rule prepare_dataset:
     resources:
         mem_mb=1000,
     params:
-        dataset=lambda wildcards: GRID.datasets()[wildcards.dataset],
+        dataset=parameters_of_data,
         code=lambda wildcards: code_version(
             SCRIPTS / "prepare_dataset.py",
             uses=[("dataset", GRID.datasets()[wildcards.dataset]["name"], registry.ANY)],

@@ -1,7 +1,7 @@
 """The data sets that a config can name, each a registered function, and where their files are looked for.
 
-A function that reads files has the parameter `root`, the folder that holds data sets, and `path`, a place that the config
-names instead of the set's own. Its option `sources` finds, without reading them, the files that it would read.
+A function that reads files has the parameter `root`, the folder that holds data sets, and `path`, a place that the
+config names instead of the set's own. Its option `sources` finds, without reading them, the files that it would read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def data_root(configured: str | None) -> str:
 def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
     """What a data set's function is called with: of root and path those that it has parameters for."""
     given = {"root": Path(root), "path": path and Path(root, Path(path).expanduser())}
-    return {key: given[key] for key in inspect.signature(entry.function).parameters}
+    return {key: value for key, value in given.items() if key in inspect.signature(entry.function).parameters}
 
 
 def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
