@@ -13,7 +13,7 @@ rule prepare_dataset:
         "../../envs/pytorch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
         dataset=parameters_of_data,
         code=lambda wildcards: code_version(

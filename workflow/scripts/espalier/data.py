@@ -97,15 +97,14 @@ def prepare(
     ends = np.cumsum([len(chosen) for _, chosen in parts]).tolist()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shape = (ends[-1], size, size, channels)
-    written = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
-    digest, position = hashlib.sha256(), 0
-    for images, chosen in parts:
-        for number in chosen.tolist():
-            image = _fitted(images[number], size, channels, fit)
-            written[position], position = image, position + 1
-            digest.update(image.tobytes())
-    written.flush()
+    shape, digest = (ends[-1], size, size, channels), hashlib.sha256()
+    with (folder / "images.npy").open("wb") as file:  # not through a memory map, whose pages count as the job's memory
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for images, chosen in parts:
+            for number in chosen.tolist():
+                image = _fitted(images[number], size, channels, fit).tobytes()
+                file.write(image)
+                digest.update(image)
     all_labels = np.concatenate(new_labels)
     np.save(folder / "labels.npy", all_labels)
     digest.update(all_labels.tobytes())

@@ -30,6 +30,7 @@ class Cifar:
     test: str
     classes: str  # the one with the names of the classes
     label_bytes: int  # before the pixels of each image; the last of them is the class
+    published: str  # torchvision's class
     pickles: str  # the archive of pickles
     unpacked: str  # the folder in that
 
@@ -49,8 +50,8 @@ class Cifar:
             return sorted(place.iterdir())
         return [place] if place.name in (self.binary, self.pickles) else images.watched(place)
 
-    def read(self, published: type, root: Path, path: Path | None) -> Raw:
-        """The set from what is there, else downloaded. published: torchvision's class of it."""
+    def read(self, root: Path, path: Path | None) -> Raw:
+        """The set from what is there, else downloaded."""
         place = self.place(root, path)
         if place is None and path:
             what = f"neither {self.binary} nor {self.pickles} nor {self.unpacked} nor {images.FORMS}"
@@ -64,7 +65,7 @@ class Cifar:
             files = [described(place, root, has_md5(place, self.md5))]
             return self._arrays(place, {"form": "binary archive", "files": files})
         if place.name in (self.pickles, self.unpacked):
-            return self._pickles(place, published, root)
+            return self._pickles(place, root)
         raw = images.read(place, root)
         return raw._replace(source=raw.source | {"note": "copies of the images as files, not the official arrays"})
 
@@ -97,9 +98,12 @@ class Cifar:
             raise ValueError(f"{archive} has no file {missing[0]}: it is not the archive of {self.name}")
         return content
 
-    def _pickles(self, place: Path, published: type, root: Path) -> Raw:
+    def _pickles(self, place: Path, root: Path) -> Raw:
         """The set from its pickles. Unpickling can run code, so nothing is unpickled but the published files:
         torchvision compares the checksum of each before, as is done here with the archive that they are in."""
+        from torchvision import datasets
+
+        published = getattr(datasets, self.published)
         members = [name for name, _ in published.train_list + published.test_list] + [published.meta["filename"]]
         files = [place / name for name in members] if place.name == self.unpacked else [place]
         with tempfile.TemporaryDirectory() as folder:
@@ -129,6 +133,7 @@ CIFAR10 = Cifar(
     test="test_batch.bin",
     classes="batches.meta.txt",
     label_bytes=1,
+    published="CIFAR10",
     pickles="cifar-10-python.tar.gz",
     unpacked="cifar-10-batches-py",
 )
@@ -140,6 +145,7 @@ CIFAR100 = Cifar(
     test="test.bin",
     classes="fine_label_names.txt",
     label_bytes=2,
+    published="CIFAR100",
     pickles="cifar-100-python.tar.gz",
     unpacked="cifar-100-python",
 )
@@ -149,14 +155,10 @@ CITE = "Krizhevsky 2009, Learning multiple layers of features from tiny images"
 @register("cifar10", kind="dataset", title="CIFAR-10", cite=CITE, sources=CIFAR10.sources)
 def cifar10(root, path=None):
     """60,000 colour images of 32x32 pixels in ten classes, 10,000 of them for test."""
-    from torchvision import datasets
-
-    return CIFAR10.read(datasets.CIFAR10, root, path)
+    return CIFAR10.read(root, path)
 
 
 @register("cifar100", kind="dataset", title="CIFAR-100", cite=CITE, sources=CIFAR100.sources)
 def cifar100(root, path=None):
     """60,000 colour images of 32x32 pixels in a hundred classes, 10,000 of them for test."""
-    from torchvision import datasets
-
-    return CIFAR100.read(datasets.CIFAR100, root, path)
+    return CIFAR100.read(root, path)
