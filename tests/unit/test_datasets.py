@@ -610,10 +610,25 @@ def test_sources_are_the_files_that_are_read_and_not_what_was_downloaded(tmp_pat
     assert [p.name for p in datasets.sources("cifar10", tmp_path)] == ["train.zip", "validation.zip"]
     archive = tar(tmp_path / "cifar-10-binary.tar.gz", cifar10_members())
     assert datasets.sources("cifar10", tmp_path) == [archive]
+
+
+def test_the_stamp_of_images_in_folders_changes_with_them(tmp_path):
+    assert datasets.stamp("digits", tmp_path) is None and datasets.stamp("cats_vs_dogs", tmp_path) is None
     folder = as_folder(tmp_path / "cats_vs_dogs", pets())
-    expected = [folder / name for name in ("train/cats", "train/dogs", "validation/cats", "validation/dogs")]
-    assert datasets.sources("cats_vs_dogs", tmp_path) == expected
-    assert datasets.sources("image_folder", tmp_path, "cats_vs_dogs") == expected
+    assert datasets.sources("cats_vs_dogs", tmp_path) == []
+    stamps = []
+    for change in (
+        lambda: None,
+        lambda: (folder / "train/cats/cats.0.png").rename(folder / "train/cats/x.png"),
+        lambda: (folder / "train/cats/x.png").rename(folder / "train/dogs/x.png"),
+        lambda: (folder / "train/cats/cats.1.png").write_bytes(photograph(1, 9, 9)),
+        lambda: (folder / "validation/dogs/dogs.1.png").unlink(),
+        lambda: as_folder(folder, {"train/birds/a.png": b"1"}),
+    ):
+        change()
+        stamps.append(datasets.stamp("cats_vs_dogs", tmp_path))
+        assert stamps[-1] == datasets.stamp("image_folder", tmp_path, "cats_vs_dogs")
+    assert len(set(stamps)) == len(stamps)
 
 
 def test_the_manifest_does_not_say_where_the_data_root_is(tmp_path, digits_as_idx):

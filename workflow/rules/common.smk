@@ -58,15 +58,18 @@ def dataset_of(study):
 
 def sources_of_data(wildcards):
     """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
-    job downloads, or says what is missing."""
+    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function."""
     dataset = GRID.datasets()[wildcards.dataset]
     return datasets.sources(dataset["name"], DATA_ROOT, dataset["path"])
 
 
 def parameters_of_data(wildcards):
-    """How a data set is prepared; where from, only if it is read from files."""
+    """How a data set is prepared, and for one that is read from files where from, and a stamp of images in folders."""
     dataset = GRID.datasets()[wildcards.dataset]
-    return dataset | ({"data_root": DATA_ROOT} if datasets.reads_files(dataset["name"]) else {})
+    if not datasets.reads_files(dataset["name"]):
+        return {"how": dataset}
+    stamp = datasets.stamp(dataset["name"], DATA_ROOT, dataset["path"])
+    return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
 
 
 def parent_of_node(wildcards):

@@ -1,11 +1,13 @@
 """The data sets that a config can name, each a registered function, and where their files are looked for.
 
 A function that reads files has the parameter `root`, the folder that holds data sets, and `path`, a place that the
-config names instead of the set's own. Its option `sources` finds, without reading them, the files that it would read.
+config names instead of the set's own. Its option `sources` finds, without reading them, the files that it would
+read, and the folders whose images it would.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 from pathlib import Path
@@ -28,10 +30,25 @@ def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
 
 
 def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
-    """The files that a data set is read from, as far as they are there; of folders of images, the folders of classes.
+    """The files that a data set is read from, as far as they are there; images in folders are left to `stamp`.
 
-    Files that were downloaded are left out: they are what their checksum says, or they are not used.
+    So are files left out that were downloaded: they are what their checksum says, or they are not used.
     """
+    return [source for source in _found(name, root, path) if source.is_file()]
+
+
+def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
+    """Digest of the names, sizes and times of the images that a data set has in folders; None if it has none there."""
+    folders = [source for source in _found(name, root, path) if source.is_dir()]
+    digest = hashlib.sha256()
+    for folder in folders:
+        with os.scandir(folder) as content:
+            inside = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in content)
+        digest.update(f"{folder.parent.name}/{folder.name} {inside}\n".encode())
+    return digest.hexdigest()[:16] if folders else None
+
+
+def _found(name: str, root: str | Path, path: str | None) -> list[Path]:
     entry = get("dataset", name)
     find = entry.options.get("sources")
     return find(**arguments(entry, root, path)) if find else []

@@ -83,7 +83,7 @@ def find(path: Path) -> dict[str, Path]:
 
 
 def watched(path: Path) -> list[Path]:
-    """The zips that `find` finds, or the folders of classes: their time changes when images come or go."""
+    """The zips that `find` finds, or the folders of classes."""
     found = find(path)
     if "" in found and found[""].is_dir():
         return sorted(folder for split in (TRAIN, *TEST) for folder in found[""].glob(f"{split}/*/"))
