@@ -24,6 +24,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/prune.smk"
 include: "workflow/rules/quantize.smk"
 include: "workflow/rules/profile.smk"
+include: "workflow/rules/items.smk"
 include: "workflow/rules/report.smk"
 
 

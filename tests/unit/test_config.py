@@ -259,6 +259,56 @@ MISTAKES = {
         at="studies.vgg.chains[0][1].prune.pattern",
         corrected={"pattern": "2:4"},
     ),
+    "pattern that keeps all": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "pattern": "4:4"},
+        ("'4:4' keeps 4 of 4 weights",),
+        at="studies.vgg.chains[0][1].prune.pattern",
+        corrected={"pattern": "2:4"},
+    ),
+    "scope of a pattern": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "pattern": "2:4", "scope": "layer"},
+        ("makes no difference beside a pattern",),
+        at="studies.vgg.chains[0][1].prune.scope",
+    ),
+    "threshold of scores by chance": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "method": "random", "threshold": 0.1},
+        ("random draws its scores",),
+        at="studies.vgg.chains[0][1].prune.method",
+        corrected={"method": "max_abs"},
+    ),
+    "gradual pruning that begins where it ends": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "initial": 0.9},
+        ("would begin at 0.9, and end at 0.5",),
+        at="studies.mlp.chains[0][1].prune.initial",
+        corrected={"initial": 0.0},
+    ),
+    "initial weights beside ImageNet's": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {
+            "backend": "keras",
+            "model": {"name": "vgg16", "weights": "imagenet"},
+            "train": {"epochs": 1, "init": {"name": "glorot"}},
+            "chains": [["train"]],
+        },
+        ("draws new weights, and the model begins with those of imagenet",),
+        at="studies.vgg.train.init",
+        corrected={"init": None},
+    ),
+    "fallback that YAML calls null": Mistake(
+        [*VGG, "model", "fallback"], "None", ("'None' is not allowed", "null, random"), corrected=None
+    ),
+    "no scheme to time": Mistake(
+        [*MLP, "latency"],
+        {"scheme": []},
+        ("[] has too few entries",),
+        at="studies.mlp.latency.scheme",
+        corrected=None,
+    ),
     "pattern of filters": Mistake(
         PRUNE,
         {"prune_type": "filter_wise", "method": "mean_abs", "pattern": "2:4"},
@@ -358,7 +408,7 @@ MISTAKES = {
         MLP,
         VALID["studies"]["mlp"]
         | {"chains": [["train", {"quantize": {"scheme": "float16"}}]], "latency": {"scheme": ["float16"]}},
-        ("is not exported to its runtime",),
+        ("no dense net is exported to its runtime",),
         at="studies.mlp.latency",
         corrected=None,
     ),
@@ -680,3 +730,12 @@ def test_augmentations_that_end_at_the_right_size_are_accepted():
     study |= {"chains": [[{"train": {"augment": [[{"resize": 40}, {"random_crop": {"size": 32}}]]}}]]}
     study.pop("latency", None)
     assert len(grid.build({"studies": {"vgg": study}}).jobs) == 1
+
+
+def test_the_error_that_the_readme_shows_is_the_real_one():
+    tree = yaml.safe_load((PROJECT / "config.yaml").read_text())
+    wrong = {"prune_type": "filter_wise", "method": "mean_ab", "ratio": 0.4}
+    tree["studies"]["cifar100_vgg16_bn"]["chains"] = [["train"], ["train", {"prune": wrong}]]
+    shown = (PROJECT / "README.md").read_text()
+    for line in str(error_of(tree)).splitlines():
+        assert line.strip() in shown, f"mend it: in README.md, the error should have the line\n{line}"

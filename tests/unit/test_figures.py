@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from a_run import Run, by_ratio, config, penalised
+from a_run import Run, below, by_ratio, config, gradual, penalised
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from espalier import figures, published, registry, tidy
 from espalier.figures import style
+from espalier.tidy import MIB
 
 
 def draw(name: str, run: Run, study: dict):
@@ -55,10 +56,13 @@ def test_which_figures_a_study_gets(tmp_path):
     structured = {"accuracy_vs_ratio", "accuracy_vs_macs", "accuracy_vs_params", "training_curves", "layer_widths"}
     rows = vgg(tmp_path).load().results
     assert set(figures.names(rows, config())) == structured
-    assert set(figures.names(rows, config(latency={}))) == structured | {"latency"}
+    assert set(figures.names(rows, config(latency={}))) == structured | {"latency", "speed_up"}
     assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
     both = rows.assign(prune_type=["weight", "unit"] * 5 + ["unit"])
     assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}
+    assert "filter_sparsity" in figures.names(rows.assign(prune_type="weight", threshold=0.01), config())
+    eighth = rows.assign(scheme=["static_int8", *[None] * (len(rows) - 1)])
+    assert set(figures.names(eighth, config())) == structured | {"prune_or_quantize"}
     one = rows.assign(prune_type="weight")  # nothing is taken out of the net: no curve against MACs
     assert set(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
 
@@ -247,9 +251,160 @@ def test_latency(tmp_path):
     assert [list(line.get_xdata()) for line in dashed] == [[1.0, 1.0]]
 
 
+def two_way(tmp_path) -> Run:
+    """A net pruned in one step and in two, by threshold and by pattern, of plain and of penalised training."""
+    run = Run(tmp_path)
+    root, lasso = run.add("train", top1=95.0), run.add("train", columns=penalised("filter_wise", "group_lasso"))
+    for ratio, top1 in (("0.20", 94.0), ("0.40", 92.0)):
+        once = run.add(
+            "prune", root, columns=by_ratio("filter_wise", "l1", ratio), actual_ratio=float(ratio), top1=50.0
+        )
+        tuned = run.add("finetune", once, top1=top1, actual_ratio=float(ratio))
+        if ratio == "0.20":
+            twice = run.add("prune", tuned, columns=by_ratio("filter_wise", "l1", "0.40"), actual_ratio=0.4, top1=60.0)
+            run.add("finetune", twice, top1=93.0, actual_ratio=0.4)
+    for parent in (root, lasso):
+        run.add("prune", parent, columns=below(0.01), actual_ratio=0.1, top1=90.0)
+    run.add("prune", root, columns={"prune_type": "weight", "method": "magnitude", "pattern": "2:4"}, actual_ratio=0.5)
+    for scope in ("layer", "global"):
+        columns = by_ratio("weight", "magnitude", "0.50") | {"scope": scope}
+        run.add("prune", root, columns=columns, actual_ratio=0.5, top1=91.0)
+    return run
+
+
+def test_a_line_joins_nets_that_went_through_the_same_steps(tmp_path):
+    figure = draw("accuracy_vs_ratio", two_way(tmp_path), config())
+    assert legend(figure) == [
+        "l1", "l1, in 2 steps", "magnitude by threshold", "magnitude by threshold, after group_lasso training",
+        "magnitude N:M", "magnitude", "magnitude global", "dense",
+    ]  # fmt: skip
+    assert series(figure.axes[0]) == {
+        "o": ([20.0, 40.0], [94.0, 92.0], False),
+        "s": ([40.0], [93.0], False),
+    }
+    assert figure.axes[1].texts[0].get_text() == "none after fine-tuning"
+    assert figure.axes[2].get_xlabel() == "groups or weights removed (%)"
+
+
+def test_nets_pruned_while_they_were_trained_have_no_points_right_after_pruning(tmp_path):
+    run = Run(tmp_path, backend="keras", model="mobilenet_v2")
+    root = run.add("train", top1=95.0)
+    for ratio in ("0.50", "0.25"):
+        run.add("prune", root, columns=gradual(ratio), top1=100 - 20 * float(ratio), actual_ratio=float(ratio))
+    figure = draw("accuracy_vs_ratio", run, config(published="cats_dogs_mobilenetv2"))
+    assert titles(figure) == ["weight, after gradual pruning", "weight, published"]
+    assert series(figure.axes[0])["o"] == ([25.0, 50.0], [95.0, 90.0], False)
+    assert series(figure.axes[1])["o"][0] == [25.0, 30.0, 50.0, 75.0]
+    assert figure.axes[0].get_xlabel() == "weights set to zero (%)"
+    assert legend(figure) == ["magnitude gradual", "dense"]
+
+
+def test_curves_of_gradual_pruning_and_of_training_to_quantize(tmp_path):
+    run = Run(tmp_path, backend="keras", model="vgg16")
+    root = run.add("train", history=epochs(2.0, 1.0))
+    rows = [row | {"sparsity": zeros} for row, zeros in zip(epochs(0.5, 0.4), (30.0, 50.0), strict=True)]
+    run.add("prune", root, columns=gradual("0.50"), history=rows, sparsity=49.0)
+    run.add("quantize", root, columns={"scheme": "qat_int8"}, history=epochs(0.7, 0.6))
+    run.quantize(root, "static_int8")
+    figure = draw("training_curves", run, config())
+    assert titles(figure)[:2] == ["training", "gradual pruning of 1 net; quantization-aware training of 1 net"]
+    later, zeros = figure.axes[1], figure.axes[5]
+    assert {line.get_label(): list(line.get_ydata()) for line in later.lines} == {
+        "weight magnitude 0.50 gradual": [0.5, 0.4],
+        "dense, qat_int8": [0.7, 0.6],
+    }
+    assert [list(line.get_ydata()) for line in zeros.lines] == [[30.0, 50.0]]
+
+
+def test_filters(tmp_path):
+    run = Run(tmp_path, model="cifar10_conv")
+    rows = [
+        {"layer": "conv1_1", "width": 2, "weights": 54, "zeros": 36, "kind": "Conv2d", "filter_zeros": [9, 27]},
+        {"layer": "conv2_1", "width": 3, "weights": 54, "zeros": 0, "kind": "Conv2d"},
+        {"layer": "fc1", "width": 9, "weights": 99, "zeros": 50, "kind": "Linear"},
+    ]
+    run.add("prune", run.add("train"), columns=below(0.01), layers=rows)
+    axes = draw("filter_sparsity", run, config()).axes[0]
+    shares = [mesh.get_array().ravel().tolist() for mesh in axes.collections]
+    assert shares == [[pytest.approx(100 / 3), 100.0], [0.0, 0.0, 0.0]]
+    assert [text.get_text() for text in axes.texts] == [" 1 of 2 dead", " 0 of 3 dead"]
+    assert [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "v"] == [[2]]
+
+
+def test_a_study_without_convolutions_has_no_filters_to_show(tmp_path):
+    run = Run(tmp_path)
+    rows = [{"layer": "fc1", "width": 9, "weights": 99, "zeros": 50, "kind": "Linear"}]
+    run.add("prune", run.add("train"), columns=below(0.01), layers=rows)
+    assert draw("filter_sparsity", run, config()).axes == []
+
+
+def sizes(tmp_path) -> Run:
+    """Dense 4 MiB; pruned, quantized, both."""
+    run = Run(tmp_path)
+    half = {"zipped_bytes": 2 * MIB, "macs": 1000, "size_bytes": 2 * MIB}
+    whole = {"zipped_bytes": 4 * MIB, "size_bytes": 4 * MIB}
+    dense = run.add("train", top1=90.0, **whole)
+    pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", "0.50"), top1=89.5, **half)
+    export = run.quantize(dense, "float32")
+    static = run.quantize(dense, "static_int8", top1=88.0, zipped_bytes=MIB)
+    both = run.quantize(pruned, "static_int8", top1=70.0, zipped_bytes=MIB // 2)
+    times = (
+        (dense, dense, 4.0),
+        (pruned, dense, 2.0),
+        (export, export, 2.0),
+        (static, export, 0.5),
+        (both, export, 0.25),
+    )
+    run.time(
+        {"node": net["node"], "baseline": base["node"], "batch_size": size, "median_ms": ms, "p90_ms": 2 * ms}
+        for net, base, ms in times
+        for size in (1, 64)
+    )
+    return run
+
+
+def test_prune_or_quantize(tmp_path):
+    figure = draw("prune_or_quantize", sizes(tmp_path), config())
+    assert titles(figure) == ["all nets", "within 10 points of dense"]
+    assert {marker: point[:2] for marker, point in series(figure.axes[0]).items()} == {
+        "*": ([4.0], [90.0]), "o": ([2.0], [89.5]), "s": ([1.0], [88.0]), "D": ([0.5], [70.0]),
+    }  # fmt: skip
+    assert series(figure.axes[1])["D"][0] == []
+    rings = [line for line in figure.axes[1].lines if line.get_markersize() == 14]
+    assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(2.0, 89.5)]
+    assert "pruned; ringed: filter_wise sum 0.50" in legend(figure) and "quantized" in legend(figure)
+
+
+def test_measured_against_promised(tmp_path):
+    figure = draw("speed_up", sizes(tmp_path), config(latency={}))
+    assert titles(figure) == ["batch of 1", "batch of 64"]
+    points = {
+        (line.get_marker(), line.get_markerfacecolor() == "white"): (list(line.get_xdata()), list(line.get_ydata()))
+        for line in figure.axes[0].lines
+        if line.get_linestyle() == "None"
+    }
+    assert points == {("s", False): ([4.0], [2.0]), ("o", True): ([1.0], [4.0]), ("s", True): ([4.0], [8.0])}
+    assert [text.get_text() for text in figure.axes[0].texts] == ["static_int8", "static_int8"]
+    assert legend(figure) == ["not pruned", "filter_wise", "as promised", "as fast as dense"]
+
+
+def test_each_runtime_has_its_baseline(tmp_path):
+    figure = draw("latency", sizes(tmp_path), config(latency={}))
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "dense  (PyTorch)", "filter_wise sum 0.50  (PyTorch)", "dense, float32 export  (ONNX Runtime)",
+        "dense, static_int8  (ONNX Runtime)", "filter_wise sum 0.50, static_int8  (ONNX Runtime)",
+    ]  # fmt: skip
+    lines = [(line.get_xdata()[0], list(line.get_ydata())) for line in axes.lines if line.get_color() == "#444444"]
+    assert lines == [(4.0, [-0.4, 1.4]), (2.0, [1.6, 4.4])]
+    assert axes.get_xscale() == "log"  # 8 ms against 0.25
+
+
 def test_series_differ_in_marker_and_line_not_only_in_colour():
     looks = list(style.styles("abcdefgh").values())
     assert len({look["marker"] for look in looks}) == len({str(look["linestyle"]) for look in looks}) == 8
+    many = style.styles("abcdefghijklmnopqrstuvwx").values()
+    assert len({(look["marker"], str(look["linestyle"])) for look in many}) == 24
 
 
 @pytest.mark.parametrize("name", ["accuracy_vs_ratio", "layer_widths", "training_curves"])

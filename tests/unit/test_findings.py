@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from a_run import Run, by_ratio, config, penalised
+from a_run import Run, below, by_ratio, config, gradual, penalised
 
 from espalier import curves, findings, published
-from espalier.findings import structured
+from espalier.findings import budget, structured
 from espalier.findings.finding import listed, percent
 from espalier.findings.overview import write_overview
+from espalier.tidy import MIB
 
 # Weight: 97.09 96.94 94.74 89.94 64.21 44.56 ...   Unit: 97.09 82.53 22.20 12.68 ...   at 0 25 50 60 70 80 % ...
 POINTS = published.frame("mnist_mlp")
@@ -140,6 +141,9 @@ def test_prediction_is_faster_only_if_it_was_measured_to_be(tmp_path):
 LONGER = " The fine-tuned nets trained for longer than dense: 6 + 3 epochs against 6."
 
 
+BUDGET = "Which are the smallest and the fastest net that are still as good as the dense one?"
+
+
 def vgg(tmp_path, accuracies: dict, seeds=(0,), dense=90.0) -> Run:
     """accuracies: (prune type, method, ratio) -> one (before, after) for each seed."""
     run = Run(tmp_path)
@@ -241,7 +245,7 @@ def test_fine_tuned_nets_are_held_against_the_dense_net_trained_as_long(tmp_path
     # dense 90, trained on 95: 0.5 and 3 points below; right after pruning 40 and 81 below dense
     assert recovers.answer == "Partly: 1 of 2 pruned nets end within 1 point of the dense net trained as long."
     assert "below dense: 60.50 right after pruning, 1.75 after fine-tuning, below the dense net" in recovers.evidence
-    smallest = answers["Which is the smallest net that is still as good as the dense one?"]
+    smallest = answers[BUDGET]
     assert smallest.headline.startswith("Within 1 point of the dense net trained as long: filter_wise sum 0.50, l2_")
     assert "−0.50 points" in smallest.answer and "longer" not in smallest.answer
 
@@ -283,14 +287,17 @@ def test_the_smallest_net_within_a_budget(tmp_path):
             ("filter_wise", "sum", "0.75"): [(50.0, 88.0)],
         },
     )
-    answer = found(run, config())["Which is the smallest net that is still as good as the dense one?"]
+    answer = found(run, config())[BUDGET]
     size = "2.0 times smaller, 2.0 times fewer MACs"
-    assert (
-        answer.answer
-        == f"Within 1 point: filter_wise sum 0.50, l2_groups training (50\xa0% removed, −0.80 points, {size}).{LONGER}"
+    # All three have 2000 MACs: the first of them is named as the fastest.
+    assert answer.answer == (
+        f"Within 1 point: smallest: filter_wise sum 0.50, l2_groups training (50\xa0% removed, −0.80 points, {size}); "
+        f"fastest: filter_wise sum 0.20, l2_groups training (−0.20 points, 2.0 times fewer MACs).{LONGER}"
     )
-    assert "Within 0.5 points: filter_wise sum 0.20" in answer.evidence
-    assert "Within 2 points: filter_wise sum 0.75" in answer.evidence and "4.0 times smaller" in answer.evidence
+    assert "Within 0.5 points: smallest: filter_wise sum 0.20" in answer.evidence
+    assert (
+        "Within 2 points: smallest: filter_wise sum 0.75" in answer.evidence and "4.0 times smaller" in answer.evidence
+    )
 
 
 def test_how_many_blocks_can_go(tmp_path):
@@ -345,6 +352,240 @@ def test_the_published_depth_wise_training_is_the_dense_one(tmp_path):
     assert answer.published.startswith("The same net: dense and depth_wise")
 
 
+PRUNE_OR_QUANTIZE = "Prune, quantize, or both?"
+
+
+def compressed(tmp_path, *, both=89.5) -> Run:
+    """Dense 90 %, 0.5 MiB zipped; pruned 2, quantized 4, both 8 times smaller; 200 test images."""
+    run = Run(tmp_path)
+    half = {"zipped_bytes": 2**18, "macs": 1000, "actual_ratio": 0.5, "test_images": 200}
+    dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=89.2, pruned=half)
+    export = run.quantize(dense, "float32", zipped_bytes=2**10)  # however small: it is neither
+    static = run.quantize(dense, "static_int8", top1=88.5, zipped_bytes=2**17)
+    dynamic = run.quantize(dense, "dynamic_int8", top1=89.9, zipped_bytes=2**17)
+    small = run.quantize(tuned, "float32", top1=89.2)
+    best = run.quantize(tuned, "static_int8", top1=both, zipped_bytes=2**16)
+    nets = {"dense": dense, "tuned": tuned, "export": export, "static": static, "dynamic": dynamic}
+    run.nets = nets | {"small": small, "both": best}
+    return run
+
+
+def time(run: Run, baselines: dict[str, tuple[str, float, float]]) -> None:
+    """baselines: net -> its baseline, and its milliseconds at batch 1 and 8."""
+    run.time(
+        {
+            "node": run.nets[net]["node"],
+            "baseline": run.nets[base]["node"],
+            "batch_size": size,
+            "median_ms": ms,
+            "p90_ms": ms,
+        }
+        for net, (base, one, eight) in baselines.items()
+        for size, ms in ((1, one), (8, eight))
+    )
+
+
+def test_prune_quantize_or_both(tmp_path):
+    answer = found(compressed(tmp_path / "a"), config())[PRUNE_OR_QUANTIZE]
+    assert answer.answer.startswith(
+        "Both. Within 1 point of dense, pruned: filter_wise sum 0.50, 0.250 MiB, 2.0 times smaller, −0.80 points; "
+        "quantized: dense, dynamic_int8, 0.125 MiB, 4.0 times smaller, −0.10 points; "
+        "pruned + quantized: filter_wise sum 0.50, static_int8, 0.062 MiB, 8.0 times smaller, −0.50 points."
+    )
+    assert answer.answer.endswith(
+        "One seed was run and one of the 200 test images is 0.50 points: smaller differences say nothing."
+    )
+    assert "Within 0.5 points: pruned: none; quantized: dense, dynamic_int8" in answer.evidence
+    answer = found(compressed(tmp_path / "b", both=80.0), config())[PRUNE_OR_QUANTIZE]
+    assert answer.answer.startswith("Quantize. ") and "pruned + quantized: none." in answer.answer
+
+
+def test_what_was_not_run_is_not_said_to_have_failed(tmp_path):
+    run = Run(tmp_path)
+    run.quantize(run.add("train", top1=90.0), "static_int8", top1=70.0)
+    answer = found(run, config())[PRUNE_OR_QUANTIZE]
+    assert answer.answer.startswith("None: no net is within 1 point of dense.")
+    assert "pruned: not run; quantized: none; pruned + quantized: not run" in answer.evidence
+
+
+TIMES = {  # in ms; the export is twice as fast as PyTorch is
+    "dense": ("dense", 4.0, 20.0),
+    "tuned": ("dense", 2.0, 10.0),
+    "export": ("export", 2.0, 10.0),
+    "small": ("export", 1.0, 5.0),
+    "static": ("export", 0.5, 4.0),
+    "dynamic": ("export", 8.0, 20.0),
+    "both": ("export", 0.4, 4.9),
+}
+
+
+def test_the_fastest_net_is_the_one_that_was_measured_to_be(tmp_path):
+    run = compressed(tmp_path)
+    time(run, TIMES)
+    answer = found(run, config(latency={}))[BUDGET]
+    both = "filter_wise sum 0.50, static_int8"
+    assert (
+        f"; fastest: {both} (−0.50 points, 0.4 ms for one image in ONNX Runtime, 5.0 times as fast as" in answer.answer
+    )
+    assert f"smallest: {both} (50\xa0% removed, −0.50 points, 8.0 times smaller, 4.0 times fewer MACs)" in answer.answer
+    small = budget.table(run.load())
+    assert small[1.0] == (
+        f"{both}: 8.0 times smaller",
+        f"{both}: 0.4 ms for one image in ONNX Runtime, 5.0 times as fast as dense",
+    )
+    slow = compressed(tmp_path / "slow")
+    time(slow, {"dense": ("dense", 4.0, 20.0), "export": ("export", 2.0, 1.0), "dynamic": ("export", 8.0, 20.0)})
+    assert budget.table(slow.load())[0.5][1] == "\N{EN DASH}"  # none is faster than dense
+
+
+def test_where_time_and_counts_part(tmp_path):
+    run = compressed(tmp_path)
+    time(run, TIMES)
+    answer = found(run, config(latency={}))["Is a net as fast as its multiply-accumulates promise?"]
+    # promised 4, 4, 1, 1, 4; measured at batch 1: 2, 2, 4, 0.25, 5; at batch 8: 2, 2, 2.5, 0.5, 2.04
+    assert answer.answer.startswith(
+        "3 of 10 are, at the least. Furthest off: dense, static_int8 at batch 1, 1.0 times promised, 4.0 measured."
+    )
+    assert "In dynamic_int8 nets are slower than the dense net in float32, up to 4.0 times (batch 1): " in answer.answer
+    assert "Furthest of the pruned nets: filter_wise sum 0.50 at batch 1, 4.0 times promised, 2.0" in answer.evidence
+
+
+def test_whether_int8_is_slower(tmp_path):
+    run = compressed(tmp_path)
+    time(run, TIMES)
+    answer = found(run, config(latency={}, published="cats_dogs_vgg16"))["Is int8 slower or faster than float32?"]
+    # static: 2 / 0.5 and, of the pruned net's own export, 1 / 0.4; at batch 8: 10 / 4 and 5 / 4.9; medians of two
+    assert answer.answer == (
+        "static_int8: faster, 3.2 times at batch 1 and 1.8 times at batch 8; "
+        "dynamic_int8: slower, 4.0 times at batch 1 and 2.0 times at batch 8."
+    )
+    assert answer.published == (
+        "Run 1: dynamic_int8 215 ms for one image against 89.9, 2.4 times slower. "
+        "Run 2: dynamic_int8 1048.5 ms for one image against 122.4, 8.6 times slower."
+    )
+
+
+def test_quantized_nets_do_not_count_as_pruned_ones_that_got_faster(tmp_path):
+    run = compressed(tmp_path)
+    time(run, TIMES)
+    answer = found(run, config(latency={}))["Is prediction faster after pruning?"]
+    assert answer.answer == "filter_wise: yes, 2.0 times at batch 1 and 2.0 times at batch 8."
+
+
+def slowly_pruned(tmp_path, accuracies: dict[str, float], **columns) -> Run:
+    run = Run(tmp_path, backend="keras", model="mobilenet_v2")
+    dense = run.add("train", top1=95.0, test_images=100, h5_bytes=4 * MIB, h5_zipped_bytes=3.5 * MIB)
+    sizes = {"h5_bytes": 4 * MIB, "wrapped_bytes": 16 * MIB, "wrapped_params": 1990, "test_images": 100}
+    for ratio, top1 in accuracies.items():
+        zipped = {"h5_zipped_bytes": (4 - 4 * float(ratio)) * MIB}
+        run.add("prune", dense, columns=gradual(ratio, epochs=3), top1=top1, **sizes, **zipped)
+    return run
+
+
+def test_whether_accuracy_collapses(tmp_path):
+    run = slowly_pruned(tmp_path / "a", {"0.75": 80.0, "0.25": 95.0, "0.50": 89.0})
+    answer = found(run, config(published="cats_dogs_mobilenetv2"))["Does accuracy collapse at 75\xa0% sparsity?"]
+    assert answer.answer.startswith(
+        "Yes: at 75\xa0% the net is 15.00 points below dense, and loses more than 5 from 50\xa0% on. The pruned nets "
+        "trained for longer than dense: 6 + 3 epochs against 6. One seed was run and one of the 100 test images is 1.00"
+    )
+    assert answer.headline.startswith("Does accuracy collapse at 75\xa0% sparsity? Yes: at 75\xa0% the net is 15.00")
+    assert answer.evidence == "Top-1: 25\xa0% 95.00, 50\xa0% 89.00, 75\xa0% 80.00; dense 95.00."
+    assert answer.published.startswith("Yes: at 75\xa0% it is 30.70 points below that of 30\xa0%: 25\xa0% 94.10, ")
+    run = slowly_pruned(tmp_path / "b", {"0.25": 95.0, "0.50": 96.0})
+    answer = found(run, config())["Does accuracy collapse at 50\xa0% sparsity?"]
+    assert answer.answer.startswith("No: at 50\xa0% the net is 1.00 points above dense.")
+
+
+def test_what_wrappers_weigh(tmp_path):
+    run = slowly_pruned(tmp_path, {"0.50": 95.0, "0.75": 95.0})
+    answer = found(run, config(published="cifar10_cnn"))["Does pruning make the saved file smaller?"]
+    assert (
+        "the file has 16.00 MiB, 4.0 times the 4.00 MiB of the stripped one; the dense net's has 4.00" in answer.answer
+    )
+    assert answer.answer.endswith("has 2.00 MiB at 50\xa0% and 1.00 MiB at 75\xa0%, the dense net's 3.50 MiB.")
+    assert answer.evidence == "Parameters: 1,000 stripped, 1,990 wrapped."
+    assert answer.published == (
+        "16.28 MB pruned against 4.11 unpruned: the document compared a file with wrappers and optimizer. "
+        "Zipped: 3.27 against 3.79."
+    )
+
+
+def test_what_group_lasso_makes_zero(tmp_path):
+    run = Run(tmp_path, model="cifar10_conv")
+    for penalty, filters, share in ((None, [3, 5], 4.0), ("group_lasso", [27, 9], 60.0)):
+        conv = {"layer": "conv1_1", "width": 2, "weights": 54, "zeros": sum(filters), "filter_zeros": filters}
+        root = run.add("train", columns=penalised("filter_wise", penalty) if penalty else None, top1=90.0)
+        counted = run.add("prune", root, columns=below(0.01), layers=[conv], sparsity=share, top1=89.0)
+    less = {"params": 500, "macs": 1000, "actual_ratio": 0.5}
+    small = run.add("prune", counted, columns=below(0.01, "filter_wise", "max_abs"), top1=88.0, **less)
+    run.add("finetune", small, top1=89.5, **less)
+    answer = found(run, config(published="cifar10_conv"))["Does group_lasso make weights, and whole filters, zero?"]
+    assert answer.answer == (
+        "Yes: 60.00 % of the parameters are under the threshold after group_lasso training, 4.00 % after plain "
+        "training; dead filters: 1 of 2 against 0 of 2."
+    )
+    assert "2.00 times fewer parameters, 4.00 times fewer MACs, top-1 88.00 right after, 89.50 after" in answer.evidence
+    assert answer.published.startswith("Run 1: 74.103 % (12740248 of 17192650).")
+
+
+def test_whether_methods_beat_the_baselines(tmp_path):
+    run = Run(tmp_path)
+    root = run.add("train", top1=95.0)
+    other = run.add("train", columns=penalised("filter_wise"), top1=95.0)
+    images = {"test_images": 100}  # standard error at 90 %: 3 points
+    nets = (
+        (root, by_ratio("filter_wise", "random", "0.40"), 80.0),  # standard error 4
+        (root, by_ratio("filter_wise", "l1", "0.40"), 90.0),
+        (root, by_ratio("filter_wise", "l1", "0.60"), 99.0),  # of another amount
+        (root, by_ratio("filter_wise", "l2", "0.40"), 83.0),
+        (root, by_ratio("channel_wise", "l2", "0.40"), 95.0),  # of another prune type than the random one
+        (root, by_ratio("weight", "magnitude", "0.40") | {"scope": "global"}, 90.0),
+        (other, by_ratio("filter_wise", "l1", "0.40"), 95.0),  # of another training
+    )
+    for parent, columns, top1 in nets:
+        run.add("prune", parent, columns=columns, top1=top1, **images)
+    question = "Do the methods beat random choice and the smallest weights of the whole net?"
+    answer = found(run, config())[question]
+    assert answer.answer.startswith(
+        "random is beaten in 1 of 2 comparisons (1 undecided); "
+        "global magnitude is beaten in 1 of 3 comparisons (1 undecided, 1 lost)."
+    )
+    assert (
+        "filter_wise l1 0.40 90.00 to 80.00 (won); filter_wise l2 0.40 83.00 to 80.00 (undecided)." in answer.evidence
+    )
+    # against 90: l1 is level, l2 7 below, the channels 5 above
+    assert "channel_wise l2 0.40 95.00 to 90.00 (won)" in answer.evidence
+
+
+def test_unit_pruning_overtakes_only_by_more_than_chance(tmp_path):
+    run = mlp(tmp_path, {"glorot": {"weight": [90.0, 50.0, 60.0], "unit": [90.0, 70.0, 61.0]}})
+    table = run.load()
+    table = replace(table, results=table.results.assign(test_images=100))
+    answer = next(f for f in findings.of_study(table, config()) if "overtake" in f.question)
+    assert answer.answer == "init glorot: yes, at 25\xa0%."  # by 20 points; at 50 % by 1, where chance is 4.9
+    weak = mlp(tmp_path / "weak", {"glorot": {"weight": [90.0, 80.0, 60.0], "unit": [90.0, 70.0, 61.0]}}).load()
+    weak = replace(weak, results=weak.results.assign(test_images=100))
+    answer = next(f for f in findings.of_study(weak, config()) if "overtake" in f.question)
+    assert answer.answer == "init glorot: never by more than chance, though ahead at 50\xa0%."
+
+
+def test_curves_are_those_of_the_first_method(tmp_path):
+    run = mlp(tmp_path, {"glorot": {"weight": [90.0, 80.0, 70.0], "unit": [90.0, 70.0, 60.0]}})
+    root = json.loads(run.records[0].read_text())
+    for ratio, top1 in (("0.25", 50.0), ("0.75", 40.0)):
+        run.add("prune", root, columns=by_ratio("weight", "random", ratio), top1=top1)
+        run.add("prune", root, columns=by_ratio("weight", "magnitude", ratio) | {"scope": "global"}, top1=top1 + 1)
+    results = run.load().results
+    (_, points), *none = curves.of_run(results)
+    assert not none and curves.curve(points, "weight").to_dict() == {0.0: 90.0, 0.25: 80.0, 0.5: 70.0}
+    others = {name: curve.to_dict() for name, curve in curves.baselines(results)["glorot"].items()}
+    assert others == {
+        "weight random": {0.25: 50.0, 0.75: 40.0},
+        "weight magnitude global": {0.25: 51.0, 0.75: 41.0},
+    }
+
+
 def test_published_figures_of_another_kind_are_no_obstacle(tmp_path):
     assert found(mlp(tmp_path / "a", TWO_INITS), config(published="cifar100_vgg16_bn"))
     run = vgg(tmp_path / "b", {("filter_wise", "sum", "0.20"): [(50.0, 89.8)]})
@@ -372,3 +613,8 @@ def test_the_first_page_says_what_ran_and_what_came_out(tmp_path):
         in page
     )
     assert "torch 2.14.1" in page and "http" not in page
+    # of the first study: within half a point, one and two points; nothing was timed, the net has half the MACs
+    net = "filter_wise mean_abs 0.40, l2_groups training"
+    row = f"<td>{net}: 1.7 times smaller</td><td>{net}: 2.0 times fewer MACs</td>"
+    assert [page.count(f"<td>{limit}</td>{row}") for limit in ("0.5 points", "1 point", "2 points")] == [1, 1, 1]
+    assert "<td>1 point</td><td>–</td><td>–</td>" in page  # of the second none: 85 against 90

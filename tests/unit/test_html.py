@@ -93,6 +93,12 @@ def test_page_has_the_values_their_keys_and_classes(table):
     assert "A &amp; B" in table.page("x") and "digits at 32x32x3" in table.page("x") and "a note" in table.page("x")
 
 
+def test_a_column_of_numbers_with_a_word_in_it_stays_one_of_numbers():
+    data = pd.DataFrame({"name": ["a", "b"], "zeros": [50.0, "not pruned"]})
+    page = Page(Table("t", "s", (Column("name", "Layer"), Column("zeros", "Zeros", 2)), data).page("x"))
+    assert page.cells[1::2] == [["50.0", "number", "50.00"], ["not pruned", "number", "not pruned"]]
+
+
 def test_headings_are_buttons_that_say_how_the_table_is_sorted(table):
     page = Page(table.page("s_results"))
     assert [(head["data-column"], head["aria-sort"]) for head in page.heads] == [(str(i), "none") for i in range(3)]

@@ -1,71 +1,6 @@
 # From records to the report: one tidy table, then tables and figures, each a function of it and of nothing else. Which
 # figures and tables a study gets, the register says: each declares what it is `when`.
 
-from espalier import figures, published, tables
-from espalier.fingerprint import fingerprint
-from espalier.tidy import setup_line
-
-# What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
-REPORTED = {n: {k: v for k, v in study.items() if k not in ("threads", "memory_mb")} for n, study in STUDIES.items()}
-
-
-def title_of_study(wildcards):
-    return STUDIES[wildcards.study]["title"]
-
-
-def item_of(kind, wildcards):
-    """The register's entry of a figure or table."""
-    return registry.get(kind, wildcards.item)
-
-
-def code_of_item(script, kind):
-    """A params function: the digest of the code that draws a figure or makes a table."""
-    path = SCRIPTS / f"{script}.py"
-    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
-
-
-def published_of_study(wildcards):
-    """A digest of the published figures that a study is shown beside: part of what its tables and figures are made of."""
-    return fingerprint(files=published.files(STUDIES[wildcards.study]["published"]))
-
-
-def published_of_all():
-    return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
-
-
-def report_items():
-    """Every figure and table of the report: what each study gets is told by the figures and tables themselves."""
-    paths = []  # a list: of a generator Snakemake loses the first element
-    for study, config in STUDIES.items():
-        rows = GRID.frame(study)
-        paths += [f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows, config)]
-        paths += [f"<results>/tables/{study}/{item}.html" for item in tables.names(rows, config)]
-    return paths + [f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names())]
-
-
-def benchmarks_of(kind, names):
-    """The benchmark files of the figures or tables of all studies."""
-    return [
-        f"<results>/benchmarks/{kind}/{study}/{item}.tsv"
-        for study, config in STUDIES.items()
-        for item in names(GRID.frame(study), config)
-    ]
-
-
-def timed_rules():
-    """Time and memory of all rules that write no record: rule -> files. `ancient`: a redrawn figure is not a reason to make
-    the table anew."""
-    of_run = [name for name in tables.run_names() if name != "runtime"]
-    files = {
-        "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
-        "collect_records": ["<results>/benchmarks/collect_records.tsv"],
-        "draw_figure": benchmarks_of("figures", figures.names),
-        "make_table": benchmarks_of("tables", tables.names),
-        "make_run_table": [f"<results>/benchmarks/tables/{name}.tsv" for name in of_run],
-        "write_overview": ["<results>/benchmarks/tables/overview.tsv"],
-    }
-    return {rule: [ancient(path) for path in paths] for rule, paths in files.items()}
-
 
 rule collect_records:
     input:
@@ -75,6 +10,7 @@ rule collect_records:
         results="<results>/records/results.csv",
         history="<results>/records/history.csv",
         layers="<results>/records/layers.csv",
+        summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
     log:
         "<results>/logs/collect_records.log",

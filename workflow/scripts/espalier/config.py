@@ -281,7 +281,7 @@ def describe(rules: dict) -> str:
     if "const" in rules:
         return str(rules["const"])
     if "enum" in rules:
-        return ", ".join(str(v) for v in rules["enum"])
+        return ", ".join("null" if v is None else str(v) for v in rules["enum"])
     types = rules.get("type", "value")
     words = {
         "integer": "a whole number",

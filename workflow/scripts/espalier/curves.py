@@ -15,9 +15,10 @@ PARTING = (1.0, 5.0)  # points between two curves
 def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """For each initialisation (its name, or "") the points of its curves: prune_type, ratio, top1, top1_sd ...
 
-    Over seeds. The net that is not pruned is each curve's point at 0, unless a ratio of 0 was run. An initialisation
-    of which not all KINDS were pruned has no curves to compare and is left out."""
-    points = variants.pruned(results).assign(init=lambda rows: rows["init"].fillna(""))
+    Over seeds; of several methods or scopes, the first. The net that is not pruned is each curve's point at 0, unless a
+    ratio of 0 was run. An initialisation of which not all KINDS were pruned has no curves to compare and is left out.
+    """
+    points, _ = _first(results)
     points = points.groupby("init", sort=False).filter(lambda rows: set(variants.KINDS) <= set(rows["prune_type"]))
     starts = points.drop_duplicates(["init", "prune_type"])
     starts = starts.assign(ratio="0", top1=starts["reference_top1"], top1_sd=starts["reference_top1_sd"])
@@ -25,6 +26,26 @@ def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     missing = ~starts.set_index(["init", "prune_type"]).index.isin(zero.set_index(["init", "prune_type"]).index)
     points = pd.concat([points, starts[missing]], ignore_index=True)
     yield from points.groupby("init", sort=False)
+
+
+def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
+    """For each initialisation the curves of other methods and scopes than those of `of_run`, by their name: "weight
+    random", "weight magnitude global"."""
+    _, points = _first(results)
+    names = [variants.pruning_label(row.copy()) for _, row in points.assign(ratio="0").iterrows()]
+    points = points.assign(name=[name.replace(" 0.00", "") for name in names])
+    return {
+        init: {name: _by_ratio(rows, "top1") for name, rows in group.groupby("name", sort=False)}
+        for init, group in points.groupby("init", sort=False)
+    }
+
+
+def _first(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pruned nets of the first method and scope of each initialisation and prune type, and the others."""
+    points = variants.pruned(results).assign(init=lambda rows: rows["init"].fillna(""))
+    ways = points["method"].fillna("") + " " + points["scope"].fillna("")
+    own = ways == ways.groupby([points["init"], points["prune_type"]]).transform("first")
+    return points[own], points[~own]
 
 
 def of_published(study: dict) -> pd.DataFrame | None:
@@ -36,10 +57,22 @@ def of_published(study: dict) -> pd.DataFrame | None:
 
 
 def curve(frame: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Series:
-    """Accuracy (or another column) by sparsity (0 to 1), in the order of sparsity; of several methods, the first."""
-    frame = frame[frame["prune_type"] == prune_type]
+    """Accuracy (or another column) by sparsity (0 to 1), in the order of sparsity."""
+    return _by_ratio(frame[frame["prune_type"] == prune_type], column)
+
+
+def _by_ratio(frame: pd.DataFrame, column: str) -> pd.Series:
     points = pd.Series(frame[column].to_numpy(), index=frame["ratio"].astype(float).to_numpy())
     return points[~points.index.duplicated()].sort_index()
+
+
+def slack(frame: pd.DataFrame, images: float | None = None) -> pd.Series:
+    """How many points two curves may be apart by chance, by sparsity: the larger of their margins (variants.margin).
+    images: the number of test images, where the frame does not say it."""
+    frame = frame if images is None else frame.assign(test_images=images)
+    margins = frame.assign(margin=[variants.margin(row) for _, row in frame.iterrows()])
+    both = [curve(margins, kind, "margin") for kind in variants.KINDS]
+    return pd.concat(both, axis=1).max(axis=1)
 
 
 def knee(curve: pd.Series, points: float = KNEE) -> float:

@@ -35,3 +35,8 @@ def zipped_size(path: str | Path) -> int:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.write(path, Path(path).name)
     return len(buffer.getvalue())
+
+
+def sizes(path: str | Path) -> dict[str, int]:
+    """A saved net's size as it is and zipped, in bytes."""
+    return {"size_bytes": Path(path).stat().st_size, "zipped_bytes": zipped_size(path)}

@@ -250,36 +250,39 @@ def _check_latency(wanted: dict, jobs: list[Job], path: list) -> None:
     if alone:
         raise ConfigError(
             path,
-            f"{alone} can be compared with nothing: the net that it comes from is not exported to its runtime",
-            allowed="quantized nets of a study that has the chain [train, quantize: {scheme: float32}] too",
+            f"{alone} can be compared with nothing: no dense net is exported to its runtime",
+            allowed="quantized nets of a study that has a dense net exported too: [train, quantize: {scheme: float32}]",
         )
-    pruned = [job for job in jobs if job.step == "prune"]
     if all(node == baseline for node, baseline in timed.items()):
         raise ConfigError(
             path,
             "selects no result of the study's chains",
             allowed=f"values of {', '.join(SELECTORS)} that stand together in its chains",
-            corrected={"latency": {key: [given(key, pruned[0])] for key in wanted if key in SELECTORS}}
-            if pruned
-            else None,
+            corrected=_selecting(wanted, jobs, given),
         )
+
+
+def _selecting(wanted: dict, jobs: list[Job], given) -> dict | None:
+    """A `latency` with the same keys that selects something: the first result that has a value for each of them."""
+    keys = [key for key in SELECTORS if key in wanted]
+    job = next((j for j in jobs if j.parent and all(j.columns[key] is not None for key in keys)), None)
+    return {"latency": {key: [given(key, job)] for key in keys}} if job else None
 
 
 def _timed(wanted: dict, jobs: list[Job]) -> dict[str, str]:
     columns = {key: {naming.text(key, value) for value in wanted[key]} for key in SELECTORS if key in wanted}
     schemes = columns.pop("scheme", {UNQUANTIZED})
     nodes = {job.node: job for job in jobs}
-    exported = {job.parent: job.node for job in jobs if job.columns["scheme"] == "float32"}
+    exports = [job for job in jobs if job.columns["scheme"] == "float32" and not job.columns["prune_type"]]
 
-    def baseline(job: Job) -> str:
+    def baseline(job: Job) -> str | None:
         trained = job
         while trained.parent:
             trained = nodes[trained.parent]
         if job.step != "quantize":
             return trained.node
-        # A training with a penalty gives as large a net as that without, whose export does for both.
-        dense = next((j for j in jobs if j.step == "train" and _is_dense(j, trained)), trained)
-        return exported.get(trained.node) or exported.get(dense.node, f"{dense.node} exported")
+        # Any dense net of the study will do, trained further or with a penalty: it is as large, and takes as long.
+        return next((e.node for e in exports if e.columns["init"] == trained.columns["init"]), None)
 
     def selected(job: Job) -> bool:
         """Whether the keys say so, of which those about pruning are about pruned nets only."""
@@ -291,12 +294,8 @@ def _timed(wanted: dict, jobs: list[Job]) -> dict[str, str]:
 
     chosen = [job for job in jobs if selected(job)]
     baselines = {job.node: baseline(job) for job in chosen}
-    baselines |= {node: node for node in baselines.values() if node in nodes}
+    baselines |= {node: node for node in baselines.values() if node}
     return {job.node: baselines[job.node] for job in jobs if job.node in baselines}
-
-
-def _is_dense(job: Job, trained: Job) -> bool:
-    return job.columns["penalty"] is None and job.columns["init"] == trained.columns["init"]
 
 
 def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) -> list[Job]:

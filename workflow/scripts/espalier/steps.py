@@ -84,6 +84,13 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
             corrected={"plateau": None},
         )
     uses |= _augmentations(study, recipe["augment"], place("augment"))
+    if recipe["init"] and study["model"]["weights"] != "random":
+        raise ConfigError(
+            place("init"),
+            f"draws new weights, and the model begins with those of {study['model']['weights']}",
+            allowed="null, or model.weights: random",
+            corrected={"init": None},
+        )
     if recipe["init"]:
         entry = known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
         values = {k: v for k, v in recipe["init"].items() if k != "name"}
@@ -172,7 +179,7 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
     _check_schedule(kind, given, path)
     methods = _methods(study, kind)
     method = given.setdefault("method", kind.options.get("default_method") or methods[0])
-    known("score", method, backend, [*path, "method"])
+    score = known("score", method, backend, [*path, "method"])
     if method not in methods:
         raise ConfigError(
             [*path, "method"],
@@ -181,7 +188,10 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
             corrected={"method": methods[0]},
         )
     amount = _amount(kind, given, path)
-    own = {"method": kind.options.get("default_method"), "scope": next(iter(kind.options.get("scopes", ())), None)}
+    scopes = kind.options.get("scopes", ())
+    scope = score.options.get("scope") if score.options.get("scope") in scopes else next(iter(scopes), None)
+    _check_amount(amount, score, given, path)
+    own = {"method": kind.options.get("default_method"), "scope": scope}
     if given.get("schedule") == "gradual" or (amount == "threshold" and kind.options["by"] == ("weights",)):
         for key, value in own.items():
             if given.get(key, value) != value:
@@ -196,7 +206,6 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
         )
     if amount == "ratio":
         given["ratio"] = naming.text("ratio", given["ratio"])
-    scopes = kind.options.get("scopes", ())
     if "scope" in given and given["scope"] not in scopes:
         raise ConfigError(
             [*path, "scope"],
@@ -205,7 +214,7 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
         )
     params = {"prune_type": kind.name, "method": method, amount: given[amount]}
     if scopes:
-        params["scope"] = given.get("scope", scopes[0])
+        params["scope"] = given.get("scope", scope)
     columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None} | params
     uses = {("prune_type", kind.name, backend), ("score", method, backend)}
     if given.get("schedule") == "gradual":
@@ -250,6 +259,32 @@ def _amount(kind: registry.Entry, given: dict, path: list) -> str:
     )
 
 
+def _check_amount(amount: str, score: registry.Entry, given: dict, path: list) -> None:
+    """What a threshold and a pattern do not go with."""
+    if amount == "pattern":
+        kept, of = map(int, given["pattern"].split(":"))
+        if kept >= of:
+            raise ConfigError(
+                [*path, "pattern"],
+                f"{given['pattern']!r} keeps {kept} of {of} weights",
+                allowed='fewer than there are, such as "2:4"',
+                corrected={"pattern": "2:4"},
+            )
+    if amount in ("pattern", "threshold") and "scope" in given:
+        raise ConfigError(
+            [*path, "scope"],
+            f"makes no difference beside a {amount}, which every layer is held to by itself",
+            allowed="scope beside a ratio",
+        )
+    if amount == "threshold" and "generator" in inspect.signature(score.function).parameters:
+        raise ConfigError(
+            [*path, "method"],
+            f"{score.name} draws its scores: a threshold means nothing to it",
+            allowed="a score of the weights, such as max_abs",
+            corrected={"method": "max_abs"},
+        )
+
+
 def _check_schedule(kind: registry.Entry, given: dict, path: list) -> None:
     schedule = given.get("schedule", "at_once")
     if schedule == "gradual" and (schedule not in kind.options.get("schedules", ()) or "ratio" not in given):
@@ -267,6 +302,13 @@ def _check_schedule(kind: registry.Entry, given: dict, path: list) -> None:
             f"{spare[0]} says how a net is pruned gradually, and this one is pruned at once",
             allowed=f"{', '.join(GRADUAL)} with schedule: gradual",
             corrected={"prune": {**given, "schedule": "gradual"}},
+        )
+    if schedule == "gradual" and given.get("initial", 0.0) >= given["ratio"] > 0:
+        raise ConfigError(
+            [*path, "initial"],
+            f"pruning would begin at {given['initial']}, and end at {given['ratio']}",
+            allowed="a sparsity below the ratio",
+            corrected={"initial": 0.0},
         )
     if schedule == "gradual" and given.get("begin", 0.0) >= given.get("end", 0.8):
         raise ConfigError(

@@ -168,12 +168,15 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
     retrained = (study.get("finetune") or {}).get("epochs", epochs)
     tunes = any("finetune" in step for chain in study["chains"] for step in chain)
     seeds = study["seeds"]
+    gradual = pd.DataFrame() if results is None else results[results["schedule"] == "gradual"]
+    slow = sorted(set(gradual["epochs"][gradual["step"] == "prune"].dropna())) if len(gradual) else []
     images = pd.Series(dtype=float) if results is None else results.get("test_images", pd.Series(dtype=float)).dropna()
     tested = [f"{' and '.join(f'{n:g}' for n in sorted(set(images)))} test images"] if len(images) else []
     return "; ".join((
         f"{data_name(data)} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
-        f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else ""),
+        f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else "")
+        + (f", {' or '.join(f'{n:g}' for n in slow)} of gradual pruning" if slow else ""),
         weights_name(study, results),
         *tested,
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",

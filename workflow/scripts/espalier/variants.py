@@ -112,14 +112,22 @@ def baseline(row) -> str:
     or "" if it is none of them."""
     if row["method"] == "random":
         return "random"
-    magnitude = row["prune_type"] in MASKED and row["method"] == "magnitude" and row["scope"] == "global"
-    return "global magnitude" if magnitude else ""
+    magnitude = row["prune_type"] in MASKED and row["method"] == "magnitude" and pd.notna(row["ratio"])
+    return "global magnitude" if magnitude and row["scope"] == "global" else ""
 
 
 def runtime(row) -> str:
     """What a row's net is run by: the framework that trained it, or what a quantized or exported net is for."""
     names = RUNTIMES.get(row["backend"], (row["backend"], row["backend"]))
     return names[pd.notna(row["scheme"])]
+
+
+def margin(row) -> float:
+    """How far a top-1 may be off: its deviation over seeds, or of one seed its binomial standard error (percent)."""
+    if pd.notna(row.get("top1_sd")):
+        return row["top1_sd"]
+    images = row.get("test_images")
+    return 0.0 if pd.isna(images) else (row["top1"] * (100 - row["top1"]) / images) ** 0.5
 
 
 def training_label(row) -> str:
@@ -147,7 +155,10 @@ def pruning_label(row) -> str:
 
 
 def scope(row) -> str:
-    """The scope of a row's pruning where it is not the usual one of its prune type, else ""."""
+    """The scope of a row's pruning where it has one (a threshold or a pattern has none) that is not the usual one of
+    its prune type, else ""."""
+    if pd.notna(row["threshold"]) or pd.notna(row["pattern"]):
+        return ""
     usual = "layer" if row["prune_type"] in LAYERWISE else "global"
     return "" if pd.isna(row["scope"]) or row["scope"] == usual else row["scope"]
 

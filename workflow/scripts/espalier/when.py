@@ -124,5 +124,4 @@ def thresholded_penalised(rows: pd.DataFrame, study: dict) -> bool:
 
 def against_baselines(rows: pd.DataFrame, study: dict) -> bool:
     """Methods stand beside a baseline: random, or the smallest weights of the whole net."""
-    kinds = {baseline(row) for _, row in rows[rows["prune_type"].notna()].iterrows()}
-    return "" in kinds and len(kinds) > 1
+    return len({baseline(row) for _, row in rows[rows["step"] == "prune"].iterrows()}) > 1

@@ -113,5 +113,8 @@ def proxy(**look):
 
 
 def legend_below(figure, handles: list, columns: int = 4) -> None:
-    """One legend for the whole figure, under its panels."""
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)), columnspacing=2.2)
+    """One legend for the whole figure, under its panels: at most so many columns, and no more than its width holds."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    fitting = int(14 * figure.get_figwidth() / (longest + 8))  # about 14 characters an inch; 8 for the sample and a gap
+    columns = max(1, min(columns, len(handles), fitting))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=2.2)

@@ -38,14 +38,16 @@ _READ = (
     "accuracy_vs_ratio",
     kind="figure",
     title="Accuracy against pruning ratio",
-    caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, which is "
-    "not always the share asked for." + _READ,
+    caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
+    "of weights that are zero, which is not always the share asked for." + _READ,
     when=when.pruned_otherwise,
 )
 def accuracy_vs_ratio(tidy: Tidy, study: dict):
     """x: actual ratio in percent."""
     points = _points(tidy.results, "actual_ratio", 100)
-    return _draw(points, "groups removed (%)", _published(study, "share", 100), "groups removed (%)")
+    masked = points["prune_type"].isin(variants.MASKED)
+    label = "weights set to zero (%)" if masked.all() else f"groups{' or weights' if masked.any() else ''} removed (%)"
+    return _draw(points, label, _published(study, "share", 100), label)
 
 
 @register(
@@ -98,12 +100,14 @@ def _steps(way: str) -> str:
 
 def _series(row, points: pd.DataFrame) -> str:
     """A variant's line: its method, and its training where the methods alone do not tell variants apart."""
-    usual = points["penalty"].mode().iloc[0] if points["penalty"].notna().any() else None
     words = [row["method"], variants.scope(row), row["schedule"]]
     words.append("N:M" if pd.notna(row["pattern"]) else "by threshold" if pd.notna(row["threshold"]) else None)
     parts = [" ".join(word for word in words if pd.notna(word) and word)]
-    if pd.notna(row["penalty"]) and row["penalty"] != usual:
-        parts.append(f"after {row['penalty']} training")
+    same = points[(points["prune_type"] == row["prune_type"]) & (points["method"] == row["method"])]
+    counts = same["penalty"].fillna("plain").value_counts(sort=False)
+    usual = max(counts.index, key=lambda name: (counts[name], name == "plain"))
+    if (penalty := "plain" if pd.isna(row["penalty"]) else row["penalty"]) != usual:
+        parts.append(f"after {penalty} training")
     if points["init"].nunique() > 1:
         parts.append(f"init {row['init']}")
     return ", ".join(parts)
@@ -117,11 +121,16 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     if x not in rows:
         return None
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
-    rows = rows[rows["kind"] == "pruning"]
+    rows = rows[(rows["kind"] == "pruning") & rows[x].notna() & rows["top1"].notna()]
+    if rows.empty:
+        return None
     return pd.DataFrame(
         {
             "panel": rows["prune_type"],
-            "series": rows["method"].fillna(rows["prune_type"]),
+            "series": [
+                " ".join(word for word in words if pd.notna(word))
+                for words in zip(rows["method"].fillna(rows["prune_type"]), rows["schedule"], strict=True)
+            ],
             "x": rows[x].astype(float) * scale,
             "after": rows["top1"],
             "dense_top1": dense.iloc[0] if len(dense) else float("nan"),

@@ -13,14 +13,18 @@ from espalier.tidy import Tidy
     kind="figure",
     title="Weight against unit pruning",
     caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial weights, "
-    "and the published curves in grey. The dotted vertical lines are the knees: the largest sparsity up to which "
-    f"accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's curves part, and by how much, "
-    "is in the table of findings.",
+    "and the published curves in grey. Thin lines without markers are other ways to choose, where they were run: at "
+    "random, or the smallest weights of the whole net. The rings are the knees: the largest sparsity "
+    f"up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's curves part, and "
+    "by how much, is in the table of findings.",
     when=when.weights_and_units,
 )
 def weight_vs_unit(tidy: Tidy, study: dict):
     """x: sparsity in percent, y: top-1; two lines in each panel."""
-    panels = [(f"this run, init {name}" if name else "this run", frame) for name, frame in curves.of_run(tidy.results)]
+    others = curves.baselines(tidy.results)
+    frames = dict(curves.of_run(tidy.results))
+    inits = {f"this run, init {name}" if name else "this run": name for name in frames}
+    panels = [(title, frames[name]) for title, name in inits.items()]
     if (there := curves.of_published(study)) is not None:
         panels.append(("published", there))
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
@@ -37,6 +41,9 @@ def weight_vs_unit(tidy: Tidy, study: dict):
                 100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **look, label=name
             )
             axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=look["color"])
+        for i, (name, curve) in enumerate(others.get(inits.get(title), {}).items()):
+            look = {"color": style.COLOURS[2 + i % 6], "linestyle": style.LINES[2 + i % 6], "linewidth": 0.9}
+            axes.plot(100 * curve.index, curve, **look, label=name)
         axes.set(title=title, xlabel="sparsity (%)", ylim=(0, 105))
         axes.legend(loc="lower left", fontsize=8, handlelength=2.2, borderpad=0.2)
     grid[0].set_ylabel("test top-1 (%)")

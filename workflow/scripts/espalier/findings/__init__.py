@@ -12,7 +12,17 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import registry
-from espalier.findings import budget, sparsity, speed, structured, trainings  # noqa: F401 (they register findings)
+from espalier.findings import (  # noqa: F401 (they register findings)
+    baselines,
+    budget,
+    gradual,
+    quantization,
+    sparse,
+    sparsity,
+    speed,
+    structured,
+    trainings,
+)
 from espalier.findings.finding import Finding
 from espalier.tidy import Tidy
 

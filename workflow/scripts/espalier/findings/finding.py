@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from espalier.html import number
 from espalier.registry import register
 
 
@@ -52,18 +53,41 @@ def seeds(n: int) -> str:
     return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
 
 
+MARGIN = (
+    "A lead counts if it is larger than the larger of their standard deviations over seeds; with one seed, of the "
+    "standard errors that the number of test images leaves, sqrt(p (100 - p) / images). A smaller one is undecided."
+)
+
+
+def scatter(nets: pd.DataFrame) -> str:
+    """A sentence on how fine differences of these nets' accuracies can be; it begins with a space."""
+    images = nets.get("test_images", pd.Series(dtype=float)).dropna()
+    parts = ["one seed was run"] if nets["n"].min() == 1 else [seeds(int(nets["n"].min()))]
+    if len(images):
+        parts.append(f"one of the {images.iloc[0]:g} test images is {number(100 / images.iloc[0], 2)} points")
+    words = " and ".join(parts)
+    return (
+        f" {words[0].upper()}{words[1:]}: smaller differences say nothing."
+        if len(images)
+        else f" {words.capitalize()}."
+    )
+
+
 def reference(nets: pd.DataFrame, results: pd.DataFrame) -> tuple[str, str]:
     """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution, if there is need:
-    fine-tuned nets have trained for longer than a dense net that was not trained on with them."""
+    fine-tuned nets, and those pruned while they were trained, have trained for longer than a dense net that was not
+    trained on with them."""
     tuned = nets[nets["after"].notna()]
     alone = tuned["control_top1"].isna()
     if len(tuned) and not alone.any():
         return "the dense net trained as long", ""
-    steps = results[(results["step"] == "finetune") & results["prune_type"].notna() & (results["epochs"] > 0)]
+    trained_on = (results["step"] == "finetune") | ((results["step"] == "prune") & (results["schedule"] == "gradual"))
+    steps = results[trained_on & results["prune_type"].notna() & (results["epochs"] > 0)]
     if tuned.empty or steps.empty:
         return "dense", ""
     first = results.set_index("node").loc[steps["root"].iloc[0], "epochs"]
     more = " or ".join(f"{epochs:g}" for epochs in sorted(set(steps["epochs"])))
-    words = "The fine-tuned nets" if alone.all() else "Some fine-tuned nets"
+    nets = "fine-tuned nets" if (steps["step"] == "finetune").all() else "pruned nets"
+    words = f"The {nets}" if alone.all() else f"Some {nets}"
     name = "dense" if alone.all() else "dense (trained as long, where that was run)"
     return name, f" {words} trained for longer than dense: {first:g} + {more} epochs against {first:g}."

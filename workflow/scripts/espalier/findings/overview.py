@@ -13,6 +13,7 @@ import pandas as pd
 
 from espalier import findings, published, variants
 from espalier import tidy as tidy_table
+from espalier.findings import budget
 from espalier.findings.finding import listed
 from espalier.html import number
 from espalier.tidy import Tidy
@@ -22,6 +23,7 @@ def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path
     """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
     measured = tidy_table.load(folder)
     parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(measured, studies)}</p>", _table(measured, studies)]
+    parts.append(_budgets(measured, studies))
     parts += [_study(measured.of(name), study) for name, study in studies.items()]
     parts += [f'<p class="setup">{_software(measured)}</p>', "</div>"]
     out = Path(out)
@@ -37,16 +39,21 @@ def study_row(tidy: Tidy, study: dict) -> dict:
     return {
         "name": study["name"],
         "title": study["title"],
-        "dataset": data["name"],
+        "dataset": tidy_table.data_name(data),
         "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
         "model": f"{net['name']}" + ("" if net.get("width", 1) == 1 else f", width {net['width']:g}"),
         "epochs": int(dense["epochs"]),
-        "weights": " and ".join(sorted(set(results["weights"].dropna()))),
+        "weights": tidy_table.weights_name(study, results).removeprefix("initial weights "),
         "seeds": ", ".join(map(str, sorted(set(results["seed"])))),
         "nodes": len(results),
         "dense_top1": dense["top1"],
         "dense_top1_sd": dense["top1_sd"],
         "headline": findings.headline(findings.of_study(tidy, study)),
+        **{
+            f"{what}_{limit:g}": words
+            for limit, pair in budget.table(tidy).items()
+            for what, words in zip(("smallest", "fastest"), pair, strict=True)
+        },
     }
 
 
@@ -55,14 +62,16 @@ def _lead(tidy: Tidy, studies: dict[str, dict]) -> str:
     results = tidy.results
     counts = results["step"].value_counts(sort=False)
     words = {"train": "training", "regularize": "regularised training", "prune": "pruning", "finetune": "fine-tuning"}
+    words["quantize"] = "quantization"
     steps = listed(f"{n} of {words.get(step, step)}" for step, n in counts.items())
     data = listed(sorted({study["dataset"]["name"] for study in studies.values()}))
+    shown = "The second table says how small and how fast a net can get before its accuracy falls. "
     minutes = results["timing_seconds"].sum() / 60
     return escape(
         f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}, {len(results)} results ({steps}), all on "
         f"{data}: {number(minutes, 1)} minutes of computing, at most "
-        f"{number(results['timing_peak_memory_mib'].max(), 0)} MiB in a job. Every number below is computed from the "
-        "records of these jobs."
+        f"{number(results['timing_peak_memory_mib'].max(), 0)} MiB in a job. {shown}Every number below is computed "
+        "from the records of these jobs."
     )
 
 
@@ -78,8 +87,27 @@ def _table(tidy: Tidy, studies: dict[str, dict]) -> str:
         data = f"{row['dataset']} {row['resolution']}"
         cells = (row["title"], data, row["model"], row["epochs"], row["weights"], row["seeds"], row["nodes"], top1)
         lines.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
+    return _rows("studies", heads, lines)
+
+
+def _rows(name: str, heads: tuple[str, ...], lines: list[str]) -> str:
     head = "".join(f'<th scope="col">{title}</th>' for title in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f'<table class="{name}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+
+
+def _budgets(tidy: Tidy, studies: dict[str, dict]) -> str:
+    """The headline of each study, and its smallest and fastest nets within each limit."""
+    heads = ("Study and headline", "Within", "Smallest file, zipped", "Fastest net")
+    lines = []
+    for name, study in studies.items():
+        row = study_row(tidy.of(name), study)
+        found = budget.table(tidy.of(name)) or dict.fromkeys(budget.LIMITS[1:2], ("\N{EN DASH}",) * 2)
+        title = f"{escape(row['title'])}<br><span>{escape(row['headline'])}</span>"
+        for i, (limit, pair) in enumerate(found.items()):
+            first = "" if i else f'<td rowspan="{len(found)}">{title}</td>'
+            points = f"{limit:g} point{'' if limit == 1 else 's'}"
+            lines.append(f"<tr>{first}" + "".join(f"<td>{escape(cell)}</td>" for cell in (points, *pair)) + "</tr>")
+    return _rows("budgets", heads, lines)
 
 
 def _study(tidy: Tidy, study: dict) -> str:
@@ -136,7 +164,11 @@ _STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>
 .espalier :is(th, td) { text-align: left; vertical-align: top; padding: .3em .6em .3em 0; color: inherit;
   border-bottom: 1px solid #d9d9d4; }
 .espalier th { border-bottom: 2px solid #1b1b1b; font-weight: 600; vertical-align: bottom; }
-.espalier :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
+.espalier .studies :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
+.espalier .budgets td:first-child { max-width: 20rem; }
+.espalier .budgets td[rowspan] { font-weight: 500; }
+.espalier .budgets span { color: #5c5c5c; font-weight: 400; }
+.espalier .budgets td:nth-last-child(3) { white-space: nowrap; }
 .espalier dl { margin: .5em 0; display: grid; grid-template-columns: minmax(11rem, 1fr) 2.4fr; gap: .35em 1.2em; }
 .espalier dt { font-weight: 500; color: #444; margin: 0; }
 .espalier dd { margin: 0; padding: 0; }

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from espalier import variants, when
 from espalier.findings.finding import Finding, finding, listed
-from espalier.speed import speed_ups
+from espalier.speed import FASTER, slow_dynamic, speed_ups
 from espalier.tidy import Tidy
-
-FASTER = 1.05  # less than that is within what timings scatter
 
 
 @finding("prediction_speed", title="Whether prediction gets faster", when=when.timed)
 def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     """Measured speed-up of each prune type against the dense net of the same training, same batch, same run."""
     times = speed_ups(tidy)
-    times = times[times["prune_type"].notna()]
+    times = times[times["kind"] == "pruned"]
     if times.empty:
         return []
     medians = times.groupby(["prune_type", "batch_size"], sort=False)["speed_up"].median()
@@ -31,11 +30,47 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
             + "; ".join(f"{kind} at batch {batch}: {ratio:.2f}" for (kind, batch), ratio in medians.items())
             + f". The largest of all: {fastest['speed_up']:.2f} ({variants.pruning_label(fastest)}, batch "
             f"{fastest['batch_size']}). {first['repeats']} calls each, threads: {first['threads']}.",
-            "Speed-up = median time of the dense net / median time of the pruned one, timed in turns in one process; "
+            "Speed-up = median time of the dense net / median time of the pruned one, in the same runtime, timed in "
+            "turns in one process; "
             f"faster means a median over a prune type's nets above {FASTER:g}.",
             "The document says yes, without a measurement." if study.get("published") == "mnist_mlp" else "",
         )
     ]
+
+
+@finding("promise", title="Where measured speed-up and the counts part", when=when.timed_compressed, rank=1)
+def promise(tidy: Tidy, study: dict) -> list[Finding]:
+    """The net whose measured speed-up is furthest from the one that its MACs promise."""
+    times = speed_ups(tidy)
+    times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna() & times["promised"].notna()]
+    if times.empty:
+        return []
+    times = times.assign(name=variants.labels(times), gap=np.log(times["speed_up"] / times["promised"]))
+    kept = times["gap"] >= -np.log(FASTER)
+    parts = [("pruned", "pruned nets"), ("quantized", "quantized ones")]
+    found = {words: times[times["kind"].str.contains("quantized") == (kind == "quantized")] for kind, words in parts}
+    furthest = times.loc[times["gap"].abs().idxmax()]
+    return [
+        Finding(
+            "Is a net as fast as its multiply-accumulates promise?",
+            f"{int(kept.sum())} of {len(times)} are, at the least. Furthest off: {_said(furthest)}."
+            + (f" {slow}" if (slow := slow_dynamic(times)) else ""),
+            " ".join(
+                f"Furthest of the {words}: {_said(rows.loc[rows['gap'].abs().idxmax()])}."
+                for words, rows in found.items()
+                if len(rows)
+            ),
+            "Promised: MACs of the dense net / those of this net; quantization does not change them. Measured: median "
+            f"time of the dense net in the same runtime / that of this net, same batch. At the least: {FASTER:g} times "
+            "below the promise is within what timings scatter. Nets at each batch size count on their own.",
+        )
+    ]
+
+
+def _said(row) -> str:
+    """A net's promised and measured speed-up in words."""
+    times = f"{row['promised']:.1f} times promised, {row['speed_up']:.1f} measured"
+    return f"{row['name']} at batch {row['batch_size']}, {times}"
 
 
 def _answer(kind: str, ratios: pd.Series) -> str:

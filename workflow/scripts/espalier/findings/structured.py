@@ -17,7 +17,7 @@ GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these a
 def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
     nets, when_measured = _ends(variants.pruned(tidy.results))
-    contests = _contests(nets.assign(way=[_way(row) for _, row in nets.iterrows()]))
+    contests = _contests(nets.assign(way=[variants.way(row) for _, row in nets.iterrows()]))
     if not contests:
         return []
     kinds = {kind for c in contests for kind in c["types"]}
@@ -51,7 +51,8 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
 def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
-    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[nets["after"].notna()]
+    both = nets["after"].notna() & nets["before"].notna()
+    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[both]
     if nets.empty:
         return []
     dense, caution = reference(nets, tidy.results)
@@ -124,38 +125,23 @@ def _most(nets: pd.DataFrame, dense: str = "dense") -> str:
     )
 
 
-def _way(row) -> str:
-    """How a net came about, whatever its prune type: its folders with "*" for that, of the training the options."""
-    first, *rest = row["variant"].split("/")
-    steps = [["*" if word == row["prune_type"] else word for word in folder.split("~")] for folder in rest]
-    return "/".join(map("~".join, [[word for word in first.split("~") if "=" in word], *steps]))
-
-
 def _contests(nets: pd.DataFrame) -> list[dict]:
     """One entry for each group in which filter_wise stands against others: its name, the accuracies, the result."""
     contests = []
-    nets = nets[nets["ratio"].notna()]
+    nets = nets[nets["ratio"].notna() & ~nets["prune_type"].isin(variants.MASKED) & (nets["method"] != "random")]
     for key, rows in nets.groupby([*GROUP, *(["way"] if "way" in nets else [])], sort=False, dropna=False):
         rows = rows.sort_values("top1", ascending=False, kind="stable").drop_duplicates("prune_type")
         own = rows["prune_type"] == "filter_wise"
         if len(rows) < 2 or not own.any():
             continue
         two = [rows[own].iloc[0], rows[~own].iloc[0]]
-        lead, margin = two[0]["top1"] - two[1]["top1"], max(map(_margin, two))
+        lead, chance = two[0]["top1"] - two[1]["top1"], max(map(variants.margin, two))
         penalty, method, ratio = key[:3]
         name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
         words = ", ".join(f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in rows.iterrows())
-        result = "won" if lead > margin else "lost" if lead < -margin else "undecided"
+        result = "won" if lead > chance else "lost" if lead < -chance else "undecided"
         contests.append({"name": name, "words": words, "result": result, "types": list(rows["prune_type"])})
     return contests
-
-
-def _margin(row) -> float:
-    """How far a top-1 may be off: its deviation over seeds, or of one seed its binomial standard error (percent)."""
-    if pd.notna(row.get("top1_sd")):
-        return row["top1_sd"]
-    images = row.get("test_images")
-    return 0.0 if pd.isna(images) else (row["top1"] * (100 - row["top1"]) / images) ** 0.5
 
 
 def _tally(contests: list[dict]) -> str:
@@ -175,6 +161,8 @@ def _published(study: dict) -> pd.DataFrame | None:
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     if dense.empty:
         return None
-    rows = rows[rows["kind"] == "pruning"]
+    rows = rows[(rows["kind"] == "pruning") & rows["top1"].notna()]
+    if rows.empty:
+        return None
     images = published.get(study["published"]).test_images
     return rows.assign(after=rows["top1"], drop=dense.iloc[0] - rows["top1"], test_images=images)

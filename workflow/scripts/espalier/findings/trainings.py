@@ -42,7 +42,9 @@ def _published(study: dict) -> str:
         return ""
     names = rows["penalty_type"].fillna("dense")
     pairs = dict(zip(names, zip(rows["top1"], rows["top5"], strict=True), strict=True))
-    words = ", ".join(f"{name} {number(top1, 2)} / {number(top5, 2)}" for name, (top1, top5) in pairs.items())
+    words = ", ".join(
+        f"{name} {' / '.join(number(top, 2) for top in tops if pd.notna(top))}" for name, tops in pairs.items()
+    )
     return f"{_sets(pairs)}: {words}."
 
 

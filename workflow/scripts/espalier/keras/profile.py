@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from espalier import data as datasets
-from espalier.files import zipped_size
+from espalier.files import sizes, zipped_size
 from espalier.keras import models
 from espalier.keras.evaluate import evaluate
 
@@ -26,25 +26,21 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     """
     net = models.load(path)
     test = datasets.load(data).test
-    score = evaluate(net, test)
-    params = net.count_params()
-    nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
-    macs = count_macs(net)
-    measured = {
-        "top1": score["top1"],
-        "top5": score["top5"],
-        "test_loss": score["loss"],
-        "test_images": len(test),
-        "params": params,
-        "macs": macs,
-        "flops": 2 * macs,
-        "nonzero_params": nonzero,
-        "sparsity": 100 * (params - nonzero) / params,
-        "size_bytes": Path(path).stat().st_size,
-        "zipped_bytes": zipped_size(path),
-        **_h5_sizes(net),
-    }
+    measured = accuracy(evaluate(net, test), test) | costs(net) | sizes(path) | _h5_sizes(net)
     return {"measured": measured, "layers": [_row(layer) for layer in models.weighted_layers(net)]}
+
+
+def accuracy(found: dict, test) -> dict:
+    """What `evaluate` found on the test images, by the names of a record."""
+    return {"top1": found["top1"], "top5": found["top5"], "test_loss": found["loss"], "test_images": len(test)}
+
+
+def costs(net) -> dict:
+    """The counts of a net for one image, and how many of its parameters are not zero."""
+    params, macs = net.count_params(), count_macs(net)
+    nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
+    counts = {"params": params, "macs": macs, "flops": 2 * macs, "nonzero_params": nonzero}
+    return counts | {"sparsity": 100 * (params - nonzero) / params}
 
 
 def count_macs(net) -> int:

@@ -224,8 +224,12 @@ def gradually(
     zeros = {layer.name: _zeros(layer) for layer in prunable_layers(net)}
     steps = recipe["epochs"] * math.ceil(len(data.train) / recipe["batch_size"])
     decay = {"initial": initial, "begin": begin, "end": end, "every": every}
-    wrapped = wrap(net, polynomial_decay(float(ratio), steps=steps, **decay))
+    schedule = polynomial_decay(float(ratio), steps=steps, **decay)
+    # Those layers alone that have something to prune: around the others a wrapper does nothing but slow the graph down.
+    wrapped = wrap(net, schedule, names={layer.name for layer in prunable_layers(net)})
     wrappers = [layer for layer in wrapped.layers if hasattr(layer, "pruning_step")]
+    # Optimizing a graph with so many branches takes longer than running it.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
     def before_step(step):  # what TFMOT's callback UpdatePruningStep is for; the wrappers count on by one
         for layer in wrappers:
@@ -234,7 +238,7 @@ def gradually(
     def after_epoch():
         for layer in wrappers:
             layer.pruning_obj.weight_mask_op()  # the last step has moved weights that are masked
-        return {"sparsity": 100 * _sparsity([layer.layer for layer in wrappers if layer.pruning_vars])}
+        return {"sparsity": 100 * _sparsity([layer.layer for layer in wrappers])}
 
     history = fit(
         wrapped,
@@ -248,13 +252,16 @@ def gradually(
         after_epoch=after_epoch,
         **how,
     )
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    pruned = strip(wrapped)
+    models.save(pruned, out)
+    wrapped = wrap(pruned, schedule)  # every layer, as the documents count and save it
     summary = [_summary(layer, wrapped) for layer in net.layers]
     measured = {
         "wrapped_params": wrapped.count_params(),
         "wrapped_trainable_params": sum(math.prod(tensor.shape) for tensor in wrapped.trainable_weights),
         "wrapped_bytes": _bytes_with_optimizer(wrapped, recipe),
     }
-    models.save(strip(wrapped), out)
     layers = prunable_layers(models.load(out))
     for layer in layers:
         check_sparsity(out, layer, ratio, zeros[layer.name])
@@ -280,18 +287,17 @@ def polynomial_decay(ratio: float, *, steps: int, initial: float, begin: float, 
     return tfmot.sparsity.keras.PolynomialDecay(initial, ratio, first, first + turns * every, frequency=every)
 
 
-def wrap(net, schedule):
-    """The net with TFMOT's wrapper around every layer but the one that normalises pixels, which TFMOT does not know.
-
-    The wrapped layers are the net's own.
+def wrap(net, schedule, names: set[str] | None = None):
+    """The net with TFMOT's wrapper around the layers of these names; None: around all but the one that normalises
+    pixels, which TFMOT does not know. The layers are the net's own.
     """
     import tensorflow_model_optimization as tfmot
 
     from espalier.keras.runtime import keras
 
     def wrapped(layer):
-        if layer.name == "normalise":
-            return type(layer).from_config(layer.get_config())
+        if layer.name == "normalise" or (names is not None and layer.name not in names):
+            return layer
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
     return keras.models.clone_model(net, clone_function=wrapped)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from espalier import data as datasets
-from espalier.files import zipped_size
+from espalier.files import sizes
 from espalier.keras import litert, models, profile, train
 from espalier.keras.evaluate import score
 from espalier.registry import get, register
@@ -90,23 +90,8 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     """
     net, test = models.load(parent), datasets.load(data).test
     outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), _threads())
-    found = score(outputs, np.asarray(test.labels))
-    params, macs = net.count_params(), profile.count_macs(net)
-    nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
-    measured = {
-        "top1": found["top1"],
-        "top5": found["top5"],
-        "test_loss": found["loss"],
-        "test_images": len(test),
-        "params": params,
-        "macs": macs,
-        "flops": 2 * macs,
-        "nonzero_params": nonzero,
-        "sparsity": 100 * (params - nonzero) / params,
-        "size_bytes": Path(path).stat().st_size,
-        "zipped_bytes": zipped_size(path),
-    }
-    return {"measured": measured}
+    found = profile.accuracy(score(outputs, np.asarray(test.labels)), test)
+    return {"measured": found | profile.costs(net) | sizes(path)}
 
 
 def _compared(path, net, images: np.ndarray) -> float:

@@ -31,7 +31,7 @@ def silent() -> Iterator[None]:
 
 with silent():
     import tensorflow as tf
-    import tf_keras as keras
+    import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
@@ -52,4 +52,7 @@ def start(threads: int) -> None:
 
 def versions() -> dict[str, str]:
     """What a record says of the software that made it."""
-    return {"tensorflow": tf.__version__, "tf_keras": keras.__version__}
+    from importlib.metadata import version
+
+    names = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert")
+    return {name: version(name) for name in names}

@@ -7,8 +7,9 @@ import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from espalier.data import Data
 from espalier.data import load as load_data
-from espalier.files import zipped_size
+from espalier.files import sizes
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.models import load, weighted
 
@@ -53,17 +54,27 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
 
     Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
     """
-    path, data = Path(path), load_data(data)
-    net = load(path)
+    data, net = load_data(data), load(path)
+    measured = accuracy(net, data) | costs(net, data.manifest["size"]) | sizes(path)
+    return {"measured": measured, "layers": [_row(name, module) for name, module in weighted(net).items()]}
+
+
+def accuracy(net, data: Data) -> dict:
+    """How well a net (or what is called like one) does on the test images: top1 and top5 in percent, test_loss."""
+    measured = evaluate(net, data.test, data.manifest)
+    return {
+        "top1": measured["top1"],
+        "top5": measured["top5"],
+        "test_loss": measured["loss"],
+        "test_images": len(data.test),
+    }
+
+
+def costs(net, size: int) -> dict:
+    """The counts of a net for one image of size x size, and how many of its parameters are not zero."""
     tensors = [p.detach() for p in net.parameters()]
-    params = sum(t.numel() for t in tensors)
-    nonzero = sum(int(t.count_nonzero()) for t in tensors)
-    measured = evaluate(net, data.test, data.manifest) | asdict(profile_model(net, data.manifest["size"]))
-    measured |= {"test_loss": measured.pop("loss"), "test_images": len(data.test)}
-    measured |= {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
-    measured |= {"size_bytes": path.stat().st_size, "zipped_bytes": zipped_size(path)}
-    layers = [_row(name, module) for name, module in weighted(net).items()]
-    return {"measured": measured, "layers": layers}
+    params, nonzero = sum(t.numel() for t in tensors), sum(int(t.count_nonzero()) for t in tensors)
+    return asdict(profile_model(net, size)) | {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
 
 
 def _row(name: str, module) -> dict:

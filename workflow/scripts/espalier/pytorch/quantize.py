@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from espalier.data import Split
 from espalier.data import load as load_data
-from espalier.files import zipped_size
+from espalier.files import sizes
 from espalier.registry import get, register
 
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
@@ -79,19 +78,12 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     All counts, non-zero parameters too, are those of the net that it was made from (`parent`). ONNX Runtime uses the
     job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
     """
-    from espalier.pytorch.evaluate import evaluate
     from espalier.pytorch.models import load
     from espalier.pytorch.onnx_runtime import Net
-    from espalier.pytorch.profile import profile_model
+    from espalier.pytorch.profile import accuracy, costs
 
-    path, data, net = Path(path), load_data(data), load(parent)
-    tensors = [p.detach() for p in net.parameters()]
-    params, nonzero = sum(t.numel() for t in tensors), sum(int(t.count_nonzero()) for t in tensors)
-    measured = evaluate(Net(path, _threads()), data.test, data.manifest)
-    measured |= asdict(profile_model(net, data.manifest["size"]))
-    measured |= {"test_loss": measured.pop("loss"), "test_images": len(data.test)}
-    measured |= {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
-    measured |= {"size_bytes": path.stat().st_size, "zipped_bytes": zipped_size(path)}
+    data = load_data(data)
+    measured = accuracy(Net(path, _threads()), data) | costs(load(parent), data.manifest["size"]) | sizes(path)
     return {"measured": measured}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import when
+from espalier.findings.budget import LIMITS
 from espalier.findings.overview import study_row
 from espalier.html import Column, Table
 from espalier.registry import register
@@ -16,8 +17,9 @@ from espalier.tidy import Tidy
     kind="table",
     scope="run",
     title="Studies",
-    caption="Every study of the run: what it was run on, how many results it has, how accurate its dense net is, and "
-    "its headline.",
+    caption="Every study of the run: what it was run on, how many results it has, how accurate its dense net is, its "
+    "headline, and the smallest file (zipped) and the fastest net within half a point, one and two points of the dense "
+    "net's accuracy. Fastest: by the median time for one image where nets were timed, else by multiply-accumulates.",
     when=when.always,
 )
 def table_of_studies(tidy: Tidy, studies: dict[str, dict]) -> Table:
@@ -34,5 +36,10 @@ def table_of_studies(tidy: Tidy, studies: dict[str, dict]) -> Table:
         Column("nodes", "Results"),
         Column("dense_top1", "Dense top-1 (%)", 2, spread="dense_top1_sd"),
         Column("headline", "Headline", prose=True),
+        *(
+            Column(f"{what}_{limit:g}", f"{limit:g} point{'' if limit == 1 else 's'}", group=f"{title} within")
+            for what, title in (("smallest", "Smallest file"), ("fastest", "Fastest net"))
+            for limit in LIMITS
+        ),
     )
     return Table("Studies of this run", f"{len(data)} studies, {int(data['nodes'].sum())} results", columns, data)

@@ -32,7 +32,8 @@ def summary(tidy: Tidy, study: dict) -> Table:
     first = nets[nets["node"].isin(tidy.summary["node"])].head(1)
     data = tidy.summary[tidy.summary["node"].isin(first["node"])].drop(columns="node").reset_index(drop=True)
     sums = data[["params", "wrapped_params"]].sum()
-    data["pruned"] = data["pruned"].map({True: "yes", False: "no"})
+    pruned = set(data["layer"][data["pruned"].astype(bool)])
+    data["pruned"] = data["pruned"].astype(bool).map({True: "yes", False: "no"})
     data = pd.concat([data, pd.DataFrame([{"layer": TOTAL, **sums}])], ignore_index=True)
     columns = [
         Column("layer", "Layer"),
@@ -43,7 +44,7 @@ def summary(tidy: Tidy, study: dict) -> Table:
         Column("pruned", "Pruned"),
     ]
     for _, net in nets.iterrows():
-        shares = _sparsities(tidy.layers[tidy.layers["node"] == net["node"]])
+        shares = _sparsities(tidy.layers[tidy.layers["node"] == net["node"]], pruned)
         data[net["name"]] = data["layer"].map(shares).astype(object)
         columns.append(Column(net["name"], net["name"].removeprefix("weight magnitude "), 2, "Zeros in the file (%)"))
     return Table(
@@ -59,12 +60,12 @@ def summary(tidy: Tidy, study: dict) -> Table:
     )
 
 
-def _sparsities(layers: pd.DataFrame) -> dict:
+def _sparsities(layers: pd.DataFrame, pruned: set[str]) -> dict:
     """Percent of zeros by layer, NOT_PRUNED for what was left alone, and of all pruned layers."""
-    left = layers["pruned"].astype(str) == "False"
+    left = ~layers["layer"].isin(pruned)
     shares = (100 * layers["zeros"] / layers["weights"]).astype(object).mask(left, NOT_PRUNED)
-    pruned = layers[~left]
-    total = 100 * pruned["zeros"].sum() / pruned["weights"].sum() if len(pruned) else None
+    taken = layers[~left]
+    total = 100 * taken["zeros"].sum() / taken["weights"].sum() if len(taken) else None
     return dict(zip(layers["layer"], shares, strict=True)) | {TOTAL: total}
 
 

@@ -1,0 +1,119 @@
+"""Prune, quantize, or both? And what does 8-bit arithmetic do to the time?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import published, variants, when
+from espalier.findings.finding import Finding, finding, listed, reference, scatter
+from espalier.findings.speed import FASTER
+from espalier.html import number
+from espalier.speed import speed_ups
+from espalier.tidy import MIB, Tidy
+
+LIMITS = (0.5, 1.0, 2.0)
+WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"}
+
+
+@finding("prune_or_quantize", title="Prune, quantize, or both?", when=when.quantized, rank=2)
+def prune_or_quantize(tidy: Tidy, study: dict) -> list[Finding]:
+    """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
+    nets = variants.compressed(tidy.results)
+    nets = nets.assign(name=variants.labels(nets))[nets["scheme"] != variants.EXPORT]
+    dense, caution = reference(nets, tidy.results)
+    found = {limit: _smallest(nets[nets["drop"] <= limit]) for limit in LIMITS}
+    best = max(found[1.0].values(), key=lambda row: row["smaller"], default=None)
+    first = f"None: no net is within 1 point of {dense}" if best is None else WAYS[best["kind"]]
+    return [
+        Finding(
+            "Prune, quantize, or both?",
+            (first if best is None else f"{first}. Within 1 point of {dense}, {_each(found[1.0], nets)}")
+            + "."
+            + caution
+            + scatter(nets),
+            " ".join(f"Within {limit:g} points: {_each(found[limit], nets)}." for limit in LIMITS if limit != 1),
+            f"Of the nets that were only pruned, only quantized, and both, whose top-1 is at most so many points below "
+            f"{dense}: the one whose saved file is smallest, zipped; the smallest of all is the answer. An export as "
+            "float32 counts as neither.",
+        )
+    ]
+
+
+def _smallest(nets: pd.DataFrame) -> dict[str, pd.Series]:
+    return {kind: rows.loc[rows["smaller"].idxmax()] for kind, rows in nets.groupby("kind", sort=False)}
+
+
+def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
+    """The smallest net of each way in words."""
+    parts = []
+    for kind in WAYS:
+        row = found.get(kind)
+        if row is not None:
+            size = f"{number(row['zipped_bytes'] / MIB, 3)} MiB"
+            gain = f"{number(-row['drop'], 2, signed=True)} points"
+            parts.append(f"{kind}: {row['name']}, {size}, {row['smaller']:.1f} times smaller, {gain}")
+        else:
+            parts.append(f"{kind}: {'none' if (nets['kind'] == kind).any() else 'not run'}")
+    return "; ".join(parts)
+
+
+@finding("int8_speed", title="Whether int8 is slower or faster", when=when.timed_quantized, rank=2)
+def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
+    """The time of nets in 8-bit integers against the same nets in float32, in the same runtime."""
+    times = _against_exports(speed_ups(tidy))
+    if times.empty:
+        return []
+    medians = times.groupby(["scheme", "batch_size"], sort=False)["gain"].median()
+    answers = [_answer(scheme, gains.droplevel(0)) for scheme, gains in medians.groupby(level=0, sort=False)]
+    first = times.iloc[0]
+    return [
+        Finding(
+            "Is int8 slower or faster than float32?",
+            f"{'; '.join(answers)}.",
+            f"Times float32 / int8, medians over {times['node'].nunique()} nets: "
+            + "; ".join(f"{scheme} at batch {batch}: {gain:.2f}" for (scheme, batch), gain in medians.items())
+            + f". {first['runtime']}, threads: {first['threads']}.",
+            f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
+            f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
+            _published(study),
+        )
+    ]
+
+
+def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
+    """The rows of nets in 8-bit integers, with `gain`: the time of the export of what they were made from / theirs.
+    Where that was not timed there is none, but for the dense net's own."""
+    exports = times[times["scheme"] == variants.EXPORT].set_index(["parent", "threads", "batch_size"])["median_ms"]
+    times = times[times["scheme"].fillna("").str.endswith("int8")]
+    keys = pd.MultiIndex.from_frame(times[["parent", "threads", "batch_size"]])
+    float_ms = pd.Series(exports.reindex(keys).to_numpy(), times.index)
+    float_ms = float_ms.fillna(times["dense_ms"].where(times["parent"] == times["root"]))
+    return times.assign(gain=float_ms / times["median_ms"]).dropna(subset=["gain"])
+
+
+def _answer(scheme: str, gains: pd.Series) -> str:
+    """What the times say of a scheme, by batch size."""
+    words = {"faster": gains[gains > FASTER], "slower": gains[gains < 1 / FASTER]}
+    parts = [
+        f"{word}, " + listed(f"{max(gain, 1 / gain):.1f} times at batch {batch}" for batch, gain in found.items())
+        for word, found in words.items()
+        if len(found)
+    ]
+    return f"{scheme}: {' but '.join(parts) or 'as fast'}"
+
+
+def _published(study: dict) -> str:
+    """The published times of quantized nets."""
+    if not study.get("published"):
+        return ""
+    rows = published.frame(study["published"])
+    if "ms_per_image" not in rows:
+        return ""
+    rows = rows[rows["ms_per_image"].notna()]
+    floats = rows[rows["scheme"] == variants.EXPORT].set_index("run")["ms_per_image"]
+    rows = rows[rows["scheme"].str.endswith("int8")]
+    return "".join(
+        f"{'' if i == 0 else ' '}Run {row['run']}: {row['scheme']} {row['ms_per_image']:g} ms for one image against "
+        f"{floats[row['run']]:g}, {row['ms_per_image'] / floats[row['run']]:.1f} times slower."
+        for i, (_, row) in enumerate(rows.iterrows())
+    )

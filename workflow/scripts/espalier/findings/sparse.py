@@ -1,0 +1,74 @@
+"""What group lasso does to weights and filters."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier import filters, published, variants, when
+from espalier.findings.finding import Finding, finding, listed, reference, scatter
+from espalier.html import number
+from espalier.tidy import Tidy
+
+
+@finding("sparse_filters", title="What a penalty on filters makes zero", when=when.thresholded_penalised)
+def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
+    """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
+    nets = variants.pruned(tidy.results)
+    counted = nets[nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
+    zeros = filters.zeros(tidy)
+    zeros = zeros[zeros["seed"] == zeros["seed"].min()] if len(zeros) else zeros
+    dead = {node: (int(rows["dead"].sum()), len(rows)) for node, rows in zeros.groupby("node")}
+    plain, after = counted[counted["penalty"].isna()].iloc[0], counted[counted["penalty"].notna()]
+    best = after.loc[after["sparsity"].idxmax()]
+    more = best["sparsity"] > plain["sparsity"]
+    filters_more = dead.get(best["node"], (0, 0))[0] > dead.get(plain["node"], (0, 0))[0]
+    verdict = "Yes" if more and filters_more else "Weights, but no whole filters" if more else "No"
+    shares = (
+        f"{number(best['sparsity'], 2)} % of the parameters are under the threshold after {best['penalty']} training"
+    )
+    return [
+        Finding(
+            f"Does {best['penalty']} make weights, and whole filters, zero?",
+            f"{verdict}: {shares}, {number(plain['sparsity'], 2)} % after plain training; dead filters: "
+            f"{_dead(dead, best)} against {_dead(dead, plain)}.",
+            f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
+            f"{number(plain['top1'], 2)}. {_taken_out(nets, tidy.results)}{scatter(counted).strip()}",
+            "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
+            "are. Of dead filters the first seed's are counted.",
+            _published(study),
+            headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; {_dead(dead, best)} filters are dead",
+        )
+    ]
+
+
+def _dead(dead: dict, row) -> str:
+    return "{} of {}".format(*dead[row["node"]]) if row["node"] in dead else "none counted"
+
+
+def _taken_out(nets: pd.DataFrame, results: pd.DataFrame) -> str:
+    """The nets that dead filters were physically removed from."""
+    smaller = nets[~nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
+    if smaller.empty:
+        return ""
+    dense, _ = reference(smaller, results)
+    words = listed(
+        f"{row['name']}: {row['compression']:.2f} times fewer parameters, {row['speed_up']:.2f} times fewer MACs, "
+        + "top-1 "
+        + ", ".join(
+            f"{number(row[key], 2)} {when_measured}"
+            for key, when_measured in (("before", "right after"), ("after", "after fine-tuning"))
+            if pd.notna(row[key])
+        )
+        + f" ({dense} {number(row['reference_top1'], 2)})"
+        for _, row in smaller.assign(name=variants.labels(smaller)).iterrows()
+    )
+    return f"With the dead filters taken out, {words}. "
+
+
+def _published(study: dict) -> str:
+    counts = published.by_layer(study.get("published"))
+    counts = counts[counts["layer"] == "all"]
+    return "".join(
+        f"Run {row['run']}: {100 * row['sparse'] / row['total']:.3f} % ({row['sparse']} of {row['total']}). "
+        for _, row in counts.iterrows()
+    ).strip()
