@@ -36,7 +36,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     scripts = str(PROJECT / "workflow" / "scripts")
     sys.path.append(scripts)
-    from espalier import data, grid
+    from espalier import data, datasets, grid
 
     jobs = grid.build(yaml.safe_load((PROJECT / "config.yaml").read_text()))
     print("| net | side by side, 1 thread each (s) | in turn, 2 threads each (s) | ratio |")
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for study in jobs.studies.values():
             prepared = Path(folder) / study["name"]
-            data.prepare(prepared, **study["dataset"])
+            data.prepare(prepared, **study["dataset"], data_root=datasets.data_root(jobs.config["data_root"]))
             job = jobs.of(study["name"], study["seeds"][0])[0]
             epochs = 10 if study["backend"] == "keras" else 2
             arguments = {**job.params, "recipe": {**job.params["recipe"], "epochs": epochs}}

@@ -350,6 +350,32 @@ MISTAKES = {
     "one class": Mistake(
         [*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected={"classes": ["0", "1"]}
     ),
+    "path of what is read from no file": Mistake(
+        [*VGG, "dataset", "path"], "digits.zip", ("digits is read from no file",), corrected={"path": None}
+    ),
+    "images from nowhere": Mistake(
+        [*VGG, "dataset", "name"],
+        "image_folder",
+        ("image_folder is read from there", "a folder or zip, below data_root or absolute"),
+        at="studies.vgg.dataset.path",
+        corrected={"path": "my_images"},
+    ),
+    "images from a place without a name": Mistake(
+        [*VGG, "dataset"],
+        {"name": "image_folder", "size": 32, "path": ""},
+        ("'' is not allowed",),
+        at="studies.vgg.dataset.path",
+        corrected={"path": "my_images"},
+    ),
+    "two data sets in one folder": Mistake(
+        ["studies"],
+        {
+            name: VALID["studies"][name] | {"dataset": {"name": "image_folder", "size": 32, "path": path}}
+            for name, path in {"vgg": "my-images", "resnet": "my/images"}.items()
+        },
+        ("would share the folder image_folder_32x32x3_pathmy-images",),
+        at="studies.resnet.dataset",
+    ),
     # quantization
     "scheme of the other backend": Mistake(
         CHAIN,
@@ -587,7 +613,8 @@ def test_defaults_are_filled_in():
     assert (checked["run"], checked["seeds"], checked["threads"], checked["memory_mb"]) == ("all", [0], 1, 2000)
     study = checked["studies"]["vgg"]
     assert study["dataset"] == {
-        "name": "digits", "size": 32, "channels": 3, "classes": None, "validation": 0.1, "mean": 0.45, "std": 0.225
+        "name": "digits", "path": None, "size": 32, "fit": "squash", "channels": 3, "classes": None, "validation": 0.1,
+        "mean": 0.45, "std": 0.225,
     }  # fmt: skip
     assert study["finetune"] == {} and study["published"] is None
     assert study["train"]["batch_size"] == 128 and study["train"]["learning_rate"] == 0.05

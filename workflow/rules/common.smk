@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import grid, registry
+from espalier import datasets, grid, registry
 from espalier.code import code_version
 from espalier.config import ConfigError, typed
 
@@ -21,6 +21,7 @@ except ConfigError as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
+DATA_ROOT = datasets.data_root(GRID.config["data_root"])
 MODEL_FILE = {"pytorch": "model.safetensors", "keras": "model.keras"}
 QUANTIZED_FILE = {"pytorch": "model.onnx", "keras": "model.tflite"}
 
@@ -53,6 +54,22 @@ def model_of(node):
 
 def dataset_of(study):
     return f"<results>/data/{grid.dataset_id(STUDIES[study]['dataset'])}"
+
+
+def sources_of_data(wildcards):
+    """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
+    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function."""
+    dataset = GRID.datasets()[wildcards.dataset]
+    return datasets.sources(dataset["name"], DATA_ROOT, dataset["path"])
+
+
+def parameters_of_data(wildcards):
+    """How a data set is prepared, and for one that is read from files where from, and a stamp of images in folders."""
+    dataset = GRID.datasets()[wildcards.dataset]
+    if not datasets.reads_files(dataset["name"]):
+        return {"how": dataset}
+    stamp = datasets.stamp(dataset["name"], DATA_ROOT, dataset["path"])
+    return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
 
 
 def parent_of_node(wildcards):

@@ -1,4 +1,6 @@
 rule prepare_dataset:
+    input:
+        sources_of_data,
     output:
         manifest="<results>/data/{dataset}/manifest.json",
         images="<results>/data/{dataset}/images.npy",
@@ -11,9 +13,9 @@ rule prepare_dataset:
         "../../envs/pytorch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
-        dataset=lambda wildcards: GRID.datasets()[wildcards.dataset],
+        dataset=parameters_of_data,
         code=lambda wildcards: code_version(
             SCRIPTS / "prepare_dataset.py",
             uses=[("dataset", GRID.datasets()[wildcards.dataset]["name"], registry.ANY)],

@@ -7,5 +7,5 @@ from espalier.files import write_json
 from espalier.job import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
-    data.prepare(Path(this.output.manifest).parent, **this.params.dataset)
+    data.prepare(Path(this.output.manifest).parent, **this.params.dataset["how"])
     write_json(this.output.timing, this.timing())

@@ -1,23 +1,38 @@
 """Data sets: prepared once into uint8 arrays, then memory-mapped by every job.
 
 A prepared data set is a folder of three files. `images.npy` (n, size, size, channels) uint8 and `labels.npy` (n,) int64
-hold the training, validation and test images one after another; `manifest.json` says where each begins, and what the
-data set is.
+hold the training, validation and test images one after another; `manifest.json` says where each begins, what the data
+set is, and what it was read from. Where data sets come from: `espalier.datasets`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from espalier.registry import get, register
+from espalier import datasets
+from espalier.registry import get
 
 SPLITS = ("train", "validation", "test")
 SPLIT_SEED = 0  # which images are test or validation images never changes with a run's seed
+
+
+class Raw(NamedTuple):
+    """What a registered data set gives: images (n, h, w) or (n, h, w, 3) uint8, or a sequence that decodes each into a
+    PIL image when it is asked for; labels (n,), numbers of `classes`; and for the manifest, what was read."""
+
+    images: Sequence
+    labels: np.ndarray
+    test_images: Sequence
+    test_labels: np.ndarray
+    classes: list[str]
+    source: dict[str, Any] = {}  # noqa: RUF012 (read only)
 
 
 @dataclass(frozen=True)
@@ -55,41 +70,61 @@ def prepare(
     mean: float,
     std: float,
     classes: list[str] | None = None,
+    path: str | None = None,
+    fit: str = "squash",
+    data_root: str | Path = datasets.DEFAULT,
 ) -> dict:
     """Make the three files of a data set in `folder` and return the manifest.
 
     size: side of the images in pixels; channels: 1 or 3; validation: share of the training images to keep aside;
     mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the arrays stay uint8); classes: names
-    of the only classes to keep, numbered in this order; None keeps all. Raises ValueError for a class that the data
-    set does not have, and for fewer than two.
+    of the only classes to keep, numbered in this order; None keeps all; path: where the set's files are, if not in
+    their usual place below `data_root`; fit: how an image that is not square becomes so, `squash` or `crop`. Images are
+    written one by one: memory is needed for what the set's function holds, not for what is made of it. Raises
+    ValueError for a class that the data set does not have, for fewer than two, and for files that are damaged or not
+    laid out as they should be, FileNotFoundError for missing ones, RuntimeError if they cannot be downloaded.
     """
-    images, labels, test_images, test_labels, names = get("dataset", name)()
-    if classes is not None:
-        numbers = _numbers(classes, names, name)
-        images, labels = _of_classes(images, labels, numbers)
-        test_images, test_labels = _of_classes(test_images, test_labels, numbers)
-        names = list(classes)
-    train, kept = _stratified(labels, validation)
-    parts = {"train": (images[train], labels[train]), "validation": (images[kept], labels[kept])}
-    parts["test"] = (test_images, test_labels)
-    all_images = np.concatenate([_fitted(i, size, channels) for i, _ in parts.values()])
-    all_labels = np.concatenate([labels for _, labels in parts.values()]).astype(np.int64)
-    ends = np.cumsum([len(labels) for _, labels in parts.values()]).tolist()
+    entry = get("dataset", name)
+    raw = Raw(*entry(**datasets.arguments(entry, data_root, path)))
+    names = raw.classes if classes is None else list(classes)
+    places = np.full(len(raw.classes), -1, np.int64)  # the new number of each class, -1 of those that are not kept
+    places[_numbers(names, raw.classes, name)] = np.arange(len(names))
+    labels, test_labels = places[raw.labels], places[raw.test_labels]
+    kept, test = np.flatnonzero(labels >= 0), np.flatnonzero(test_labels >= 0)
+    train, validated = (kept[part] for part in stratified(labels[kept], validation))
+    parts = ((raw.images, train), (raw.images, validated), (raw.test_images, test))
+    new_labels = (labels[train], labels[validated], test_labels[test])
+    ends = np.cumsum([len(chosen) for _, chosen in parts]).tolist()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shape, digest = (ends[-1], size, size, channels), hashlib.sha256()
+    with (folder / "images.npy").open("wb") as file:  # not through a memory map, whose pages count as the job's memory
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for images, chosen in parts:
+            for number in chosen.tolist():
+                image = _fitted(images[number], size, channels, fit).tobytes()
+                file.write(image)
+                digest.update(image)
+    all_labels = np.concatenate(new_labels)
+    np.save(folder / "labels.npy", all_labels)
+    digest.update(all_labels.tobytes())
     manifest = {
         "name": name,
-        "title": get("dataset", name).title,
+        "title": entry.title,
         "size": size,
         "channels": channels,
+        "fit": fit,
         "mean": mean,
         "std": std,
         "classes": names,
         "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
-        "sha256": hashlib.sha256(all_images.tobytes() + all_labels.tobytes()).hexdigest(),
+        "counts": {
+            split: dict(zip(names, np.bincount(of_split, minlength=len(names)).tolist(), strict=True))
+            for split, of_split in zip(SPLITS, new_labels, strict=True)
+        },
+        "sha256": digest.hexdigest(),
+        "source": raw.source,
     }
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "images.npy", all_images)
-    np.save(folder / "labels.npy", all_labels)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return manifest
 
@@ -116,15 +151,7 @@ def _numbers(classes: list[str], names: list[str], dataset: str) -> list[int]:
     return [names.index(name) for name in classes]
 
 
-def _of_classes(images: np.ndarray, labels: np.ndarray, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The images whose label is one of `numbers`; as labels the places in that list."""
-    labels = np.asarray(labels)
-    of_them = np.isin(labels, numbers)
-    places = {number: place for place, number in enumerate(numbers)}
-    return images[of_them], np.array([places[label] for label in labels[of_them].tolist()], np.int64)
-
-
-def _stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to use and of those to keep aside, each class in proportion; always the same."""
     everything = np.arange(len(labels))
     if not share:
@@ -138,29 +165,14 @@ def _stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarra
     return np.sort(used), np.sort(kept)
 
 
-def _fitted(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Images (n, h, w) or (n, h, w, c) as (n, size, size, channels): resized bilinearly, grey to RGB or back."""
-    from PIL import Image
+def _fitted(image, size: int, channels: int, fit: str) -> np.ndarray:
+    """An image, (h, w), (h, w, c) or of PIL, as (size, size, channels): resized bilinearly, grey to RGB or back."""
+    from PIL import Image, ImageOps
 
-    mode = {1: "L", 3: "RGB"}[channels]
-    fitted = np.empty((len(images), size, size, channels), np.uint8)
-    for i, image in enumerate(images):
-        picture = Image.fromarray(image.squeeze()).convert(mode).resize((size, size), Image.Resampling.BILINEAR)
-        fitted[i] = np.asarray(picture).reshape(size, size, channels)
-    return fitted
-
-
-@register(
-    "digits",
-    kind="dataset",
-    title="Handwritten digits of scikit-learn",
-    cite="Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
-)
-def digits():
-    """1,797 grey images of 8x8 pixels in ten classes, embedded in scikit-learn; a fifth, stratified, is for test."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = (bunch.images * (255 / 16)).round().astype(np.uint8)  # stored as 0 to 16
-    train, test = _stratified(bunch.target, 0.2)
-    return images[train], bunch.target[train], images[test], bunch.target[test], [str(c) for c in bunch.target_names]
+    picture = Image.fromarray(image.squeeze()) if isinstance(image, np.ndarray) else image
+    picture = picture.convert({1: "L", 3: "RGB"}[channels])
+    if fit == "crop":  # the largest square in the middle
+        picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
+    else:
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(size, size, channels)

@@ -8,6 +8,7 @@ step's parameters are is looked up here by the node; nobody parses them from its
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +104,7 @@ def build(config: dict) -> Grid:
                 corrected={"run": [checks.nearest(name, names)]},
             )
     grid = Grid(checked)
+    prepared: dict[str, dict] = {}
     for name in names:  # studies that are not run are checked all the same: a config is right or wrong as a whole
         study = checked["studies"][name]
         study.setdefault("seeds", checked["seeds"])
@@ -110,6 +112,12 @@ def build(config: dict) -> Grid:
         study.setdefault("memory_mb", checked["memory_mb"])
         study["name"], study["title"] = name, study["title"] or name
         _check_study(study, ["studies", name])
+        if prepared.setdefault(dataset_id(study["dataset"]), study["dataset"]) != study["dataset"]:
+            raise ConfigError(
+                ["studies", name, "dataset"],
+                f"it and another study's would share the folder {dataset_id(study['dataset'])}",
+                allowed="values that differ in more than signs",
+            )
         expanded = list(chains.expand(study, ["studies", name, "chains"]))
         for seed in study["seeds"]:
             done: dict[str, list] = {}
@@ -138,7 +146,9 @@ def dataset_id(dataset: dict) -> str:
     """The folder name of a prepared data set, such as digits_32x32x3; keys that are not at their default are named."""
     name = f"{dataset['name']}_{dataset['size']}x{dataset['size']}x{dataset['channels']}"
     keys = checks.schema()["$defs"]["dataset"]["properties"]
-    changed = [key for key in ("classes", "validation", "mean", "std") if dataset[key] != keys[key]["default"]]
+    changed = [
+        key for key in ("path", "fit", "classes", "validation", "mean", "std") if dataset[key] != keys[key]["default"]
+    ]
     return "_".join([name, *(f"{key}{naming.slug(dataset[key])}" for key in changed)])
 
 
@@ -151,7 +161,8 @@ def step_seed(study: str, seed: int, position: int, step: str) -> int:
 
 def _check_study(study: dict, path: list) -> None:
     backend = study["backend"]
-    steps.known("dataset", study["dataset"]["name"], backend, [*path, "dataset", "name"])
+    dataset = steps.known("dataset", study["dataset"]["name"], backend, [*path, "dataset", "name"])
+    _check_path(study["dataset"]["path"], dataset, [*path, "dataset", "path"])
     model = steps.known("model", study["model"]["name"], backend, [*path, "model", "name"])
     channels = model.options.get("channels", (1, 3))
     if study["dataset"]["channels"] not in channels:
@@ -189,6 +200,19 @@ def _check_study(study: dict, path: list) -> None:
                 allowed=f"null, or a study of {model.name}",
                 corrected={"published": None},
             )
+
+
+def _check_path(given: str | None, dataset: registry.Entry, path: list) -> None:
+    taken = inspect.signature(dataset.function).parameters.get("path")
+    if given and not taken:
+        raise ConfigError(path, f"{dataset.name} is read from no file", allowed="null", corrected={"path": None})
+    if not given and taken and taken.default is taken.empty:
+        raise ConfigError(
+            path,
+            f"is missing: {dataset.name} is read from there",
+            allowed="a folder or zip, below data_root or absolute",
+            corrected=checks.example("dataset", "path"),
+        )
 
 
 def _check_model(given: dict, dataset: dict, model: registry.Entry, path: list) -> None:

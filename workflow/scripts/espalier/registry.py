@@ -91,7 +91,7 @@ def get(kind: str, name: str, backend: str = ANY) -> Entry:
 
 # The folders and modules that hold registrations. A figure or a table is a module of its own in its package.
 SOURCES = (
-    "espalier.data",
+    "espalier.datasets",
     "espalier.pytorch.augment",
     "espalier.pytorch.models",
     "espalier.pytorch.scores",

@@ -1,0 +1,59 @@
+"""The data sets that a config can name, each a registered function, and where their files are looked for.
+
+A function that reads files has the parameter `root`, the folder that holds data sets, and `path`, a place that the
+config names instead of the set's own. Its option `sources` finds, without reading them, the files that it would
+read, and the folders whose images it would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from pathlib import Path
+
+from espalier.registry import Entry, get
+
+VARIABLE = "ESPALIER_DATA"  # the environment variable that says where data sets are
+DEFAULT = "data"
+
+
+def data_root(configured: str | None) -> str:
+    """The folder that holds data sets: what the config says, else the environment variable, else `data`."""
+    return str(Path(configured or os.environ.get(VARIABLE) or DEFAULT).expanduser())
+
+
+def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
+    """What a data set's function is called with: of root and path those that it has parameters for."""
+    given = {"root": Path(root), "path": path and Path(root, Path(path).expanduser())}
+    return {key: value for key, value in given.items() if key in inspect.signature(entry.function).parameters}
+
+
+def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
+    """The files that a data set is read from, as far as they are there; images in folders are left to `stamp`.
+
+    So are files left out that were downloaded: they are what their checksum says, or they are not used.
+    """
+    return [source for source in _found(name, root, path) if source.is_file()]
+
+
+def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
+    """Digest of the names, sizes and times of the images that a data set has in folders; None if it has none there."""
+    folders = [source for source in _found(name, root, path) if source.is_dir()]
+    digest = hashlib.sha256()
+    for folder in folders:
+        with os.scandir(folder) as content:
+            inside = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in content)
+        digest.update(f"{folder.parent.name}/{folder.name} {inside}\n".encode())
+    return digest.hexdigest()[:16] if folders else None
+
+
+def _found(name: str, root: str | Path, path: str | None) -> list[Path]:
+    entry = get("dataset", name)
+    find = entry.options.get("sources")
+    return find(**arguments(entry, root, path)) if find else []
+
+
+def reads_files(name: str) -> bool:
+    """Whether a data set is read from files (and does not come with an installed package)."""
+    return "root" in inspect.signature(get("dataset", name).function).parameters

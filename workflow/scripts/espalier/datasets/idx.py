@@ -1,0 +1,101 @@
+"""MNIST and Fashion-MNIST: four files in the IDX format, gzipped or not."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from espalier.data import Raw
+from espalier.datasets.files import described, fetch, has_md5
+from espalier.registry import register
+
+FILES = tuple(f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
+
+
+def _finder(*folders: str):
+    """The function that finds a data set's four files: in `path`, or in the first of these folders of the data root
+    that has one."""
+
+    def find(root: Path, path: Path | None = None) -> list[Path]:
+        for folder in [path] if path else [root / name for name in folders]:
+            there = [next((p for p in (folder / f"{f}.gz", folder / f) if p.is_file()), None) for f in FILES]
+            if any(there):
+                return [file for file in there if file]
+        return []
+
+    return find
+
+
+def _read(name: str, published: type, find, classes: list[str], root: Path, path: Path | None) -> Raw:
+    """The data set from the files that are there, else downloaded. published: torchvision's class of it."""
+    files = find(root, path)
+    instead = path or root / name
+    if path and not files:
+        raise FileNotFoundError(f"{path} has no file of {name}: it should hold {', '.join(FILES)}, with or without .gz")
+    if files and len(files) < len(FILES):  # not fetched: whose images the labels beside them belong to is unknown
+        missing = sorted(set(FILES) - {file.name.removesuffix(".gz") for file in files})
+        raise FileNotFoundError(
+            f"{files[0].parent} has {files[0].name}, but no {' and no '.join(missing)}: put all four files of {name}"
+            " there, or take them away to have them downloaded"
+        )
+    sums = dict(published.resources)
+    if files:
+        said = [described(file, root, has_md5(file, sums[file.name]) if file.suffix else None) for file in files]
+    else:
+        addresses = {file: [mirror + file for mirror in published.mirrors] for file in sums}
+        files = [fetch(name, addresses[f"{file}.gz"], sums[f"{file}.gz"], root, instead) for file in FILES]
+        said = [described(file, root, True) | {"urls": addresses[file.name]} for file in files]
+    images, labels, test_images, test_labels = (idx(file) for file in files)
+    for i, n, pixels, numbers in ((0, 1, images, labels), (2, 3, test_images, test_labels)):
+        if pixels.ndim != 3 or numbers.shape != pixels.shape[:1]:
+            raise ValueError(
+                f"{files[n]} has labels of shape {numbers.shape}, {files[i]} images of shape {pixels.shape}:"
+                " they do not belong together"
+            )
+        if numbers.max(initial=0) >= len(classes):
+            raise ValueError(f"{files[n]} has the label {numbers.max()}, but {name} has {len(classes)} classes")
+    return Raw(images, labels, test_images, test_labels, classes, {"form": "IDX files", "files": said})
+
+
+def idx(path: Path) -> np.ndarray:
+    """The uint8 array in an IDX file, its name ending in .gz if it is gzipped. Raises ValueError if it is not whole."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is not a whole gzip file ({error}): fetch it again") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4:  # two zeros, the type (8 is uint8), the number of dimensions
+        raise ValueError(f"{path} is not an IDX file of bytes: it does not begin as one")
+    shape = tuple(np.frombuffer(content, ">u4", min(content[3], (len(content) - 4) // 4), 4).tolist())
+    numbers = content[4 + 4 * content[3] :]
+    if len(shape) < content[3] or len(numbers) != np.prod(shape):
+        raise ValueError(f"{path} has {len(numbers)} values, its header says {shape}: it is not whole, fetch it again")
+    return np.frombuffer(numbers, np.uint8).reshape(shape)
+
+
+_mnist = _finder("mnist", "MNIST/raw")
+_fashion_mnist = _finder("fashion_mnist", "FashionMNIST/raw")
+
+
+@register("mnist", kind="dataset", title="MNIST", cite="LeCun et al. 1998, Proc. IEEE 86(11)", sources=_mnist)
+def mnist(root, path=None):
+    """70,000 grey images of 28x28 pixels of handwritten digits, 10,000 of them for test."""
+    from torchvision.datasets import MNIST
+
+    return _read("mnist", MNIST, _mnist, [str(digit) for digit in range(10)], root, path)
+
+
+@register(
+    "fashion_mnist",
+    kind="dataset",
+    title="Fashion-MNIST",
+    cite="Xiao et al. 2017, arXiv:1708.07747",
+    sources=_fashion_mnist,
+)
+def fashion_mnist(root, path=None):
+    """70,000 grey images of 28x28 pixels of clothes, bags and shoes in ten classes, 10,000 of them for test."""
+    from torchvision.datasets import FashionMNIST
+
+    return _read("fashion_mnist", FashionMNIST, _fashion_mnist, list(FashionMNIST.classes), root, path)
