@@ -1,0 +1,39 @@
+"""The configs in config/ plan what they say. Counted by hand; nothing is trained and no data set is needed."""
+
+import shutil
+
+import pytest
+from conftest import PROJECT
+
+SEEDS = 3
+COUNTS = {
+    # VGG16-BN: dense and three penalised; 15 published rows and random at three ratios. ResNet50: dense and penalised;
+    # 4 rows, random three times. CIFAR-10 in PyTorch: plain and group lasso, a threshold on each, filters.
+    "published": {
+        "train_model": SEEDS * (4 + 2 + 2),
+        "prune_model": SEEDS * (15 + 3 + 4 + 3 + 1 + 2),
+        "finetune_model": SEEDS * (15 + 3 + 1 + 4 + 3 + 1 + 1 + 1),
+        "train_keras_model": SEEDS * (2 + 1 + 1 + 1),
+        "prune_keras_model": SEEDS * (2 * 20 + 2 + 4 + 1),
+        "finetune_keras_model": SEEDS * (1 + 1),
+        "quantize_keras_model": SEEDS * (5 + 2),
+        "measure_latency": SEEDS * 2,
+    },
+    "mnist": {"train_keras_model": SEEDS * 2, "prune_keras_model": SEEDS * 2 * 20, "measure_latency": SEEDS},
+    "cifar10": {
+        "train_model": 2, "prune_model": 3, "finetune_model": 2, "train_keras_model": 1, "prune_keras_model": 2,
+        "finetune_keras_model": 1,
+    },
+}  # fmt: skip
+REPORT = {"prepare_dataset", "collect_records", "draw_figure", "make_table", "make_run_table", "make_runtime_table"}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_preset_plans_these_jobs(project, name):
+    shutil.copytree(PROJECT / "config", project.folder / "config")
+    planned = project.planned("--configfile", f"config/{name}.yaml")
+    assert {rule: n for rule, n in planned.items() if rule not in {*REPORT, "write_overview"}} == COUNTS[name]
+
+
+def test_every_preset_is_counted():
+    assert {path.stem for path in (PROJECT / "config").glob("*.yaml")} == set(COUNTS)
