@@ -52,8 +52,8 @@ def benchmarks_of(kind, names):
 
 
 def timed_rules():
-    """Time and memory of all rules that write no record: rule -> files. `ancient`: a redrawn figure is not a reason to make
-    the table anew."""
+    """Rules that write no record -> the files with the time and memory of their jobs. These are `ancient`, since a redrawn
+    figure is not a reason to make the table anew."""
     of_run = [name for name in tables.run_names() if name != "runtime"]
     files = {
         "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
@@ -63,4 +63,4 @@ def timed_rules():
         "make_run_table": [f"<results>/benchmarks/tables/{name}.tsv" for name in of_run],
         "write_overview": ["<results>/benchmarks/tables/overview.tsv"],
     }
-    return {rule: [ancient(path) for path in paths] for rule, paths in files.items()}
+    return {name: [ancient(path) for path in paths] for name, paths in files.items()}
