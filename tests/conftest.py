@@ -14,6 +14,8 @@ from espalier import config, data, registry
 with contextlib.suppress(ImportError):
     import triton._C.libtriton  # noqa: F401
 
+registry.load()  # before tests import its modules: names stand in the order in which the workflow loads them
+
 settings.register_profile("espalier", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("espalier")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from espalier.data import Raw
-from espalier.datasets import images
 from espalier.datasets.files import described, fetch, has_md5
+from espalier.datasets.folders import FORMS, find, read, watched
 from espalier.registry import register
 
 SIDE = 32
@@ -39,7 +39,7 @@ class Cifar:
         folders = [path] if path else [root / self.name, root]
         official = [folder / name for folder in folders for name in (self.binary, self.pickles, self.unpacked)]
         copies = [path] if path else [root / self.name, root / f"{self.name}_jpeg"]
-        return next((p for p in official if p.exists()), next(filter(images.find, copies), None))
+        return next((p for p in official if p.exists()), next(filter(find, copies), None))
 
     def sources(self, root: Path, path: Path | None = None) -> list[Path]:
         """The files that the set is read from."""
@@ -48,13 +48,13 @@ class Cifar:
             return []
         if place.name == self.unpacked:
             return sorted(place.iterdir())
-        return [place] if place.name in (self.binary, self.pickles) else images.watched(place)
+        return [place] if place.name in (self.binary, self.pickles) else watched(place)
 
     def read(self, root: Path, path: Path | None) -> Raw:
         """The set from what is there, else downloaded."""
         place = self.place(root, path)
         if place is None and path:
-            what = f"neither {self.binary} nor {self.pickles} nor {self.unpacked} nor {images.FORMS}"
+            what = f"neither {self.binary} nor {self.pickles} nor {self.unpacked} nor {FORMS}"
             raise FileNotFoundError(f"{path} holds no {self.name}: there is {what}")
         if place is None:
             url = f"https://www.cs.toronto.edu/~kriz/{self.binary}"
@@ -66,7 +66,7 @@ class Cifar:
             return self._arrays(place, {"form": "binary archive", "files": files})
         if place.name in (self.pickles, self.unpacked):
             return self._pickles(place, root)
-        raw = images.read(place, root)
+        raw = read(place, root)
         return raw._replace(source=raw.source | {"note": "copies of the images as files, not the official arrays"})
 
     def _arrays(self, archive: Path, source: dict) -> Raw:

@@ -1,0 +1,180 @@
+"""Reading images that lie in one folder for each class: in a directory, in a zip, or in a zip for each split."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from espalier.data import SPLIT_SEED, Raw
+from espalier.datasets.files import described, shown
+
+TRAIN = "train"
+TEST = ("test", "validation", "val")  # the first of them that is there is the test split
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+FORMS = "<split>/<class>/<image> in one folder or zip, or <class>/<image> in train.zip and test.zip"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory or a zip: its members as paths below it (those of folders end in /), and how to read one."""
+
+    path: Path
+    members: list[str]
+    content: Callable[[str], bytes]
+
+    def read(self, member: str):
+        """The image in a member, decoded. Raises ValueError if it cannot be."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            content = self.content(member)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"{self.path} is damaged at {member} ({error}): fetch it again") from None
+        try:
+            image = Image.open(io.BytesIO(content))
+            image.load()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's readers raise
+            reason = "no known format" if isinstance(error, UnidentifiedImageError) else error
+            raise ValueError(
+                f"{self.path}: {member} cannot be decoded as an image ({reason}): replace it or take it out"
+            ) from None
+        return image
+
+
+class Images(Sequence):
+    """Images that are decoded when they are asked for."""
+
+    def __init__(self, members: list[tuple[Place, str]]):
+        self.members = members
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, index: int):
+        place, member = self.members[index]
+        return place.read(member)
+
+
+def find(path: Path) -> dict[str, Path]:
+    """Where the images of a data set are: {"": a directory or zip with folders for the splits}, or {split: its zip};
+    nothing, if `path` holds neither. A directory with nothing in it but one directory or zip stands for that."""
+    if path.is_file():
+        return {"": path}
+    if not path.is_dir():
+        return {}
+    inside = {p.name: p for p in sorted(path.iterdir()) if not p.name.startswith(".")}
+    zips = {name.removesuffix(".zip"): p for name, p in inside.items() if name.endswith(".zip")}
+    folders = {name: p for name, p in inside.items() if p.is_dir()}
+    if TRAIN in folders:
+        return {"": path}
+    if TRAIN in zips:
+        return {split: zips[split] for split in (TRAIN, *TEST) if split in zips}
+    only = [*zips.values(), *folders.values()]
+    return find(only[0]) if len(only) == 1 else {}
+
+
+def watched(path: Path) -> list[Path]:
+    """The zips that `find` finds, or the folders of classes."""
+    found = find(path)
+    if "" in found and found[""].is_dir():
+        return sorted(folder for split in (TRAIN, *TEST) for folder in found[""].glob(f"{split}/*/"))
+    return list(found.values())
+
+
+def read(path: Path, root: Path) -> Raw:
+    """The data set at a path. Raises ValueError or FileNotFoundError, with the file's name, for what cannot be used.
+
+    The images are in an order that is drawn once and for all, so that any part of them has images of all classes.
+    """
+    found = find(path)
+    if not found:
+        there = "has no train split" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"{path} {there}: it should hold {FORMS}. Say where it is by `path` or `data_root`")
+    # {split: {class: [(place, image)]}}
+    splits: dict[str, dict[str, list[tuple[Place, str]]]] = {}
+    for split, place in found.items():
+        splits |= _laid_out(_open(place), split)
+    test = next((split for split in TEST if split in splits), None)
+    for split, names in ((TRAIN, TRAIN), (test, " or ".join(TEST))):
+        if split not in splits:
+            raise ValueError(f"{path} has no {names} split: images lie as {FORMS}")
+    for split, other in ((TRAIN, test), (test, TRAIN)):
+        for name, images in splits[split].items():
+            if not images:
+                raise ValueError(f"{path}: the folder of class {name!r} in {split} has no image")
+            if name not in splits[other]:
+                raise ValueError(f"{path}: the class {name!r} is in {split}, but not in {other}; it must be in both")
+    classes = sorted(splits[TRAIN])
+    parts, used = [], []
+    for split in (TRAIN, test):
+        images = [image for name in classes for image in splits[split][name]]
+        labels = np.repeat(np.arange(len(classes)), [len(splits[split][name]) for name in classes])
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+        parts += [Images([images[i] for i in order]), labels[order]]
+        used += images
+    formats = sorted({PurePosixPath(member).suffix.lower().lstrip(".") for _, member in used})
+    source = {"form": "images in folders of classes", "formats": formats, "test_split": test}
+    return Raw(*parts, classes, source | {"files": _described(used, root)})
+
+
+def _open(path: Path) -> Place:
+    if path.is_dir():
+        found = []
+        for folder, folders, files in os.walk(path):
+            below = Path(folder).relative_to(path)
+            found += [f"{(below / name).as_posix()}/" for name in folders] + [(below / f).as_posix() for f in files]
+        return Place(path, sorted(found), lambda member: (path / member).read_bytes())
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"{path} is not a whole zip archive ({error}): fetch it again") from None
+    return Place(path, sorted(archive.namelist()), archive.read)
+
+
+def _laid_out(place: Place, split: str) -> dict[str, dict[str, list[tuple[Place, str]]]]:
+    """{split: {class: its images}} of a place; split: of which all its images are, if it is not a folder in it.
+
+    A class whose folder has no image has an empty list. All may lie in one more folder, as where a folder was zipped.
+    """
+    # what systems put beside does not count: hidden files, and __MACOSX in zips
+    parts = {member: PurePosixPath(member).parts for member in place.members}
+    parts = {m: p for m, p in parts.items() if not any(name.startswith((".", "__MACOSX")) for name in p)}
+    images = {m: p for m, p in parts.items() if m.lower().endswith(SUFFIXES)}
+    depth = 2 if split else 3
+    outer = os.path.commonprefix([p[:-1] for p in images.values()])  # noqa: RUF071 (of tuples, not of text)
+    outer = outer[: max(0, min(map(len, images.values()), default=0) - depth)]
+    found: dict[str, dict[str, list]] = {split: {}} if split else {}
+    for member, names in parts.items():
+        where = (split, *names[len(outer) :]) if split else names[len(outer) :]
+        if not where or where[0] not in (TRAIN, *TEST) or names[: len(outer)] != tuple(outer):
+            continue
+        if member.endswith("/") and len(where) == 2:
+            found.setdefault(where[0], {}).setdefault(where[1], [])
+        elif member in images and len(where) != 3:
+            raise ValueError(f"{place.path}: {member} lies where no image should: they lie as {FORMS}")
+        elif member in images:
+            found.setdefault(where[0], {}).setdefault(where[1], []).append((place, member))
+    return found
+
+
+def _described(images: list[tuple[Place, str]], root: Path) -> list[dict]:
+    """What the manifest says of the places that images are from: of a directory its name, how many, and one digest."""
+    said = []
+    for path, place in {place.path: place for place, _ in images}.items():
+        if path.is_file():
+            said.append(described(path, root))
+            continue
+        digest = hashlib.sha256()
+        members = sorted(member for of, member in images if of is place)
+        for member in members:
+            digest.update(f"{member} {hashlib.sha256(place.content(member)).hexdigest()}\n".encode())
+        said.append({"folder": shown(path, root), "images": len(members), "sha256": digest.hexdigest()})
+    return said
