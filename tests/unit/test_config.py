@@ -347,6 +347,13 @@ MISTAKES = {
     "option that a net does not have": Mistake(
         [*VGG, "model", "depth"], 16, ("there is no such key", "no keys"), corrected=None
     ),
+    "class that there is not": Mistake(
+        [*VGG, "dataset", "classes"],
+        ["3", "cat"],
+        ("digits has no class 'cat'", "0, 1, 2"),
+        at="studies.vgg.dataset.classes[1]",
+        corrected=["0"],
+    ),
     "one class": Mistake(
         [*VGG, "dataset", "classes"], ["3"], ("['3'] has too few entries",), corrected={"classes": ["0", "1"]}
     ),

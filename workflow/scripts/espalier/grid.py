@@ -163,6 +163,7 @@ def _check_study(study: dict, path: list) -> None:
     backend = study["backend"]
     dataset = steps.known("dataset", study["dataset"]["name"], backend, [*path, "dataset", "name"])
     _check_path(study["dataset"]["path"], dataset, [*path, "dataset", "path"])
+    _check_classes(study["dataset"]["classes"] or [], dataset, [*path, "dataset", "classes"])
     model = steps.known("model", study["model"]["name"], backend, [*path, "model", "name"])
     channels = model.options.get("channels", (1, 3))
     if study["dataset"]["channels"] not in channels:
@@ -213,6 +214,19 @@ def _check_path(given: str | None, dataset: registry.Entry, path: list) -> None:
             allowed="a folder or zip, below data_root or absolute",
             corrected=checks.example("dataset", "path"),
         )
+
+
+def _check_classes(given: list[str], dataset: registry.Entry, path: list) -> None:
+    """The names of classes, where the data set says beforehand which it has."""
+    names = list(dataset.options.get("classes", given))
+    for number, name in enumerate(given):
+        if name not in names:
+            raise ConfigError(
+                [*path, number],
+                f"{dataset.name} has no class {name!r}",
+                allowed=", ".join(names),
+                corrected=[checks.nearest(name, [n for n in names if n not in given])],
+            )
 
 
 def _check_model(given: dict, dataset: dict, model: registry.Entry, path: list) -> None:

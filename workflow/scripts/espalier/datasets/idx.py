@@ -79,7 +79,14 @@ _mnist = _finder("mnist", "MNIST/raw")
 _fashion_mnist = _finder("fashion_mnist", "FashionMNIST/raw")
 
 
-@register("mnist", kind="dataset", title="MNIST", cite="LeCun et al. 1998, Proc. IEEE 86(11)", sources=_mnist)
+@register(
+    "mnist",
+    kind="dataset",
+    title="MNIST",
+    cite="LeCun et al. 1998, Proc. IEEE 86(11)",
+    sources=_mnist,
+    classes=tuple("0123456789"),
+)
 def mnist(root, path=None):
     """70,000 grey images of 28x28 pixels of handwritten digits, 10,000 of them for test."""
     from torchvision.datasets import MNIST
