@@ -37,7 +37,10 @@ def test_which_tables_a_study_gets(tmp_path):
     assert set(tables.names(rows, config(published="cifar100_vgg16_bn", latency={}))) == {
         "results", "findings", "published", "latency",
     }  # fmt: skip
-    assert tables.names(rows[rows["step"] == "train"], config()) == ["results"]
+    trained = rows[rows["step"] == "train"]
+    assert set(tables.names(trained, config())) == {"results", "findings"}  # which trainings are one and the same?
+    assert tables.names(trained[trained["penalty"].isna()], config()) == ["results"]
+    assert tables.names(trained[trained["penalty"].isna()], config(latency={})) == ["latency", "results"]
     assert set(tables.run_names()) == {"studies", "runtime", "environment"}
 
 
@@ -200,9 +203,9 @@ def mobilenet(tmp_path) -> Run:
     summary = [row | {"pruned": row["layer"] in ("conv", "dense")} for row in summary]
     for ratio, zeros in (("0.50", (27, 1)), ("0.75", (41, 2))):
         layers = [
-            {"layer": "conv", "width": 2, "weights": 54, "zeros": zeros[0], "pruned": True},
-            {"layer": "depth", "width": 2, "weights": 18, "zeros": 1, "pruned": False},
-            {"layer": "dense", "width": 1, "weights": 2, "zeros": zeros[1], "pruned": True},
+            {"layer": "conv", "width": 2, "weights": 54, "zeros": zeros[0]},
+            {"layer": "depth", "width": 2, "weights": 18, "zeros": 1},
+            {"layer": "dense", "width": 1, "weights": 2, "zeros": zeros[1]},
         ]
         wrapped = {"wrapped_params": 136, "wrapped_trainable_params": 75, "params": 75, "top5": 100.0}
         run.add("prune", dense, columns=gradual(ratio), layers=layers, summary=summary, **wrapped)
@@ -307,7 +310,7 @@ def test_studies(tmp_path):
         "0, 1",
     )
     assert (row["nodes"], row["epochs"], row["dense_top1"], row["dense_top1_sd"]) == (8, 6, 90.0, 0.0)
-    assert row["headline"] == "Within 1 point of dense: none"
+    assert row["headline"] == "No pruned or quantized net is within 1 point of dense"
     assert row["smallest_1"] == "\N{EN DASH}"  # 88 at the best, dense 90: 2 points below
     net = "filter_wise mean_abs 0.40, l2_groups training"
     assert (row["smallest_2"], row["fastest_2"]) == (f"{net}: 4.0 times smaller", f"{net}: 4.0 times fewer MACs")

@@ -72,7 +72,7 @@ def test_names_of_pruned_nets(columns, name):
     assert variants.pruning_label(pd.Series(dict.fromkeys(tidy.ID) | columns)) == name
 
 
-def test_names_of_quantized_nets_and_of_nets_trained_further(tmp_path):
+def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
     run = Run(tmp_path)
     dense = run.add("train", columns=penalised("filter_wise"))
     run.quantize(run.add("finetune", dense), "dynamic_int8")
@@ -80,8 +80,8 @@ def test_names_of_quantized_nets_and_of_nets_trained_further(tmp_path):
     rows = run.load().results
     assert variants.labels(rows) == [
         "l2_groups filter_wise",
-        "l2_groups filter_wise, trained further",
-        "l2_groups filter_wise, trained further, dynamic_int8",
+        "l2_groups filter_wise, fine-tuned",
+        "l2_groups filter_wise, fine-tuned, dynamic_int8",
         "weight magnitude below 0.01, l2_groups filter_wise training",
         "weight magnitude below 0.01, l2_groups filter_wise training, static_int8",
     ]
