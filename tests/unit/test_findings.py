@@ -489,8 +489,8 @@ def test_whether_accuracy_collapses(tmp_path):
     run = slowly_pruned(tmp_path / "a", {"0.75": 80.0, "0.25": 95.0, "0.50": 89.0})
     answer = found(run, config(published="cats_dogs_mobilenetv2"))["Does accuracy collapse at 75\xa0% sparsity?"]
     assert answer.answer.startswith(
-        "Yes: at 75\xa0% accuracy is 15.00 points below dense; from 50\xa0% on it has lost more than 5. All of these nets "
-        "trained for more epochs than dense: 9 against 6. One seed was run and one of the 100 test images is 1.00"
+        "Yes: at 75\xa0% accuracy is 15.00 points below dense; from 50\xa0% on it has lost more than 5. All of these "
+        "nets trained for more epochs than dense: 9 against 6. One seed was run and one of the 100 test images is 1.00"
     )
     assert answer.headline == "At 75\xa0% sparsity accuracy is 15.00 points below dense"
     assert answer.evidence == "Top-1: 25\xa0% 95.00, 50\xa0% 89.00, 75\xa0% 80.00; dense 95.00."
@@ -621,3 +621,91 @@ def test_the_first_page_says_what_ran_and_what_came_out(tmp_path):
     row = f"</td><td>{net}: 1.7 times smaller</td><td>{net}: 2.0 times fewer MACs</td>"
     assert [page.count(f"<td>{limit}{row}") for limit in ("0.5 points", "1 point", "2 points")] == [1, 1, 1]
     assert "<td>1 point</td><td>–</td><td>–</td>" in page  # of the second none: 85 against 90
+
+
+def test_random_choice_is_a_baseline_and_recovers_nothing(tmp_path):
+    run = Run(tmp_path)
+    root = run.add("train", top1=90.0)
+    run.add("finetune", root, top1=90.0)
+    for method, blocks, after in (("mean_abs", 1, 89.5), ("random", 4, 89.5), ("random", 1, 60.0)):
+        columns = {"prune_type": "depth_wise", "method": method, "blocks": blocks}
+        run.add("finetune", run.add("prune", root, columns=columns, top1=50.0, actual_ratio=blocks / 16), top1=after)
+    answers = found(run, config())
+    recovers = answers["Does fine-tuning recover what pruning cost?"]
+    assert recovers.answer == "Yes: 1 of 1 pruned nets end within 1 point of the dense net trained as long."
+    blocks = answers["How many residual blocks can go?"]
+    assert blocks.answer.startswith("1 within 1 point of ") and "random" not in blocks.evidence
+    only = Run(tmp_path / "only")
+    columns = {"prune_type": "depth_wise", "method": "random", "blocks": 1}
+    only.add("prune", only.add("train"), columns=columns, top1=50.0)
+    assert "How many residual blocks can go?" not in found(only, config())
+
+
+def test_published_nets_that_were_pruned_gradually_did_not_recover_by_fine_tuning(tmp_path):
+    run = vgg(tmp_path, {("filter_wise", "sum", "0.20"): [(50.0, 89.8)]})
+    answers = found(run, config(published="cats_dogs_vgg16"))  # one published net, pruned while it was trained
+    assert answers["Does fine-tuning recover what pruning cost?"].published == ""
+
+
+def test_quantized_and_fine_tuned_nets_have_one_reference(tmp_path):
+    run = compressed(tmp_path)
+    longer = run.add("finetune", run.nets["dense"], top1=90.5, test_images=200)
+    run.quantize(longer, "static_int8", top1=90.0, zipped_bytes=2**17)
+    answer = found(run, config())[PRUNE_OR_QUANTIZE]
+    # below 90.5: the pruned net 1.3, quantized ones 2, 0.6 and 0.5, both 1; of files of one size the first is named
+    assert answer.answer.startswith(
+        "Both. Within 1 point of the dense net trained as long, pruned: none; "
+        "quantized: dense, dynamic_int8, 0.125 MiB, 4.0 times smaller, −0.60 points; "
+        "pruned + quantized: filter_wise sum 0.50, static_int8, 0.062 MiB, 8.0 times smaller, −1.00 points. "
+        "Some of these nets trained for fewer epochs than that: 6 against 12."
+    )
+    assert "quantized: dense, fine-tuned, static_int8, 0.125 MiB, 4.0 times smaller, −0.50 points" in answer.evidence
+
+
+def test_a_budget_of_less_than_a_test_image_is_said_to_be_one(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train", test_images=72)  # an image is 1.39 points
+    run.quantize(dense, "static_int8", zipped_bytes=2**18)
+    answers = found(run, config())
+    remark = "(less than one of the 72 test images)"
+    assert answers[BUDGET].answer.startswith(f"Within 1 point {remark}: smallest: dense, static_int8")
+    for finding in (answers[BUDGET], answers[PRUNE_OR_QUANTIZE]):
+        assert f"Within 0.5 points {remark}: " in finding.evidence and "Within 2 points: " in finding.evidence
+    assert f"Within 1 point of dense {remark}, " in answers[PRUNE_OR_QUANTIZE].answer
+    write_overview(run.collect(), {"s": config()}, tmp_path / "overview.html")
+    page = (tmp_path / "overview.html").read_text()
+    assert "<td>1 point<br><span>less than one test image</span></td>" in page and "<td>2 points</td>" in page
+
+
+def test_nets_pruned_by_a_threshold_stand_against_the_nearest_baseline(tmp_path):
+    run = Run(tmp_path)
+    plain = run.add("train", top1=95.0)
+    lasso = run.add("train", columns=penalised("filter_wise", "group_lasso"), top1=94.0)
+    masked = run.add("prune", lasso, columns=below(0.001), top1=94.0, actual_ratio=0.1)
+    taken = below(0.001, "filter_wise", "max_abs")
+    run.add("finetune", run.add("prune", masked, columns=taken, actual_ratio=0.45), top1=93.0)
+    for ratio, share, top1 in (("0.50", 0.48, 90.0), ("0.60", 0.41, 70.0), ("0.40", 0.39, 60.0)):
+        pruned = run.add("prune", plain, columns=by_ratio("filter_wise", "random", ratio), actual_ratio=share)
+        run.add("finetune", pruned, top1=top1)
+    far = by_ratio("weight", "magnitude", "0.75") | {"scope": "global"}
+    run.add("finetune", run.add("prune", plain, columns=far, actual_ratio=0.75), top1=95.0)
+    answer = found(run, config())["Do the methods beat random choice and the smallest weights of the whole net?"]
+    assert answer.answer.startswith("random is beaten in 1 of 1 comparisons.")  # 3 points away: the nearest
+    assert "93.00 to 90.00 (won; 45\xa0% went, of the baseline 48\xa0%)" in answer.evidence
+    assert "at most 5 percentage points away" in answer.definition and "global magnitude is" not in answer.answer
+
+
+def test_where_static_int8_is_slower(tmp_path):
+    run = compressed(tmp_path)
+    time(run, TIMES | {"static": ("export", 3.0, 4.0)})  # its export: 2 and 10
+    answer = found(run, config(latency={}))["Is int8 slower or faster than float32?"]
+    assert answer.evidence.endswith(" Slower than in float32: dense, static_int8, at batch 1 1.5 times.")
+
+
+def test_curves_start_at_the_net_that_was_pruned(tmp_path):
+    run = mlp(tmp_path, {"glorot": {"weight": [90.0, 80.0], "unit": [90.0, 70.0]}}, ratios=("0.25", "0.50"))
+    root = json.loads(run.records[0].read_text())
+    run.add("finetune", run.add("prune", root, columns=by_ratio("filter_wise", "l1", "0.5")), top1=90.0)
+    run.add("finetune", root, top1=96.0)  # the reference, but no net of the curves was trained on
+    (_, points), *_ = curves.of_run(run.load().results)
+    assert curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.25: 90.0, 0.5: 70.0}

@@ -336,3 +336,23 @@ def test_a_table_is_written_as_csv_and_page(tmp_path):
 def test_every_item_has_a_title_and_says_how_to_read_it(kind):
     for entry in registry.entries(kind).values():
         assert entry.title and len(entry.options["caption"]) > 60 and callable(entry.options["when"]), entry.name
+
+
+def test_all_tables_compare_with_the_dense_net_trained_as_long(tmp_path):
+    run = quantized(tmp_path)
+    dense = json.loads(run.records[0].read_text())
+    longer = run.add("finetune", dense, top1=92.0)
+    run.quantize(longer, "float16", top1=91.5)
+    made = table("quantization", run, config(latency={}))
+    gains = made.data.set_index(["net", "scheme"])["gain"]
+    assert gains["dense", "static_int8"] == -3.0 and gains["filter_wise sum 0.50", "as trained"] == -4.0
+    assert gains["dense, fine-tuned", "float16"] == -0.5 and pd.isna(gains["dense, fine-tuned", "as trained"])
+    assert "float16 is the storage: on a CPU ONNX Runtime computes in float32." in made.notes
+    results = table("results", run, config()).data.set_index("name")["gain"]
+    assert results["dense"] == -2.0 and pd.isna(results["dense, fine-tuned"])
+    row = run_table("studies", run).data.iloc[0]
+    assert (row["dense_top1"], row["epochs"]) == (92.0, 12)
+
+
+def test_without_float16_nothing_is_said_of_it(tmp_path):
+    assert not any("float16" in note for note in table("quantization", quantized(tmp_path), config(latency={})).notes)

@@ -100,12 +100,12 @@ def reference(nets: pd.DataFrame) -> tuple[str, str]:
     name = "the dense net trained as long" if len(nets) and longer.all() else "dense"
     if longer.any() and not longer.all():
         name = "dense (trained as long, where that was run)"
-    caution = ""
+    than, caution = "dense" if name == "dense" else "that", ""
     for word, others in (("more", nets["trained"] > nets["reference_trained"]),
                          ("fewer", nets["trained"] < nets["reference_trained"])):  # fmt: skip
         if others.any():
             own, of = (_epochs(nets[others][column]) for column in ("trained", "reference_trained"))
-            caution += f" {'All' if others.all() else 'Some'} of these nets trained for {word} epochs than {name}: "
+            caution += f" {'All' if others.all() else 'Some'} of these nets trained for {word} epochs than {than}: "
             caution += f"{own} against {of}."
     return name, caution
 

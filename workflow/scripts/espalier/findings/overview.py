@@ -108,7 +108,7 @@ def _budgets(tidy: Tidy, studies: dict[str, dict]) -> str:
         lines.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{title}</th></tr>')
         for limit, pair in found.items():
             points = f"<td>{limit:g} point{'' if limit == 1 else 's'}"
-            points += f"<br><span>{less[limit]}</span></td>" if less[limit] else "</td>"
+            points += "<br><span>less than one test image</span></td>" if less[limit] else "</td>"
             lines.append(f"<tr>{points}" + "".join(f"<td>{escape(cell)}</td>" for cell in pair) + "</tr>")
     return _rows("budgets", heads, lines)
 
@@ -168,8 +168,8 @@ _STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>
   border-bottom: 1px solid #d9d9d4; }
 .espalier th { border-bottom: 2px solid #1b1b1b; font-weight: 600; vertical-align: bottom; }
 .espalier .studies :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
-.espalier .budgets td { width: 43%; }
-.espalier .budgets td:first-child { width: 14%; padding-left: 1em; }
+.espalier .budgets td { width: 40%; }
+.espalier .budgets td:first-child { width: 20%; padding-left: 1em; }
 .espalier .budgets tbody th { padding-top: .9em; border-bottom: 1px solid #d9d9d4; }
 .espalier .budgets span { color: #5c5c5c; font-weight: 400; }
 .espalier dl { margin: .5em 0; display: grid; grid-template-columns: minmax(11rem, 1fr) 2.4fr; gap: .35em 1.2em; }

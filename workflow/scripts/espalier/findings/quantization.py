@@ -66,10 +66,10 @@ def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
     return [
         Finding(
             "Is int8 slower or faster than float32?",
-            f"{'; '.join(answers)}.{_slow_static(times)}",
+            f"{'; '.join(answers)}.",
             f"Times float32 / int8, medians over {times['node'].nunique()} nets: "
             + "; ".join(f"{scheme} at batch {batch}: {gain:.2f}" for (scheme, batch), gain in medians.items())
-            + f". {first['runtime']}, threads: {first['threads']}.",
+            + f". {first['runtime']}, threads: {first['threads']}.{_slow_static(times)}",
             f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
             f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
             _published(study),
@@ -94,7 +94,7 @@ def _slow_static(times: pd.DataFrame) -> str:
     if slow.empty:
         return ""
     nets = zip(variants.labels(slow), slow["batch_size"], slow["gain"], strict=True)
-    return " Slower than in float32: " + listed(f"{n} at batch {b}, {1 / gain:.1f} times" for n, b, gain in nets) + "."
+    return " Slower than in float32: " + "; ".join(f"{n}, at batch {b} {1 / g:.1f} times" for n, b, g in nets) + "."
 
 
 def _answer(scheme: str, gains: pd.Series) -> str:
