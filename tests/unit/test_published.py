@@ -165,11 +165,13 @@ def test_blocks_are_matched_by_their_number(tmp_path):
 def test_each_initialisation_stands_beside_the_published_point(tmp_path):
     run = Run(tmp_path, backend="keras", model="mlp")
     for init, top1 in (("normal-0.1", 95.0), ("glorot", 97.0)):
-        run.chain({"init": init}, by_ratio("weight", "magnitude", "0.50"), before=top1)
+        root, _ = run.chain({"init": init}, by_ratio("weight", "magnitude", "0.50") | {"scope": "layer"}, before=top1)
+        run.add("prune", root, columns=by_ratio("weight", "random", "0.50") | {"scope": "layer"}, top1=50.0)
+        run.add("prune", root, columns=by_ratio("weight", "magnitude", "0.50") | {"scope": "global"}, top1=60.0)
     study = config(published="mnist_mlp", dataset={"name": "mnist", "size": 28, "channels": 1})
     rows = compared(run, study)
     rows = rows[(rows["prune_type"] == "weight") & (rows["ratio"] == "0.50")]
-    assert rows["init"].tolist() == ["normal-0.1", "glorot"]
+    assert rows["init"].tolist() == ["normal-0.1", "glorot"]  # random and global pruning do not: not published
     assert rows["top1_difference"].tolist() == pytest.approx([95.0 - 94.73999739, 97.0 - 94.73999739])
     assert rows["comparable"].tolist() == ["yes", "yes"]  # epochs are not published: no stated difference
 

@@ -37,7 +37,10 @@ def test_which_tables_a_study_gets(tmp_path):
     assert set(tables.names(rows, config(published="cifar100_vgg16_bn", latency={}))) == {
         "results", "findings", "published", "latency",
     }  # fmt: skip
-    assert tables.names(rows[rows["step"] == "train"], config()) == ["results"]
+    trained = rows[rows["step"] == "train"]
+    assert set(tables.names(trained, config())) == {"results", "findings"}  # which trainings are one and the same?
+    assert tables.names(trained[trained["penalty"].isna()], config()) == ["results"]
+    assert tables.names(trained[trained["penalty"].isna()], config(latency={})) == ["latency", "results"]
     assert set(tables.run_names()) == {"studies", "runtime", "environment"}
 
 
@@ -200,9 +203,9 @@ def mobilenet(tmp_path) -> Run:
     summary = [row | {"pruned": row["layer"] in ("conv", "dense")} for row in summary]
     for ratio, zeros in (("0.50", (27, 1)), ("0.75", (41, 2))):
         layers = [
-            {"layer": "conv", "width": 2, "weights": 54, "zeros": zeros[0], "pruned": True},
-            {"layer": "depth", "width": 2, "weights": 18, "zeros": 1, "pruned": False},
-            {"layer": "dense", "width": 1, "weights": 2, "zeros": zeros[1], "pruned": True},
+            {"layer": "conv", "width": 2, "weights": 54, "zeros": zeros[0]},
+            {"layer": "depth", "width": 2, "weights": 18, "zeros": 1},
+            {"layer": "dense", "width": 1, "weights": 2, "zeros": zeros[1]},
         ]
         wrapped = {"wrapped_params": 136, "wrapped_trainable_params": 75, "params": 75, "top5": 100.0}
         run.add("prune", dense, columns=gradual(ratio), layers=layers, summary=summary, **wrapped)
@@ -307,7 +310,7 @@ def test_studies(tmp_path):
         "0, 1",
     )
     assert (row["nodes"], row["epochs"], row["dense_top1"], row["dense_top1_sd"]) == (8, 6, 90.0, 0.0)
-    assert row["headline"] == "Within 1 point of dense: none"
+    assert row["headline"] == "No pruned or quantized net is within 1 point of dense"
     assert row["smallest_1"] == "\N{EN DASH}"  # 88 at the best, dense 90: 2 points below
     net = "filter_wise mean_abs 0.40, l2_groups training"
     assert (row["smallest_2"], row["fastest_2"]) == (f"{net}: 4.0 times smaller", f"{net}: 4.0 times fewer MACs")
@@ -333,3 +336,23 @@ def test_a_table_is_written_as_csv_and_page(tmp_path):
 def test_every_item_has_a_title_and_says_how_to_read_it(kind):
     for entry in registry.entries(kind).values():
         assert entry.title and len(entry.options["caption"]) > 60 and callable(entry.options["when"]), entry.name
+
+
+def test_all_tables_compare_with_the_dense_net_trained_as_long(tmp_path):
+    run = quantized(tmp_path)
+    dense = json.loads(run.records[0].read_text())
+    longer = run.add("finetune", dense, top1=92.0)
+    run.quantize(longer, "float16", top1=91.5)
+    made = table("quantization", run, config(latency={}))
+    gains = made.data.set_index(["net", "scheme"])["gain"]
+    assert gains["dense", "static_int8"] == -3.0 and gains["filter_wise sum 0.50", "as trained"] == -4.0
+    assert gains["dense, fine-tuned", "float16"] == -0.5 and pd.isna(gains["dense, fine-tuned", "as trained"])
+    assert "float16 is the storage: on a CPU ONNX Runtime computes in float32." in made.notes
+    results = table("results", run, config()).data.set_index("name")["gain"]
+    assert results["dense"] == -2.0 and pd.isna(results["dense, fine-tuned"])
+    row = run_table("studies", run).data.iloc[0]
+    assert (row["dense_top1"], row["epochs"]) == (92.0, 12)
+
+
+def test_without_float16_nothing_is_said_of_it(tmp_path):
+    assert not any("float16" in note for note in table("quantization", quantized(tmp_path), config(latency={})).notes)

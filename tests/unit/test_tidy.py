@@ -169,7 +169,7 @@ def test_set_up_names_the_classes_where_not_all_are_used():
 
 def test_the_summary_of_a_wrapped_net_and_what_layers_may_say_more(tmp_path):
     run = Run(tmp_path)
-    conv = {"layer": "conv", "width": 2, "weights": 54, "zeros": 30, "kind": "Conv2D", "pruned": True}
+    conv = {"layer": "conv", "width": 2, "weights": 54, "zeros": 30, "kind": "Conv2D"}
     conv |= {"biases": 2, "bias_zeros": 1, "filter_zeros": [27, 3]}
     rows = [{"layer": "conv", "kind": "Conv2D", "output_shape": "48 x 48 x 2", "params": 56, "wrapped_params": 112}]
     root = run.add("train", layers=[conv, {"layer": "fc", "width": 1, "weights": 2, "zeros": 0}])
@@ -177,11 +177,11 @@ def test_the_summary_of_a_wrapped_net_and_what_layers_may_say_more(tmp_path):
     table = run.load()
     assert table.summary.drop(columns="node").to_dict("records") == [rows[0] | {"pruned": True}]
     first = table.layers.iloc[0]
-    assert (first["biases"], first["bias_zeros"], first["pruned"]) == (2, 1, True)
+    assert (first["biases"], first["bias_zeros"], first["kind"]) == (2, 1, "Conv2D")
     assert json.loads(first["filter_zeros"]) == [27, 3] and pd.isna(table.layers.iloc[1]["filter_zeros"])
 
 
-def test_controls_of_gradually_pruned_and_quantized_nets(tmp_path):
+def test_one_reference_for_gradually_pruned_and_quantized_nets(tmp_path):
     run = Run(tmp_path)
     dense = run.add("train")
     other, control = (run.add("finetune", dense, columns={"epochs": epochs}) for epochs in (2, 3))
@@ -193,8 +193,11 @@ def test_controls_of_gradually_pruned_and_quantized_nets(tmp_path):
     at_once = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
     made = [run.quantize(net, "qat_int8") for net in (slow, at_once, dense)]
     results = run.load().results.set_index("node")
-    assert results.loc[[slow["node"], made[0]["node"]], "control"].tolist() == [f"{control['node']}~epochs=3"] * 2
-    assert results.loc[[longer["node"], *(net["node"] for net in (at_once, made[1], made[2]))], "control"].isna().all()
+    # One of 3 epochs is as long as the net of 50 % and what was made of it; none is as long as that of 75 %.
+    assert (results["reference"] == f"{control['node']}~epochs=3").all()
+    assert results["trained"].loc[[net["node"] for net in (dense, slow, longer, at_once, *made)]].tolist() == [
+        6, 9, 15, 6, 9, 6, 6,
+    ]  # fmt: skip
     assert (results["dense"] == dense["node"]).all()
 
 
@@ -204,7 +207,7 @@ def test_set_up_names_the_number_of_test_images_where_it_is_known(tmp_path):
     assert "; 360 test images; seed 0 (n=1)" in tidy.setup_line(config(), run.load().results)
 
 
-def test_a_training_without_penalty_is_its_own_dense_net_and_a_control_is_of_the_same(tmp_path):
+def test_a_training_without_penalty_is_its_own_dense_net_and_a_reference_is_of_the_same(tmp_path):
     run = Run(tmp_path)
     first = run.add("train", top1=90.0)
     second = run.add("train", columns={"init": "glorot"}, top1=80.0)
@@ -214,8 +217,18 @@ def test_a_training_without_penalty_is_its_own_dense_net_and_a_control_is_of_the
     results = run.load().results.set_index("node")
     tuned = results[(results["step"] == "finetune") & results["prune_type"].notna()]
     assert tuned["dense"].tolist() == [first["node"], second["node"], first["node"]]
-    assert tuned["control"].fillna("").tolist() == ["", control["node"], ""]
-    assert results.drop(index=tuned.index)["control"].isna().all()
+    assert tuned["reference"].tolist() == [first["node"], control["node"], first["node"]]
+    assert results.loc[[first["node"], second["node"]], "reference"].tolist() == [first["node"], control["node"]]
+
+
+def test_a_dense_net_trained_on_is_the_reference_only_if_something_was_trained_as_long(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    run.quantize(dense, "static_int8")
+    longer = run.add("finetune", dense)
+    assert set(run.load().results["reference"]) == {dense["node"]}
+    run.quantize(longer, "static_int8")
+    assert set(run.load().results["reference"]) == {longer["node"]}
 
 
 def test_two_trainings_without_penalty_are_each_dense(tmp_path):

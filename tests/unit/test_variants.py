@@ -72,7 +72,7 @@ def test_names_of_pruned_nets(columns, name):
     assert variants.pruning_label(pd.Series(dict.fromkeys(tidy.ID) | columns)) == name
 
 
-def test_names_of_quantized_nets_and_of_nets_trained_further(tmp_path):
+def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
     run = Run(tmp_path)
     dense = run.add("train", columns=penalised("filter_wise"))
     run.quantize(run.add("finetune", dense), "dynamic_int8")
@@ -80,8 +80,8 @@ def test_names_of_quantized_nets_and_of_nets_trained_further(tmp_path):
     rows = run.load().results
     assert variants.labels(rows) == [
         "l2_groups filter_wise",
-        "l2_groups filter_wise, trained further",
-        "l2_groups filter_wise, trained further, dynamic_int8",
+        "l2_groups filter_wise, fine-tuned",
+        "l2_groups filter_wise, fine-tuned, dynamic_int8",
         "weight magnitude below 0.01, l2_groups filter_wise training",
         "weight magnitude below 0.01, l2_groups filter_wise training, static_int8",
     ]
@@ -116,3 +116,38 @@ def test_ways(variant, amounts, way):
 )
 def test_baselines(columns, baseline):
     assert variants.baseline(dict.fromkeys(tidy.ID) | columns) == baseline
+
+
+def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_path):
+    run = Run(tmp_path)
+    dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=92.5)
+    longer = run.add("finetune", dense, top1=94.0, zipped_bytes=2**20)
+    run.quantize(dense, "static_int8", top1=89.5, zipped_bytes=2**17)
+    run.quantize(longer, "static_int8", top1=93.5, zipped_bytes=2**17)
+    run.quantize(longer, "float32")
+    run.quantize(tuned, "static_int8", top1=92.0)
+    rows = variants.of(run.load().results)
+    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    assert rows["kind"].to_dict() == {
+        "dense": "dense",
+        "filter_wise sum 0.50": "pruned",
+        "dense, fine-tuned": "dense",
+        "dense, static_int8": "quantized",
+        "dense, fine-tuned, static_int8": "quantized",
+        "dense, fine-tuned, float32 export": "dense",
+        "filter_wise sum 0.50, static_int8": "pruned + quantized",
+    }
+    assert (rows["reference_top1"] == 94.0).all() and (rows["control_top1"] == 94.0).all()
+    assert rows["drop"].tolist() == [4.0, 1.5, 0.0, 4.5, 0.5, 0.0, 2.0]
+    assert rows.loc[["dense, static_int8", "dense, fine-tuned, static_int8"], "change"].tolist() == [-0.5, -0.5]
+    assert rows.loc["dense, static_int8", "smaller"] == 8.0  # of 2^20 bytes
+    found = {kind: row["variant"] for kind, row in variants.smallest(variants.compressed(run.load().results)).items()}
+    assert found == {"quantized": "train/finetune/quantize~static_int8"}
+
+
+def test_a_margin_is_twice_the_standard_error_of_a_difference():
+    one, other = {"top1": 90.0, "test_images": 100}, {"top1": 80.0, "test_images": 400}
+    assert variants.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
+    seeds = one | {"top1_sd": 3.0, "n": 9}
+    assert variants.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
+    assert variants.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0

@@ -21,7 +21,10 @@ def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     points, _ = _first(results)
     points = points.groupby("init", sort=False).filter(lambda rows: set(variants.KINDS) <= set(rows["prune_type"]))
     starts = points.drop_duplicates(["init", "prune_type"])
-    starts = starts.assign(ratio="0", top1=starts["reference_top1"], top1_sd=starts["reference_top1_sd"])
+    tuned = starts["after"].notna()  # else the start is the net that was pruned, not one trained on
+    for column in ("top1", "top1_sd"):
+        starts[column] = starts[f"reference_{column}"].where(tuned, starts[f"dense_{column}"])
+    starts = starts.assign(ratio="0")
     zero = points[points["ratio"].astype(float) == 0]
     missing = ~starts.set_index(["init", "prune_type"]).index.isin(zero.set_index(["init", "prune_type"]).index)
     points = pd.concat([points, starts[missing]], ignore_index=True)
@@ -67,12 +70,13 @@ def _by_ratio(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def slack(frame: pd.DataFrame, images: float | None = None) -> pd.Series:
-    """How many points two curves may be apart by chance, by sparsity: the larger of their margins (variants.margin).
+    """How many points the two curves may be apart by chance (variants.margin), at the sparsities that both have.
     images: the number of test images, where the frame does not say it."""
     frame = frame if images is None else frame.assign(test_images=images)
-    margins = frame.assign(margin=[variants.margin(row) for _, row in frame.iterrows()])
-    both = [curve(margins, kind, "margin") for kind in variants.KINDS]
-    return pd.concat(both, axis=1).max(axis=1)
+    rows = frame.assign(sparsity_asked=frame["ratio"].astype(float)).drop_duplicates(["prune_type", "sparsity_asked"])
+    one, other = (rows[rows["prune_type"] == kind].set_index("sparsity_asked") for kind in variants.KINDS)
+    both = one.index.intersection(other.index).sort_values()
+    return pd.Series({at: variants.margin(one.loc[at], other.loc[at]) for at in both}, dtype=float)
 
 
 def knee(curve: pd.Series, points: float = KNEE) -> float:

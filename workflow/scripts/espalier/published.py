@@ -240,11 +240,13 @@ def _pruned(arch: str, amount: str) -> Rows:
 def _mnist_curves(table: pd.DataFrame) -> pd.DataFrame:
     """The two curves of the document, one row per point."""
     curves = [
-        pd.DataFrame({"prune_type": kind, "ratio": table["sparsity"], "top1": table[f"{kind}_accuracy"]})
-        for kind in ("weight", "unit")
+        pd.DataFrame(
+            {"prune_type": kind, "method": method, "ratio": table["sparsity"], "top1": table[f"{kind}_accuracy"]}
+        )
+        for kind, method in (("weight", "magnitude"), ("unit", "l2"))
     ]
     curves = pd.concat(curves, ignore_index=True)
-    return curves.assign(share=curves["ratio"].astype(float))
+    return curves.assign(scope="layer", share=curves["ratio"].astype(float))
 
 
 _SIZE = Value("size_mb", "h5_bytes", "File (MiB)", 2, MIB, 3)
@@ -334,12 +336,13 @@ STUDIES = {
                 "pruning",
                 _mnist_curves,
                 {"chain": "train > prune"},
-                ("prune_type", "ratio"),
+                ("prune_type", "method", "scope", "ratio"),
                 (_TOP1,),
             ),
         ),
         "The document prints neither the sizes of its layers, nor its epochs, nor its initial weights: the net is the "
-        "usual one of this exercise, and each published point stands beside every initialisation that was run.",
+        "usual one of this exercise, and each published point stands beside every initialisation that was run. "
+        "Published are weights pruned by magnitude and units by their l2 norm, each layer by itself.",
         10_000,
     ),
     "cifar10_cnn": Published(

@@ -18,6 +18,12 @@ WHY_DYNAMIC_IS_SLOW = {
     "kernels of LiteRT (XNNPACK) do not take an operator, as depthwise convolutions, the net runs in pieces",
 }
 
+# What float16 is for the time, by backend.
+FLOAT16_IS_STORAGE = {
+    backend: f"float16 is the storage: on a CPU {runtime} computes in float32."
+    for backend, (_, runtime) in variants.RUNTIMES.items()
+}
+
 
 def speed_ups(tidy: Tidy) -> pd.DataFrame:
     """The rows of latency.csv with their nodes' columns, `dense_ms` and `dense_macs` (of the baseline that the row

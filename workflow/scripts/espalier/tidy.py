@@ -25,7 +25,7 @@ HISTORY = (
     "node", "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
 )  # fmt: skip
 LAYERS = (
-    "node", "layer", "width", "weights", "zeros", "kind", "pruned", "biases", "bias_zeros", "filter_zeros",
+    "node", "layer", "width", "weights", "zeros", "kind", "biases", "bias_zeros", "filter_zeros",
 )  # fmt: skip
 LATENCY = ("study", "seed", "node", "baseline", "threads", "batch_size", "repeats", "median_ms", "p90_ms")
 SUMMARY = ("node", "layer", "kind", "output_shape", "params", "wrapped_params", "pruned")
@@ -37,13 +37,15 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Tidy:
-    """The five tables, as DataFrames. Four columns of `results` are worked out on loading:
+    """The five tables, as DataFrames. Five columns of `results` are worked out on loading:
 
-    variant   what seeds are averaged over: the node without its study and seed
-    root      the training that the node comes from
-    dense     the training without penalty that `root` is compared with (itself, if it has none)
-    control   of a pruned net that was trained on (fine-tuned, or pruned while it was trained): `dense` trained further
-              for as long, NaN where the study has none; of a quantized net, that of the net it was made from
+    variant     what seeds are averaged over: the node without its study and seed
+    root        the training that the node comes from
+    dense       the training without penalty that `root` belongs to (itself, if it has none)
+    reference   the one dense net that all nets of the same `dense` are compared with: `dense` trained on for as long as
+                pruned and quantized nets were (fine-tuned, or pruned while they were trained), if there is such a net,
+                else `dense`
+    trained     the epochs that the net was trained for, in all its steps
     """
 
     results: pd.DataFrame
@@ -130,7 +132,7 @@ def over_seeds(results: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
 
 
 def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
-    """For every row, `column` of the node named in its column `to` ("parent", "root", "dense")."""
+    """For every row, `column` of the node named in its column `to` ("parent", "root", "reference")."""
     return results[to].map(results.set_index("node")[column])
 
 
@@ -200,34 +202,40 @@ def _related(results: pd.DataFrame) -> pd.DataFrame:
     roots = [row for _, row in results.set_index("node", drop=False).loc[results["root"]].iterrows()]
     dense = [row["node"] if pd.isna(row["penalty"]) else plain.get(_kind(row), row["node"]) for row in roots]
     results = results.assign(dense=dense)
-    return results.assign(control=_controls(results))
+    reference, trained = _references(results)
+    return results.assign(reference=reference, trained=trained)
 
 
-def _controls(results: pd.DataFrame) -> list:
-    """For each row the node that `Tidy.control` is. A dense net trained on is the control of pruned nets with the same
-    steps of fine-tuning; else of those with as many steps of training after the first, the last of as many epochs."""
-    by_name, by_length, controls = {}, {}, {}
-    tunings: dict[str, tuple[str, ...]] = {}  # what each node was trained by after its root
+def _references(results: pd.DataFrame) -> tuple[list, list]:
+    """For each row the node that `Tidy.reference` is, and how many epochs its net was trained for.
+
+    A dense net trained on is as long as others if its steps of fine-tuning are theirs, or as many steps, the last of
+    as many epochs. Of several, the one that is as long as most of the pruned and quantized nets is the reference."""
     rows = results.to_dict("records")
+    tunings: dict[str, tuple[tuple[str, ...], float]] = {}  # the steps that trained a node after its root, last epochs
+    trained: dict[str, float] = {}
     for row in rows:
-        folder = row["variant"].rpartition("/")[2]
-        trains = row["step"] == "finetune" or (row["schedule"] == "gradual" and row["step"] == "prune")
-        tunings[row["node"]] = (*tunings.get(row["parent"], ()), *([folder] if trains else []))
-    for row in rows:
-        if row["step"] == "finetune" and pd.isna(row["prune_type"]) and pd.isna(row["penalty"]):
-            tuning = tunings[row["node"]]
-            by_name.setdefault((row["dense"], tuning), row["node"])
-            by_length.setdefault((row["dense"], len(tuning), row["epochs"]), row["node"])
-    for row in rows:
-        tuning, none = tunings[row["node"]], float("nan")
-        if row["step"] == "quantize":
-            controls[row["node"]] = controls.get(row["parent"], none)
-        elif tuning and pd.notna(row["prune_type"]):
-            same = by_length.get((row["dense"], len(tuning), row["epochs"]), none)
-            controls[row["node"]] = by_name.get((row["dense"], tuning), same)
-        else:
-            controls[row["node"]] = none
-    return [controls[node] for node in results["node"]]
+        tuning, last = tunings.get(row["parent"], ((), 0))
+        tunes = row["step"] == "finetune" or (row["schedule"] == "gradual" and row["step"] == "prune")
+        if tunes:
+            tuning, last = (*tuning, row["variant"].rpartition("/")[2]), row["epochs"]
+        tunings[row["node"]] = tuning, last
+        epochs = row["epochs"] if tunes or row["step"] in ("train", "regularize") else 0
+        trained[row["node"]] = trained.get(row["parent"], 0) + epochs
+
+    def as_long(one: dict, other: dict) -> bool:
+        (steps, last), (others, other_last) = tunings[one["node"]], tunings[other["node"]]
+        return bool(steps) and (steps == others or (len(steps), last) == (len(others), other_last))
+
+    references: dict[str, str] = {}
+    for dense, of_dense in results.groupby("dense", sort=False):
+        nets = of_dense.to_dict("records")
+        made = [net for net in nets if pd.notna(net["prune_type"]) or pd.notna(net["scheme"])]
+        longer = [n for n in nets if n["step"] == "finetune" and pd.isna(n["prune_type"]) and pd.isna(n["penalty"])]
+        count = {net["node"]: sum(as_long(net, other) for other in made) for net in longer}
+        best = max(count, key=count.get, default=None)
+        references[dense] = best if best is not None and count[best] else dense
+    return [references[row["dense"]] for row in rows], [trained[row["node"]] for row in rows]
 
 
 def _kind(row) -> tuple:

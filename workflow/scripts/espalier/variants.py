@@ -13,6 +13,8 @@ KINDS = ("weight", "unit")  # the prune types that the MNIST study sets against 
 MASKED = ("weight",)  # prune types that set weights to zero and leave the shapes as they are
 LAYERWISE = ("weight", "unit")  # prune types that usually have a threshold in each layer, not one for the whole net
 EXPORT = "float32"  # the scheme that quantizes nothing: the same net, for another runtime
+LIMITS = (0.5, 1.0, 2.0)  # budgets of accuracy: points of top-1 below the reference
+NEAR = LIMITS[1]  # the one that is named first, and drawn
 RUNTIMES = {"pytorch": ("PyTorch", "ONNX Runtime"), "keras": ("TensorFlow", "LiteRT")}  # of a saved, a quantized net
 
 # What `of` averages over seeds: measured, and worked out from what was measured.
@@ -30,19 +32,20 @@ DERIVED = (
 def of(results: pd.DataFrame) -> pd.DataFrame:
     """One row for each variant of a study: every net, a pruned one together with its fine-tuned self. One that was
     fine-tuned in several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one.
-    A quantized net is a variant of its own, held against the same dense net as the net it was made from.
+    A quantized net is a variant of its own. All are held against one dense net, their `reference` (see tidy.Tidy).
 
     Over seeds (mean, `_sd`, `n`; see tidy.over_seeds), with MEASURED as they are at the end, and
 
     kind                  "dense", "pruned", "quantized" or "pruned + quantized"; an export is what it was made from
     before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none); of a net that was
                           pruned while it was trained there is no "before"
-    dense_top1            top-1 of the dense net
-    control_top1          of a net trained on: top-1 of the dense net trained as long (NaN where there is none)
-    reference_top1, drop  the second of these, or else the first, and how many points the variant is below it
-    compression           parameters, dense / variant; `nonzero_compression`: those that are not zero
-    speed_up              the theoretical one: MACs, dense / variant
-    smaller, smaller_raw  saved file, zipped and as it is, dense / variant
+    dense_top1            top-1 of the dense net as it was first trained
+    control_top1          top-1 of the dense net trained as long as pruned ones (NaN where there is none)
+    reference_top1, drop  top-1 of the reference, and how many points the variant is below it
+    reference_trained     for how many epochs the reference was trained
+    compression           parameters, reference / variant; `nonzero_compression`: those that are not zero
+    speed_up              the theoretical one: MACs, reference / variant
+    smaller, smaller_raw  saved file, zipped and as it is, reference / variant
     source_top1, change   of a quantized net: top-1 of the net it was made from, and how far it is above that
     """
     nodes = results.set_index("node", drop=False)
@@ -56,25 +59,25 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     pruned, tuned = (rows["step"] == "prune") & ~gradual, rows["end"].notna() | gradual
     rows["end"] = rows["end"].fillna(rows["node"])
     last = nodes.loc[rows["end"]].set_axis(rows.index)
-    dense = nodes.loc[rows["dense"]].set_axis(rows.index)
-    control = last["control"].map(nodes["top1"])
-    reference = control.fillna(dense["top1"])
+    dense, reference = (nodes.loc[rows[of]].set_axis(rows.index) for of in ("dense", "reference"))
     source = rows["parent"].map(nodes["top1"]).where(quantized)
     rows = rows.assign(
         **{column: last[column] for column in MEASURED if column != "actual_ratio"},
         variant=last["variant"],
+        trained=last["trained"],
+        reference_trained=reference["trained"],
         kind=[kind(row) for _, row in rows.iterrows()],
         before=rows["top1"].where(pruned),
         after=last["top1"].where(tuned),
         dense_top1=dense["top1"],
-        control_top1=control,
-        reference_top1=reference,
-        drop=reference - last["top1"],
-        compression=dense["params"] / last["params"],
-        nonzero_compression=dense["nonzero_params"] / last["nonzero_params"],
-        speed_up=dense["macs"] / last["macs"],
-        smaller=dense["zipped_bytes"] / last["zipped_bytes"],
-        smaller_raw=dense["size_bytes"] / last["size_bytes"],
+        control_top1=reference["top1"].where(rows["reference"] != rows["dense"]),
+        reference_top1=reference["top1"],
+        drop=reference["top1"] - last["top1"],
+        compression=reference["params"] / last["params"],
+        nonzero_compression=reference["nonzero_params"] / last["nonzero_params"],
+        speed_up=reference["macs"] / last["macs"],
+        smaller=reference["zipped_bytes"] / last["zipped_bytes"],
+        smaller_raw=reference["size_bytes"] / last["size_bytes"],
         source_top1=source,
         change=last["top1"] - source,
     )
@@ -92,6 +95,13 @@ def compressed(results: pd.DataFrame) -> pd.DataFrame:
     found = of(results)
     found = found[(found["kind"] != "dense") & ~((found["kind"] == "pruned") & (found["actual_ratio"] == 0))]
     return found.reset_index(drop=True)
+
+
+def smallest(nets: pd.DataFrame, limit: float = NEAR) -> dict[str, pd.Series]:
+    """By kind, the net with the smallest zipped file of those at most `limit` points below the reference. nets: as
+    `compressed` gives them; an export is no smaller net, whatever its file weighs."""
+    nets = nets[(nets["drop"] <= limit) & (nets["scheme"] != EXPORT) & nets["smaller"].notna()]
+    return {kind: rows.loc[rows["smaller"].idxmax()] for kind, rows in nets.groupby("kind", sort=False)}
 
 
 def kind(row) -> str:
@@ -122,12 +132,19 @@ def runtime(row) -> str:
     return names[pd.notna(row["scheme"])]
 
 
-def margin(row) -> float:
-    """How far a top-1 may be off: its deviation over seeds, or of one seed its binomial standard error (percent)."""
+def margin(one, other) -> float:
+    """How many points of top-1 two nets may be apart by chance: twice the standard error of the difference of the two
+    (about what 95 of 100 differences by chance stay within)."""
+    return 2 * (_variance(one) + _variance(other)) ** 0.5
+
+
+def _variance(row) -> float:
+    """The squared standard error of a top-1: of the mean over seeds; of one seed the binomial one, of the test images;
+    0 where neither is known."""
     if pd.notna(row.get("top1_sd")):
-        return row["top1_sd"]
+        return row["top1_sd"] ** 2 / row["n"]
     images = row.get("test_images")
-    return 0.0 if pd.isna(images) else (row["top1"] * (100 - row["top1"]) / images) ** 0.5
+    return 0.0 if pd.isna(images) else row["top1"] * (100 - row["top1"]) / images
 
 
 def training_label(row) -> str:
@@ -165,10 +182,10 @@ def scope(row) -> str:
 
 def label(row) -> str:
     """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot",
-    "dense, static_int8"."""
+    "dense, static_int8", "dense, fine-tuned, static_int8"."""
     parts = [pruning_label(row)]
     if not parts[0]:
-        parts = [training_label(row), "trained further" if "finetune" in row["chain"] else ""]
+        parts = [training_label(row), "fine-tuned" if "finetune" in row["chain"] else ""]
     elif pd.isna(row["penalty"]):
         parts[0] += _init(row)
     else:

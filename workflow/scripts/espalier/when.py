@@ -76,6 +76,11 @@ def timed(rows: pd.DataFrame, study: dict) -> bool:
     return study.get("latency") is not None
 
 
+def timed_pruned(rows: pd.DataFrame, study: dict) -> bool:
+    """Prediction time is measured, and nets are pruned."""
+    return timed(rows, study) and pruned(rows, study)
+
+
 def timed_compressed(rows: pd.DataFrame, study: dict) -> bool:
     """Prediction time of pruned or quantized nets is measured."""
     return timed(rows, study) and compressed(rows, study)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from espalier import variants, when
 from espalier.figures import style
 from espalier.registry import register
@@ -16,7 +14,6 @@ KINDS = {  # markers of different shape, and filled or not: told apart without c
     "pruned + quantized": {"marker": "D", "color": "#6a3d9a"},
 }
 NEAR = 10.0  # points below dense that the second panel shows
-WITHIN = 1.0
 
 
 @register(
@@ -24,8 +21,10 @@ WITHIN = 1.0
     kind="figure",
     title="Prune, quantize, or both?",
     caption="Test accuracy against the size of the saved file, zipped, on a logarithmic scale: further left is "
-    "smaller, higher is better. A marker for each way to make the net smaller; the dashed line is the dense net, the "
-    "dotted one a point below it, and the smallest net of each way above that is ringed and named. Where nets lie more "
+    "smaller, higher is better. A marker for each way to make the net smaller; the dashed line is the dense net that "
+    "all others are compared with, trained as long as the pruned ones where that was run, the dotted one a point below "
+    "it (a pair of lines for each way to draw the initial weights), and the smallest net of each way above that is "
+    "ringed and named. Where nets lie more "
     f"than {NEAR:g} points below dense, a second panel shows the others closer.",
     when=when.pruned_and_quantized,
 )
@@ -34,35 +33,34 @@ def prune_or_quantize(tidy: Tidy, study: dict):
     nets = variants.of(tidy.results)
     nets = nets[nets["scheme"] != variants.EXPORT]
     nets = nets.assign(name=variants.labels(nets), mib=nets["zipped_bytes"] / MIB)
-    dense = nets[nets["node"] == nets["dense"]]["top1"].max()
-    near = nets[nets["top1"] >= dense - NEAR]
+    references = nets[nets["node"] == nets["reference"]]["top1"]
+    near = nets[nets["drop"] <= NEAR]
     panels = [("all nets", nets)]
     if len(near) < len(nets):
         panels.append((f"within {NEAR:g} points of dense", near))
-    smallest = _smallest(nets)
+    smallest = variants.smallest(variants.compressed(tidy.results))
     figure = style.figure(5.2 + 4.6 * len(panels) - 1.5 * (len(panels) - 1), 5.0)
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for kind, look in KINDS.items():
             rows = shown[shown["kind"] == kind]
             bars = rows["top1_sd"] if rows["top1_sd"].notna().any() else None
             axes.errorbar(rows["mib"], rows["top1"], yerr=bars, **look, linestyle="none", capsize=2)
-        axes.axhline(dense, **style.DENSE)
-        axes.axhline(dense - WITHIN, **style.CONTROL)
+        for top1 in references:
+            axes.axhline(top1, **style.DENSE)
+            axes.axhline(top1 - variants.NEAR, **style.CONTROL)
         for best in smallest.values():
-            axes.plot(best["mib"], best["top1"], "o", markersize=14, markerfacecolor="none", color="#444444")
+            axes.plot(
+                best["zipped_bytes"] / MIB, best["top1"], "o", markersize=14, markerfacecolor="none", color="#444444"
+            )
         axes.set(xlabel="saved file, zipped (MiB, logarithmic)", title=title if len(panels) > 1 else "")
         axes.set_xlim(nets["mib"].min() / 1.25, nets["mib"].max() * 1.25)
         style.logarithmic(axes, "x")
         axes.margins(y=0.12)
     figure.axes[0].set_ylabel("test top-1 (%)")
-    names = {kind: f"{kind}; ringed: {best['name']}" for kind, best in smallest.items()}
+    labels = dict(zip(nets["variant"], nets["name"], strict=True))
+    names = {kind: f"{kind}; ringed: {labels[best['variant']]}" for kind, best in smallest.items()}
     handles = [style.proxy(**look, linestyle="none", label=names.get(kind, kind)) for kind, look in KINDS.items()]
-    handles += [style.proxy(**style.DENSE, label="dense"), style.proxy(**style.CONTROL, label="a point below dense")]
+    name = "dense, trained as long" if nets["control_top1"].notna().any() else "dense"
+    handles += [style.proxy(**style.DENSE, label=name), style.proxy(**style.CONTROL, label="a point below it")]
     style.legend_below(figure, handles, columns=2)
     return figure
-
-
-def _smallest(nets: pd.DataFrame) -> dict[str, pd.Series]:
-    """The smallest net of each kind that is within a point of what it is compared with."""
-    good = nets[(nets["drop"] <= WITHIN) & (nets["kind"] != "dense")]
-    return {kind: rows.loc[rows["mib"].idxmin()] for kind, rows in good.groupby("kind", sort=False)}

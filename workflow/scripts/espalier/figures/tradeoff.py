@@ -30,7 +30,8 @@ _READ = (
     " A panel for each prune type, a marker and line for each method, and for each way to train and fine-tune by it "
     "where there are several. Filled markers: after fine-tuning, or after gradual pruning; hollow ones, on a scale of "
     "their own: right after pruning; grey ones: as published. The dashed line is the dense net, trained without a "
-    "penalty; the dotted one, where that was run, the dense net trained as long as the fine-tuned ones."
+    "penalty; the dotted one, where that was run, the dense net trained as long as the fine-tuned ones, which all "
+    "nets are compared with."
 )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import variants, when
-from espalier.findings.finding import Finding, finding, percent, reference
+from espalier.findings.finding import Finding, finding, less_than_an_image, percent, reference, within
 from espalier.html import number
 from espalier.speed import with_times
 from espalier.tidy import Tidy
+from espalier.variants import LIMITS, NEAR
 
-LIMITS = (0.5, 1.0, 2.0)  # points of top-1 below the dense net
 FEWER = 1.05  # times fewer MACs: what is less is no gain
 
 
@@ -18,21 +18,21 @@ FEWER = 1.05  # times fewer MACs: what is less is no gain
 def budget(tidy: Tidy, study: dict) -> list[Finding]:
     """The smallest saved net (zipped) and the fastest within half a point, one and two points of dense."""
     nets = _nets(tidy)
-    dense, caution = reference(nets, tidy.results)
+    dense, caution = reference(nets)
     found = _found(nets)
     words = {
         limit: "none" if small is None and fast is None else f"smallest: {_smallest(small)}; fastest: {_fastest(fast)}"
         for limit, (small, fast) in found.items()
     }
     any_at_all = any(word != "none" for word in words.values())
-    small = found[1.0][0]
+    small = found[NEAR][0]
     timed = nets["ms_per_image"].notna().any()
     return [
         Finding(
             "Which are the smallest and the fastest net that are still as good as the dense one?",
-            f"Within 1 point{'' if dense == 'dense' else f' of {dense}'}: {words[1.0]}."
+            f"{within(NEAR, nets, '' if dense == 'dense' else dense)}: {words[NEAR]}."
             + (caution if any_at_all else ""),
-            " ".join(f"Within {limit:g} points: {words[limit]}." for limit in LIMITS if limit != 1),
+            " ".join(f"{within(limit, nets)}: {words[limit]}." for limit in LIMITS if limit != NEAR),
             f"Of all pruned and quantized nets whose top-1 is at most so many points below {dense}: the one whose "
             "saved file is smallest, zipped (times smaller = dense / this file), and "
             + (
@@ -41,8 +41,9 @@ def budget(tidy: Tidy, study: dict) -> list[Finding]:
                 if timed
                 else "the one with the fewest MACs: none was timed."
             ),
-            headline=f"Within 1 point of {dense}: {'none' if small is None else _smallest(small)}"
-            + (f".{caution}".removesuffix(".") if small is not None and caution else ""),
+            headline=f"No pruned or quantized net is within {NEAR:g} point of {dense}"
+            if small is None
+            else f"{small['smaller']:.1f} times smaller, zipped, within {NEAR:g} point of {dense}: {small['name']}",
         )
     ]
 
@@ -56,6 +57,11 @@ def table(tidy: Tidy) -> dict[float, tuple[str, str]]:
         limit: (none if small is None else _smaller(small), none if fast is None else _faster(fast))
         for limit, (small, fast) in found.items()
     }
+
+
+def coarse(tidy: Tidy) -> dict[float, str]:
+    """A remark for each limit that is less than one test image, "" for the others."""
+    return {limit: less_than_an_image(limit, tidy.results) for limit in LIMITS}
 
 
 def _nets(tidy: Tidy) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from espalier import variants
 from espalier.html import number
 from espalier.registry import register
 
@@ -53,10 +54,29 @@ def seeds(n: int) -> str:
     return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
 
 
-MARGIN = (
-    "A lead counts if it is larger than the larger of their standard deviations over seeds; with one seed, of the "
-    "standard errors that the number of test images leaves, sqrt(p (100 - p) / images). A smaller one is undecided."
+MARGIN = (  # variants.margin in words
+    "A lead counts if it is larger than twice its standard error, 2 sqrt(s1^2 + s2^2), where s of a net is the "
+    "standard deviation over seeds / sqrt(seeds); with one seed what the number of test images leaves, "
+    "sqrt(p (100 - p) / images). A smaller one is undecided."
 )
+
+
+def decided(one, other) -> str:
+    """Whether a net's top-1 is ahead of another's by more than chance: "won", "lost" or "undecided"."""
+    lead, chance = one["top1"] - other["top1"], variants.margin(one, other)
+    return "won" if lead > chance else "lost" if lead < -chance else "undecided"
+
+
+def within(limit: float, nets: pd.DataFrame, of: str = "") -> str:
+    """ "Within 1 point of dense"; where that is less than one test image, it says so."""
+    words = f"Within {limit:g} point{'' if limit == 1 else 's'}{f' of {of}' if of else ''}"
+    return words + (f" ({less})" if (less := less_than_an_image(limit, nets)) else "")
+
+
+def less_than_an_image(limit: float, nets: pd.DataFrame) -> str:
+    """A remark on so many points of top-1 where they are less than one test image of these nets; else ""."""
+    images = nets.get("test_images", pd.Series(dtype=float)).min()
+    return f"less than one of the {images:g} test images" if limit < 100 / images else ""
 
 
 def scatter(nets: pd.DataFrame) -> str:
@@ -73,21 +93,22 @@ def scatter(nets: pd.DataFrame) -> str:
     )
 
 
-def reference(nets: pd.DataFrame, results: pd.DataFrame) -> tuple[str, str]:
-    """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution, if there is need:
-    fine-tuned nets, and those pruned while they were trained, have trained for longer than a dense net that was not
-    trained on with them."""
-    tuned = nets[nets["after"].notna()]
-    alone = tuned["control_top1"].isna()
-    if len(tuned) and not alone.any():
-        return "the dense net trained as long", ""
-    trained_on = (results["step"] == "finetune") | ((results["step"] == "prune") & (results["schedule"] == "gradual"))
-    steps = results[trained_on & results["prune_type"].notna() & (results["epochs"] > 0)]
-    if tuned.empty or steps.empty:
-        return "dense", ""
-    first = results.set_index("node").loc[steps["root"].iloc[0], "epochs"]
-    more = " or ".join(f"{epochs:g}" for epochs in sorted(set(steps["epochs"])))
-    nets = "fine-tuned nets" if (steps["step"] == "finetune").all() else "pruned nets"
-    words = f"The {nets}" if alone.all() else f"Some {nets}"
-    name = "dense" if alone.all() else "dense (trained as long, where that was run)"
-    return name, f" {words} trained for longer than dense: {first:g} + {more} epochs against {first:g}."
+def reference(nets: pd.DataFrame) -> tuple[str, str]:
+    """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution where some of them did
+    not train for as many epochs as that."""
+    longer = nets["reference"] != nets["dense"]
+    name = "the dense net trained as long" if len(nets) and longer.all() else "dense"
+    if longer.any() and not longer.all():
+        name = "dense (trained as long, where that was run)"
+    than, caution = "dense" if name == "dense" else "that", ""
+    for word, others in (("more", nets["trained"] > nets["reference_trained"]),
+                         ("fewer", nets["trained"] < nets["reference_trained"])):  # fmt: skip
+        if others.any():
+            own, of = (_epochs(nets[others][column]) for column in ("trained", "reference_trained"))
+            caution += f" {'All' if others.all() else 'Some'} of these nets trained for {word} epochs than {than}: "
+            caution += f"{own} against {of}."
+    return name, caution
+
+
+def _epochs(lengths: pd.Series) -> str:
+    return " or ".join(f"{epochs:g}" for epochs in sorted(set(lengths)))

@@ -17,22 +17,16 @@ def collapse(tidy: Tidy, study: dict) -> list[Finding]:
     """Does the sparsest of the gradually pruned nets lose more than COLLAPSE points?"""
     nets = _nets(tidy)
     nets = nets.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
-    dense, caution = reference(nets, tidy.results)
+    dense, caution = reference(nets)
     most, fallen = nets.iloc[-1], nets[nets["drop"] > COLLAPSE]
-    if most["drop"] > COLLAPSE:
+    lost = most["drop"]
+    place = f"{number(abs(lost), 2)} points {'below' if lost > 0 else 'above'}" if lost else "that of"
+    if lost > COLLAPSE:
         first = fallen.iloc[0]["ratio"]
-        more = f", and loses more than {COLLAPSE:g} from {percent(float(first))} on" if first != most["ratio"] else ""
-        answer = f"Yes: at {_at(most)} the net is {number(most['drop'], 2)} points below {dense}{more}."
+        more = f"; from {percent(float(first))} on it has lost more than {COLLAPSE:g}" if first != most["ratio"] else ""
+        answer = f"Yes: at {_at(most)} accuracy is {place} {dense}{more}."
     else:
-        lost = most["drop"]
-        place = (
-            f"{number(lost, 2)} points below"
-            if lost > 0
-            else f"{number(-lost, 2)} points above"
-            if lost
-            else "as good as"
-        )
-        answer = f"No: at {_at(most)} the net is {place} {dense}."
+        answer = f"No: at {_at(most)} accuracy is {place} {dense}."
     return [
         Finding(
             f"Does accuracy collapse at {_at(most)} sparsity?",
@@ -42,7 +36,7 @@ def collapse(tidy: Tidy, study: dict) -> list[Finding]:
             + f"; {dense} {number(most['reference_top1'], 2)}.",
             f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
             _published(study),
-            headline=f"Does accuracy collapse at {_at(most)} sparsity? {answer.removesuffix('.')}",
+            headline=f"At {_at(most)} sparsity accuracy is {place} {dense}",
         )
     ]
 
@@ -55,7 +49,7 @@ def wrappers(tidy: Tidy, study: dict) -> list[Finding]:
     if nets.empty:
         return []
     sizes = variants.of(tidy.results).set_index("node")
-    dense = sizes.loc[nets["dense"].iloc[0]]
+    dense = sizes.loc[nets["reference"].iloc[0]]
     before, after = nets["wrapped_bytes"].median(), nets["h5_bytes"].median()
     return [
         Finding(

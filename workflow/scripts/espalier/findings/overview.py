@@ -32,17 +32,18 @@ def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path
 
 
 def study_row(tidy: Tidy, study: dict) -> dict:
-    """What is said of a study in a row; where it has several dense nets, of the first."""
+    """What is said of a study in a row; where it has several references, of the first."""
     data, net, results = study["dataset"], study["model"], tidy.results
     nets = variants.of(results)
-    dense = nets[nets["node"] == nets["dense"]].iloc[0]
+    dense = nets[nets["node"] == nets["reference"]].iloc[0]
+    less = budget.coarse(tidy)
     return {
         "name": study["name"],
         "title": study["title"],
         "dataset": tidy_table.data_name(data),
         "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
         "model": f"{net['name']}" + ("" if net.get("width", 1) == 1 else f", width {net['width']:g}"),
-        "epochs": int(dense["epochs"]),
+        "epochs": int(dense["trained"]),
         "weights": tidy_table.weights_name(study, results).removeprefix("initial weights "),
         "seeds": ", ".join(map(str, sorted(set(results["seed"])))),
         "nodes": len(results),
@@ -50,7 +51,7 @@ def study_row(tidy: Tidy, study: dict) -> dict:
         "dense_top1_sd": dense["top1_sd"],
         "headline": findings.headline(findings.of_study(tidy, study)),
         **{
-            f"{what}_{limit:g}": words
+            f"{what}_{limit:g}": words + (f" ({less[limit]})" if less[limit] else "")
             for limit, pair in budget.table(tidy).items()
             for what, words in zip(("smallest", "fastest"), pair, strict=True)
         },
@@ -96,17 +97,19 @@ def _rows(name: str, heads: tuple[str, ...], lines: list[str]) -> str:
 
 
 def _budgets(tidy: Tidy, studies: dict[str, dict]) -> str:
-    """The headline of each study, and its smallest and fastest nets within each limit."""
-    heads = ("Study and headline", "Within", "Smallest file, zipped", "Fastest net")
+    """The headline of each study in a row of its own, and under it its smallest and fastest nets within each limit."""
+    heads = ("Within", "Smallest file, zipped", "Fastest net")
     lines = []
     for name, study in studies.items():
         row = study_row(tidy.of(name), study)
-        found = budget.table(tidy.of(name)) or dict.fromkeys(budget.LIMITS[1:2], ("\N{EN DASH}",) * 2)
+        found = budget.table(tidy.of(name)) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
+        less = budget.coarse(tidy.of(name))
         title = f"{escape(row['title'])}<br><span>{escape(row['headline'])}</span>"
-        for i, (limit, pair) in enumerate(found.items()):
-            first = "" if i else f'<td rowspan="{len(found)}">{title}</td>'
-            points = f"{limit:g} point{'' if limit == 1 else 's'}"
-            lines.append(f"<tr>{first}" + "".join(f"<td>{escape(cell)}</td>" for cell in (points, *pair)) + "</tr>")
+        lines.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{title}</th></tr>')
+        for limit, pair in found.items():
+            points = f"<td>{limit:g} point{'' if limit == 1 else 's'}"
+            points += "<br><span>less than one test image</span></td>" if less[limit] else "</td>"
+            lines.append(f"<tr>{points}" + "".join(f"<td>{escape(cell)}</td>" for cell in pair) + "</tr>")
     return _rows("budgets", heads, lines)
 
 
@@ -165,10 +168,10 @@ _STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>
   border-bottom: 1px solid #d9d9d4; }
 .espalier th { border-bottom: 2px solid #1b1b1b; font-weight: 600; vertical-align: bottom; }
 .espalier .studies :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
-.espalier .budgets td:first-child { max-width: 20rem; }
-.espalier .budgets td[rowspan] { font-weight: 500; }
+.espalier .budgets td { width: 40%; }
+.espalier .budgets td:first-child { width: 20%; padding-left: 1em; }
+.espalier .budgets tbody th { padding-top: .9em; border-bottom: 1px solid #d9d9d4; }
 .espalier .budgets span { color: #5c5c5c; font-weight: 400; }
-.espalier .budgets td:nth-last-child(3) { white-space: nowrap; }
 .espalier dl { margin: .5em 0; display: grid; grid-template-columns: minmax(11rem, 1fr) 2.4fr; gap: .35em 1.2em; }
 .espalier dt { font-weight: 500; color: #444; margin: 0; }
 .espalier dd { margin: 0; padding: 0; }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import published, variants, when
-from espalier.findings.finding import Finding, finding, listed, reference, scatter
+from espalier.findings.finding import Finding, finding, listed, reference, scatter, within
 from espalier.findings.speed import FASTER
 from espalier.html import number
 from espalier.speed import speed_ups
 from espalier.tidy import MIB, Tidy
+from espalier.variants import LIMITS, NEAR
 
-LIMITS = (0.5, 1.0, 2.0)
 WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"}
 
 
@@ -20,27 +20,24 @@ def prune_or_quantize(tidy: Tidy, study: dict) -> list[Finding]:
     """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
     nets = variants.compressed(tidy.results)
     nets = nets.assign(name=variants.labels(nets))[nets["scheme"] != variants.EXPORT]
-    dense, caution = reference(nets, tidy.results)
-    found = {limit: _smallest(nets[nets["drop"] <= limit]) for limit in LIMITS}
-    best = max(found[1.0].values(), key=lambda row: row["smaller"], default=None)
-    first = f"None: no net is within 1 point of {dense}" if best is None else WAYS[best["kind"]]
+    dense, caution = reference(nets)
+    found = {limit: variants.smallest(nets, limit) for limit in LIMITS}
+    best = max(found[NEAR].values(), key=lambda row: row["smaller"], default=None)
+    place = within(NEAR, nets, dense)
+    first = f"None: no net is {place[0].lower()}{place[1:]}" if best is None else WAYS[best["kind"]]
     return [
         Finding(
             "Prune, quantize, or both?",
-            (first if best is None else f"{first}. Within 1 point of {dense}, {_each(found[1.0], nets)}")
+            (first if best is None else f"{first}. {place}, {_each(found[NEAR], nets)}")
             + "."
             + caution
             + scatter(nets),
-            " ".join(f"Within {limit:g} points: {_each(found[limit], nets)}." for limit in LIMITS if limit != 1),
+            " ".join(f"{within(limit, nets)}: {_each(found[limit], nets)}." for limit in LIMITS if limit != NEAR),
             f"Of the nets that were only pruned, only quantized, and both, whose top-1 is at most so many points below "
             f"{dense}: the one whose saved file is smallest, zipped; the smallest of all is the answer. An export as "
             "float32 counts as neither.",
         )
     ]
-
-
-def _smallest(nets: pd.DataFrame) -> dict[str, pd.Series]:
-    return {kind: rows.loc[rows["smaller"].idxmax()] for kind, rows in nets.groupby("kind", sort=False)}
 
 
 def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
@@ -72,7 +69,7 @@ def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
             f"{'; '.join(answers)}.",
             f"Times float32 / int8, medians over {times['node'].nunique()} nets: "
             + "; ".join(f"{scheme} at batch {batch}: {gain:.2f}" for (scheme, batch), gain in medians.items())
-            + f". {first['runtime']}, threads: {first['threads']}.",
+            + f". {first['runtime']}, threads: {first['threads']}.{_slow_static(times)}",
             f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
             f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
             _published(study),
@@ -82,13 +79,22 @@ def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
 
 def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
     """The rows of nets in 8-bit integers, with `gain`: the time of the export of what they were made from / theirs.
-    Where that was not timed there is none, but for the dense net's own."""
+    Where that was not timed there is none, but for the dense net's: all dense nets of a study are of one shape."""
     exports = times[times["scheme"] == variants.EXPORT].set_index(["parent", "threads", "batch_size"])["median_ms"]
     times = times[times["scheme"].fillna("").str.endswith("int8")]
     keys = pd.MultiIndex.from_frame(times[["parent", "threads", "batch_size"]])
     float_ms = pd.Series(exports.reindex(keys).to_numpy(), times.index)
-    float_ms = float_ms.fillna(times["dense_ms"].where(times["parent"] == times["root"]))
+    float_ms = float_ms.fillna(times["dense_ms"].where(times["kind"] == "quantized"))
     return times.assign(gain=float_ms / times["median_ms"]).dropna(subset=["gain"])
+
+
+def _slow_static(times: pd.DataFrame) -> str:
+    """Which nets were slower in static_int8 than in float32, in a sentence that begins with a space; "" if none."""
+    slow = times[(times["scheme"] == "static_int8") & (times["gain"] < 1 / FASTER)]
+    if slow.empty:
+        return ""
+    nets = zip(variants.labels(slow), slow["batch_size"], slow["gain"], strict=True)
+    return " Slower than in float32: " + "; ".join(f"{n}, at batch {b} {1 / g:.1f} times" for n, b, g in nets) + "."
 
 
 def _answer(scheme: str, gains: pd.Series) -> str:

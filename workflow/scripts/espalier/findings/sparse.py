@@ -32,11 +32,11 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
             f"{verdict}: {shares}, {number(plain['sparsity'], 2)} % after plain training; dead filters: "
             f"{_dead(dead, best)} against {_dead(dead, plain)}.",
             f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
-            f"{number(plain['top1'], 2)}. {_taken_out(nets, tidy.results)}{scatter(counted).strip()}",
+            f"{number(plain['top1'], 2)}. {_taken_out(nets)}{scatter(counted).strip()}",
             "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
             "are. Of dead filters the first seed's are counted.",
             _published(study),
-            headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; {_dead(dead, best)} filters are dead",
+            headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; dead filters: {_dead(dead, best)}",
         )
     ]
 
@@ -45,12 +45,12 @@ def _dead(dead: dict, row) -> str:
     return "{} of {}".format(*dead[row["node"]]) if row["node"] in dead else "none counted"
 
 
-def _taken_out(nets: pd.DataFrame, results: pd.DataFrame) -> str:
+def _taken_out(nets: pd.DataFrame) -> str:
     """The nets that dead filters were physically removed from."""
     smaller = nets[~nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
     if smaller.empty:
         return ""
-    dense, _ = reference(smaller, results)
+    dense, _ = reference(smaller)
     words = listed(
         f"{row['name']}: {row['compression']:.2f} times fewer parameters, {row['speed_up']:.2f} times fewer MACs, "
         + "top-1 "

@@ -11,7 +11,7 @@ from espalier.speed import FASTER, slow_dynamic, speed_ups
 from espalier.tidy import Tidy
 
 
-@finding("prediction_speed", title="Whether prediction gets faster", when=when.timed)
+@finding("prediction_speed", title="Whether prediction gets faster", when=when.timed_pruned)
 def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     """Measured speed-up of each prune type against the dense net of the same training, same batch, same run."""
     times = speed_ups(tidy)

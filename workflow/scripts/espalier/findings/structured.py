@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import published, variants, when
-from espalier.findings.finding import Finding, finding, listed, percent, reference, seeds
+from espalier.findings.finding import MARGIN, Finding, decided, finding, listed, percent, reference, seeds
 from espalier.html import number
 from espalier.tidy import Tidy
 
@@ -38,10 +38,7 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
             f"{verdict}: it is the best in {_tally(contests)}{_unless_tuned(when_measured)}.",
             f"{_listed(contests)} MACs, dense / pruned, median: {listed(f'{k} {v:.2f}' for k, v in cheaper.items())}.",
             f"Top-1 {when_measured} of the prune types at the same penalty, method and asked ratio. filter_wise wins "
-            "if it is ahead of the best other by more than the larger of their standard deviations over seeds; with "
-            "one seed, of the standard errors that the number of test images leaves, sqrt(p (100 - p) / images). It "
-            "loses if it is behind by more than that; else it is undecided "
-            f"({seeds(int(nets['n'].min()))}).",
+            f"if it leads the best other, and loses if that leads it ({seeds(int(nets['n'].min()))}). {MARGIN}",
             said,
         )
     ]
@@ -51,13 +48,13 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
 def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
-    both = nets["after"].notna() & nets["before"].notna()
+    both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
     nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[both]
     if nets.empty:
         return []
-    dense, caution = reference(nets, tidy.results)
+    dense, caution = reference(nets)
     near = int((nets["drop"] <= NEAR).sum())
-    lost = (nets["dense_top1"] - nets["before"]).median()
+    lost = (nets["reference_top1"] - nets["before"]).median()
     worst = nets.loc[nets["drop"].idxmax()]
     verdict = "Yes" if near == len(nets) else "Mostly" if 2 * near > len(nets) else "Partly" if near else "No"
     said = ""
@@ -68,11 +65,11 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
         Finding(
             "Does fine-tuning recover what pruning cost?",
             f"{verdict}: {near} of {len(nets)} pruned nets end within {NEAR:g} point of {dense}.{caution}",
-            f"Median points below dense: {number(lost, 2)} right after pruning, "
-            f"{number(nets['drop'].median(), 2)} after fine-tuning{'' if dense == 'dense' else f', below {dense}'}. "
+            f"Median points below {dense}: {number(lost, 2)} right after pruning, "
+            f"{number(nets['drop'].median(), 2)} after fine-tuning. "
             f"The furthest after it: {worst['name']}, {number(worst['drop'], 2)} points.",
-            f"Points of top-1 of the same seed below dense right after pruning, below {dense} after fine-tuning "
-            f"({seeds(int(nets['n'].min()))}); recovered: at most {NEAR:g}.",
+            f"Points of top-1 below {dense}, of the same seed ({seeds(int(nets['n'].min()))}); recovered: at most "
+            f"{NEAR:g}. Random choice is a baseline, and not counted.",
             said,
         )
     ]
@@ -82,16 +79,19 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
 def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
     nets = variants.pruned(tidy.results)
-    nets, when_measured = _ends(nets[nets["blocks"].notna()])
-    dense, caution = reference(nets, tidy.results)
+    nets, when_measured = _ends(nets[nets["blocks"].notna() & (nets["method"] != "random")])
+    if nets.empty:
+        return []
+    dense, caution = reference(nets)
     there = _published(study)
     return [
         Finding(
             "How many residual blocks can go?",
             f"{_most(nets, dense)}{_unless_tuned(when_measured)}.{caution}",
-            "; ".join(map(_blocks, nets.to_dict("records"))) + ".",
-            f"The largest N, by any method, whose top-1 {when_measured} is at most so many points below {dense} "
-            f"({seeds(int(nets['n'].min()))}).",
+            "; ".join(map(_blocks, nets.to_dict("records")))
+            + f"; {dense} {' or '.join(number(top1, 2) for top1 in dict.fromkeys(nets['reference_top1']))}.",
+            f"The largest N, by any method but random choice, whose top-1 {when_measured} is at most so many "
+            f"points below {dense} ({seeds(int(nets['n'].min()))}).",
             f"{_most(there)}." if there is not None else "",
         )
     ]
@@ -110,10 +110,8 @@ def _unless_tuned(when_measured: str) -> str:
 def _blocks(row: dict) -> str:
     """A net without some of its blocks."""
     tops = {"before": row["before"], "after fine-tuning": row["after"]}
-    dense = {"dense": row["dense_top1"], "dense trained as long": row["control_top1"]}
     return f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): " + ", ".join(
-        [f"{number(top1, 2)} {name}" for name, top1 in tops.items() if pd.notna(top1)]
-        + [f"{name} {number(top1, 2)}" for name, top1 in dense.items() if pd.notna(top1)]
+        f"{number(top1, 2)} {name}" for name, top1 in tops.items() if pd.notna(top1)
     )
 
 
@@ -135,12 +133,10 @@ def _contests(nets: pd.DataFrame) -> list[dict]:
         if len(rows) < 2 or not own.any():
             continue
         two = [rows[own].iloc[0], rows[~own].iloc[0]]
-        lead, chance = two[0]["top1"] - two[1]["top1"], max(map(variants.margin, two))
         penalty, method, ratio = key[:3]
         name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
         words = ", ".join(f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in rows.iterrows())
-        result = "won" if lead > chance else "lost" if lead < -chance else "undecided"
-        contests.append({"name": name, "words": words, "result": result, "types": list(rows["prune_type"])})
+        contests.append({"name": name, "words": words, "result": decided(*two), "types": list(rows["prune_type"])})
     return contests
 
 
@@ -154,14 +150,15 @@ def _listed(contests: list[dict]) -> str:
 
 
 def _published(study: dict) -> pd.DataFrame | None:
-    """The published pruned nets in the form of `variants.pruned`, if there are any beside a dense one."""
+    """The published nets that were pruned at once, in the form of `variants.pruned`, if there are any beside a dense
+    one."""
     if not study.get("published"):
         return None
     rows = published.frame(study["published"])
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     if dense.empty:
         return None
-    rows = rows[(rows["kind"] == "pruning") & rows["top1"].notna()]
+    rows = rows[(rows["kind"] == "pruning") & (rows["schedule"] != "gradual") & rows["top1"].notna()]
     if rows.empty:
         return None
     images = published.get(study["published"]).test_images

@@ -6,12 +6,16 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
-from espalier import when
-from espalier.findings import of_study
+from espalier.findings import names, of_study
 from espalier.findings.finding import Finding
 from espalier.html import Column, Table
 from espalier.registry import register
 from espalier.tidy import Tidy, setup_line
+
+
+def asked(rows: pd.DataFrame, study: dict) -> bool:
+    """Whether there is any question that can be asked of a study."""
+    return bool(names(rows, study))
 
 
 @register(
@@ -21,7 +25,7 @@ from espalier.tidy import Tidy, setup_line
     title="Findings",
     caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
     "follows from them stands beside it, and what the published figures say by the same definition.",
-    when=when.pruned,
+    when=asked,
 )
 def findings(tidy: Tidy, study: dict) -> Table:
     """One row per finding."""

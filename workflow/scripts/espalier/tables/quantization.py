@@ -7,7 +7,7 @@ import pandas as pd
 from espalier import variants, when
 from espalier.html import Column, Table
 from espalier.registry import register
-from espalier.speed import slow_dynamic, speed_ups, with_times
+from espalier.speed import FLOAT16_IS_STORAGE, slow_dynamic, speed_ups, with_times
 from espalier.tidy import MIB, Tidy, setup_line
 
 
@@ -16,10 +16,11 @@ from espalier.tidy import MIB, Tidy, setup_line
     kind="table",
     scope="study",
     title="Quantization",
-    caption="Each net that was quantized, and after it what was made of it: accuracy and its change, the saved file as "
-    "it is and zipped, how many times smaller it is than the dense net's, how many of its operators compute with 8-bit "
-    "integers, and the time for one image. float32 is an export that quantizes nothing: the same net in the runtime of "
-    "the quantized ones, and what their times are to be compared with.",
+    caption="Each net that was quantized, and after it what was made of it: accuracy, its change by that and against "
+    "the dense net (the one trained as long as pruned nets, where that was run), the saved file as it is and zipped, "
+    "how many times smaller it is than the dense net's, how many of its operators compute with 8-bit integers, and the "
+    "time for one image. float32 is an export that quantizes nothing: the same net in the runtime of the quantized "
+    "ones, and what their times are to be compared with.",
     when=when.exported,
 )
 def quantization(tidy: Tidy, study: dict) -> Table:
@@ -31,6 +32,7 @@ def quantization(tidy: Tidy, study: dict) -> Table:
     nets = nets.assign(
         net=nets["source"].map(names),
         scheme=nets["scheme"].fillna("as trained"),
+        gain=(-nets["drop"]).where(nets["node"] != nets["reference"]),
         runtime=[variants.runtime(row) for _, row in nets.iterrows()],
         size_mib=nets["size_bytes"] / MIB,
         zipped_mib=nets["zipped_bytes"] / MIB,
@@ -44,7 +46,8 @@ def quantization(tidy: Tidy, study: dict) -> Table:
         Column("net", "Net"),
         Column("scheme", "Scheme"),
         Column("top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd"),
-        Column("change", "Change", 2, "Test accuracy (%)", signed=True, spread="change_sd", help="By quantization"),
+        Column("change", "By quantization", 2, "Test accuracy (%)", signed=True, spread="change_sd", help="Points"),
+        Column("gain", "Against dense", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points"),
         Column("size_mib", "Raw", 3, "Saved file (MiB)"),
         Column("zipped_mib", "Zipped", 3, "Saved file (MiB)"),
         Column("smaller_raw", "Raw", 2, "Times smaller than dense"),
@@ -59,6 +62,7 @@ def quantization(tidy: Tidy, study: dict) -> Table:
         "Times smaller: the dense net's file in float32, as training saved it / this file.",
         "Mean ± sample standard deviation over the seeds." if nets["n"].max() > 1 else "One seed: no spread is known.",
     ]
+    notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
     if timed:
         notes.append("Times are medians of calls with one image, of this machine, and of this run only.")
         notes += [slow] if (slow := slow_dynamic(speed_ups(tidy))) else []

@@ -25,7 +25,7 @@ def results(tidy: Tidy, study: dict) -> Table:
     """One row per variant, means over seeds."""
     nets = variants.of(tidy.results)
     nets.insert(0, "name", variants.labels(nets))
-    nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["dense"])
+    nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
     for name in ("params", "macs", "nonzero_params"):
         nets[f"{name}_m"] = nets[name] / 1e6
     for name in ("size", "zipped"):
@@ -39,11 +39,7 @@ def results(tidy: Tidy, study: dict) -> Table:
         nets,
         (
             "Change: points of top-1 against the dense net of the same seed"
-            + (
-                ", of a fine-tuned net against the dense net trained as long"
-                if nets["control_top1"].notna().any()
-                else ""
-            )
+            + (", trained as long as the fine-tuned ones" if nets["control_top1"].notna().any() else "")
             + ". Compression: parameters, dense / pruned. "
             "Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear "
             "layers for one image.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import when
-from espalier.findings.budget import LIMITS
 from espalier.findings.overview import study_row
 from espalier.html import Column, Table
 from espalier.registry import register
 from espalier.tidy import Tidy
+from espalier.variants import LIMITS
 
 
 @register(
@@ -17,8 +17,9 @@ from espalier.tidy import Tidy
     kind="table",
     scope="run",
     title="Studies",
-    caption="Every study of the run: what it was run on, how many results it has, how accurate its dense net is, its "
-    "headline, and the smallest file (zipped) and the fastest net within half a point, one and two points of the dense "
+    caption="Every study of the run: what it was run on, how many results it has, the accuracy of the dense net that "
+    "all others are compared with (trained as long as the pruned ones, where that was run) and its epochs, the study's "
+    "headline, and the smallest file (zipped) and the fastest net within half a point, one and two points of that "
     "net's accuracy. Fastest: by the median time for one image where nets were timed, else by multiply-accumulates.",
     when=when.always,
 )
