@@ -98,3 +98,15 @@ def test_signed_scores_put_the_most_negative_groups_last_and_those_of_size_do_no
     assert lowest == {"mean": 0, "sum": 0} | dict.fromkeys(
         ["mean_abs", "sum_abs", "group_lasso", "l1", "l2", "max_abs", "magnitude"], 1
     )
+
+
+def test_scores_that_were_published_for_each_layer_by_itself_say_so():
+    scopes = {name: entry.options.get("scope") for name, entry in registry.entries("score", "pytorch").items()}
+    assert [name for name, scope in scopes.items() if scope] == ["l1", "l2", "fpgm"]
+    assert {scopes[name] for name in ("l1", "l2", "fpgm")} == {"layer"}
+
+
+@pytest.mark.parametrize("method", ["l1", "sum_abs", "magnitude"])
+def test_a_norm_of_several_names_is_computed_in_one_place(method, monkeypatch):
+    monkeypatch.setattr("espalier.pytorch.scores._l1", lambda weight, dims: (weight, dims))
+    assert registry.get("score", method, "pytorch")(WEIGHT, 1) == (WEIGHT, 1)

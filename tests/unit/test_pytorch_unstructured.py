@@ -60,7 +60,6 @@ def test_the_smallest_weights_of_the_net_or_of_each_layer(net, scope, ratio, exp
 
 def test_a_ratio_is_taken_as_it_is_written():
     # 0.29 * 100 is 28.999999999999996 in binary
-    assert unstructured.portion("0.29", 100) == 29
     masks = unstructured.lowest([torch.ones(60), torch.ones(40)], "0.29")
     assert [mask.nonzero().flatten().tolist() for mask in masks] == [list(range(29)), []]
 

@@ -7,6 +7,9 @@ channels, blocks, or weights one by one. It may ask for more by naming it as a p
 - `scale`: |gamma| of the batch norm that follows the group's conv, one number per group
 - `gradient`: of the loss on training images with respect to the weight, of the weight's shape
 - `generator`: a torch.Generator that the step's seed started
+
+Its option `scope` is the one it was published with, where that is not its prune type's first: `layer`, a share of each
+layer goes.
 """
 
 from espalier.registry import register
@@ -31,7 +34,7 @@ def mean_abs(weight, dims):
 @register("sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite=L1, of=GROUPS)
 def sum_abs(weight, dims):
     """Sum of |w| over `dims`: the L1 norm, under the name that the published study gives it."""
-    return weight.abs().sum(dims)
+    return _l1(weight, dims)
 
 
 @register("mean", kind="score", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS)
@@ -61,10 +64,10 @@ def random(weight, dims, generator):
     return torch.rand(weight.sum(dims).shape, generator=generator)
 
 
-@register("l1", kind="score", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS)
+@register("l1", kind="score", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS, scope="layer")
 def l1(weight, dims):
     """Sum of |w| over `dims`."""
-    return weight.abs().sum(dims)
+    return _l1(weight, dims)
 
 
 @register(
@@ -74,6 +77,7 @@ def l1(weight, dims):
     title="L2 norm",
     cite="He et al. 2018, Soft Filter Pruning, arXiv:1808.06866",
     of=GROUPS,
+    scope="layer",
 )
 def l2(weight, dims):
     """Square root of the sum of w^2 over `dims`."""
@@ -101,10 +105,11 @@ def bn_scale(weight, dims, scale):
     title="Distance to the other groups (FPGM)",
     cite="He et al. 2019, Filter Pruning via Geometric Median, arXiv:1811.00250",
     of=("filters", "channels"),
+    scope="layer",
 )
 def fpgm(weight, dims):
     """Sum of the Euclidean distances to all groups of the layer: the group nearest to their geometric median, which the
-    others can best stand in for, goes first. The paper compares within a layer (scope: layer)."""
+    others can best stand in for, goes first."""
     import torch
 
     dims = {dims} if isinstance(dims, int) else set(dims)
@@ -149,4 +154,8 @@ def max_abs(weight, dims):
 )
 def magnitude(weight, dims):
     """|w|; each weight is a group of its own, `dims` has one entry."""
+    return _l1(weight, dims)
+
+
+def _l1(weight, dims):
     return weight.abs().sum(dims)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 import numpy as np
 import torch
 
+from espalier.amounts import portion
 from espalier.data import Data
 from espalier.pytorch.judge import scores as judge
 from espalier.pytorch.models import weighted
@@ -57,11 +57,6 @@ def tensors(net) -> list:
     """The weights and biases of the conv and linear layers, without their history."""
     found = [tensor for layer in weighted(net).values() for tensor in (layer.weight, layer.bias)]
     return [tensor.detach() for tensor in found if tensor is not None]
-
-
-def portion(ratio, number: int) -> int:
-    """The whole number of `number` things that a ratio asks for: int(ratio * number), without binary rounding."""
-    return int(Fraction(str(ratio)) * number)
 
 
 def lowest(scores: list, ratio) -> list:

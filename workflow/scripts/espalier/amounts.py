@@ -1,0 +1,10 @@
+"""How many things a ratio asks for, whichever backend prunes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+
+def portion(ratio, number: int) -> int:
+    """The whole number of `number` things that a ratio asks for: int(ratio * number), without binary rounding."""
+    return int(Fraction(str(ratio)) * number)
