@@ -18,7 +18,8 @@ import json, os, sys, time
 from types import SimpleNamespace
 from espalier.job import job
 
-snakemake = SimpleNamespace(input=None, output=None, params={}, wildcards=None, threads=3, log=sys.argv[1])
+nothing = dict.fromkeys(["input", "output", "wildcards"])
+snakemake = SimpleNamespace(params={}, resources={}, threads=3, log=sys.argv[1], **nothing)
 with job(snakemake) as this:
     print("to the log", os.environ["OMP_NUM_THREADS"])
     os.system("echo from another process")
@@ -65,7 +66,7 @@ def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(r
 def job_of(tmp_path, code):
     snakemake = SimpleNamespace(
         input=None, output=None, params=Params(fromdict={"code": code}), wildcards=None, threads=1,
-        log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
+        resources={}, log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
     )  # fmt: skip
     return Job(snakemake)
 
