@@ -182,6 +182,14 @@ def test_a_single_image_and_a_grey_one_are_augmented_too(images, name):
         assert changed.shape == few.shape and changed.dtype == torch.uint8
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_on_cuda_images_are_augmented_as_on_the_cpu(images, name):
+    here, there = (augment(i, [{name: EXAMPLES[name]}], generator()) for i in (images, images.cuda()))
+    assert there.device.type == "cuda" and there.dtype == torch.uint8
+    assert ((there.cpu().int() - here.int()).abs() <= 1).float().mean() > 0.99  # a pixel may be rounded another way
+
+
 def test_steps_follow_each_other(images):
     steps = [{"resize": 16}, {"random_crop": {"size": 10}}, "horizontal_flip"]
     together, one = augment(images, steps, generator(3)), generator(3)

@@ -12,6 +12,7 @@ from espalier.registry import get, register
 
 Pixels = Annotated[int, {"minimum": 1}]
 Share = Annotated[float, {"minimum": 0, "maximum": 1}]
+Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue to its opposite
 
 
 def augment(images, steps: list, generator):
@@ -63,7 +64,7 @@ def horizontal_flip(images, generator, probability: Share = 0.5):
 
 
 @register("color_jitter", kind="augmentation", backend="pytorch", title="Colour jitter")
-def color_jitter(images, strength: Annotated[float, {"minimum": 0, "maximum": 0.5}], generator):
+def color_jitter(images, strength: Strength, generator):
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
     By how much, and which of the four comes first, is drawn for each image, as torchvision's ColorJitter does it.
