@@ -187,7 +187,24 @@ MISTAKES = {
         at="studies.mlp.chains[0][0].train.init.stddev",
         corrected={"stddev": 0.1},
     ),
+    "device that there is not": Mistake(["device"], "gpu", ("'gpu'", "auto, cpu, cuda"), corrected={"device": "cpu"}),
+    "precision that there is not": Mistake(
+        [*VGG, "train", "precision"], "float16", ("'float16'", "float32, bf16"), corrected={"precision": "float32"}
+    ),
+    "colour jitter that would turn every hue": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"color_jitter": 0.8},
+        ("0.8 is too large", "at most 0.5"),
+        at="studies.vgg.train.augment[0].color_jitter.strength",
+        corrected={"strength": 0.1},
+    ),
     # what does not go together
+    "bf16 in Keras": Mistake(
+        [*MLP, "train", "precision"],
+        "bf16",
+        ("bf16, but keras trains in float32 only", "bf16 for backend pytorch"),
+        corrected={"precision": "float32"},
+    ),
     "depth_wise on a net without residual blocks": Mistake(
         [*PRUNE, "prune_type"],
         "depth_wise",
@@ -634,6 +651,15 @@ def test_defaults_of_one_study_are_not_those_of_another():
     checked = config.check(VALID)
     checked["studies"]["vgg"]["train"]["milestones"].append(3)
     assert config.check(VALID)["studies"]["resnet"]["train"]["milestones"] == []
+
+
+def test_a_study_has_the_device_of_the_top_unless_it_has_its_own_and_nodes_do_not_depend_on_it():
+    assert {study["device"] for study in grid.build(VALID).studies.values()} == {"auto"}
+    tree = copy.deepcopy(VALID) | {"device": "cuda"}
+    tree["studies"]["mlp"]["device"] = "cpu"
+    made = grid.build(tree)
+    assert [study["device"] for study in made.studies.values()] == ["cuda", "cuda", "cpu"]
+    assert made.jobs == grid.build(VALID).jobs
 
 
 def test_a_study_has_the_seeds_threads_and_memory_of_the_top_unless_it_has_its_own():

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.iocontainers import Params
+from snakemake.iocontainers import Params, ResourceList
 
 from espalier.job import Job
 
@@ -18,7 +18,8 @@ import json, os, sys, time
 from types import SimpleNamespace
 from espalier.job import job
 
-snakemake = SimpleNamespace(input=None, output=None, params={}, wildcards=None, threads=3, log=sys.argv[1])
+nothing = dict.fromkeys(["input", "output", "wildcards"])
+snakemake = SimpleNamespace(params={}, resources={}, threads=3, log=sys.argv[1], **nothing)
 with job(snakemake) as this:
     print("to the log", os.environ["OMP_NUM_THREADS"])
     os.system("echo from another process")
@@ -62,12 +63,17 @@ def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(r
     assert "Traceback" in log.read_text() and "not there" in log.read_text()
 
 
-def job_of(tmp_path, code):
+def job_of(tmp_path, code, **resources):
     snakemake = SimpleNamespace(
         input=None, output=None, params=Params(fromdict={"code": code}), wildcards=None, threads=1,
-        log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
+        resources=ResourceList(fromdict=resources), log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
     )  # fmt: skip
     return Job(snakemake)
+
+
+def test_the_backend_is_started_on_the_device_that_the_rule_names_else_on_the_cpu(tmp_path):
+    assert job_of(tmp_path, "1f").device == "cpu"
+    assert job_of(tmp_path, "1f", device="auto").device == "auto"
 
 
 def test_a_training_goes_on_only_under_the_code_that_began_it(tmp_path):

@@ -4,8 +4,11 @@ import inspect
 
 import pytest
 import torch
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from espalier import registry
+from espalier.pytorch import colours
 from espalier.pytorch.augment import augment
 
 EXAMPLES = {
@@ -96,6 +99,95 @@ def test_colour_jitter_of_strength_zero_changes_nothing_and_each_image_gets_its_
     twins = images[:1].repeat(8, 1, 1, 1)
     jittered = augment(twins, [{"color_jitter": 0.4}], generator())
     assert len({tuple(image.flatten().tolist()) for image in jittered}) == 8
+
+
+OF_TORCHVISION = {
+    "brightness": functional.adjust_brightness,
+    "contrast": functional.adjust_contrast,
+    "saturation": functional.adjust_saturation,
+    "hue": functional.adjust_hue,
+}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", OF_TORCHVISION)
+def test_a_colour_changes_each_image_by_its_own_amount_as_torchvision_changes_one(images, name, channels):
+    images, amounts = images[:, :channels], torch.linspace(-0.5, 0.5, len(images))
+    changed, one = getattr(colours, name)(images, amounts), 0.0 if name == "hue" else 1.0
+    for image, amount, found in zip(images, amounts.tolist(), changed, strict=True):
+        expected = OF_TORCHVISION[name](image, one + amount)
+        assert found.dtype == torch.uint8 and (found.int() - expected.int()).abs().max() <= 1
+
+
+def test_every_image_has_all_four_changes_in_an_order_of_its_own(images, monkeypatch):
+    """Each change adds its number to the image as a digit of base 5: all 24 orders occur, no change is left out."""
+    kinds = [lambda images, amounts, kind=kind: images * 5 + kind for kind in range(1, 5)]
+    monkeypatch.setattr(colours, "CHANGES", kinds)
+    seen = augment(torch.zeros(2000, 1, 1, 1, dtype=torch.int64), [{"color_jitter": 0.1}], generator())
+    orders = seen.flatten().tolist()
+    digits = {order: sorted(order // 5**place % 5 for place in range(4)) for order in set(orders)}
+    assert len(digits) == 24 and all(found == [1, 2, 3, 4] for found in digits.values())
+    assert all(40 < orders.count(order) < 130 for order in digits)
+
+
+def test_the_amounts_of_colour_jitter_are_even_between_both_strengths(images, monkeypatch):
+    amounts = [[] for _ in range(4)]
+    monkeypatch.setattr(
+        colours, "CHANGES", [lambda i, amount, to=to: to.extend(amount.tolist()) or i for to in amounts]
+    )
+    augment(images.repeat(25, 1, 1, 1), [{"color_jitter": 0.2}], generator())
+    for drawn in amounts:
+        assert len(drawn) == 1000 and -0.2 <= min(drawn) < -0.19 and 0.19 < max(drawn) <= 0.2
+        assert sum(drawn) / 1000 == pytest.approx(0, abs=0.015)
+
+
+@pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
+def test_an_autoaugmented_image_is_one_that_torchvision_can_make_of_it(images, policy):
+    """Of one image, everything that the policy may make of it, by torchvision's own code on the image alone."""
+    transform = v2.AutoAugment(v2.AutoAugmentPolicy(policy))
+
+    def results(image, operation):
+        name, _, level = operation
+        strengths, signed = transform._AUGMENTATION_SPACE[name]
+        strengths = strengths(10, *image.shape[-2:])
+        strength = 0.0 if strengths is None else float(strengths[level])
+        for one in {strength, -strength} if signed else {strength}:
+            yield transform._apply_image_or_video_transform(image, name, one, transform.interpolation, transform._fill)
+
+    image = images[0]
+    possible = set()
+    for first, second in transform._policies:
+        for between in (image, *results(image, first)):
+            possible |= {tuple(made.flatten().tolist()) for made in (between, *results(between, second))}
+    made = augment(image.repeat(600, 1, 1, 1), [{"autoaugment": policy}], generator())
+    found = {tuple(one.flatten().tolist()) for one in made}
+    assert found <= possible and len(found) > 0.4 * len(possible)
+
+
+def test_autoaugment_applies_as_many_operations_as_torchvision_does(images):
+    """As an average over many draws: the share of images that stay as they are."""
+    twins = images[:1].repeat(2000, 1, 1, 1)
+    same = (augment(twins, ["autoaugment"], generator()) == twins).flatten(1).all(1).float().mean().item()
+    transform = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        expected = sum(torch.equal(transform(images[0]), images[0]) for _ in range(2000)) / 2000
+    assert same == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["color_jitter", "autoaugment"])
+def test_a_single_image_and_a_grey_one_are_augmented_too(images, name):
+    for few in (images[:1], images[:5, :1]):
+        changed = augment(few, [{name: EXAMPLES[name]}], generator())
+        assert changed.shape == few.shape and changed.dtype == torch.uint8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_on_cuda_images_are_augmented_as_on_the_cpu(images, name):
+    here, there = (augment(i, [{name: EXAMPLES[name]}], generator()) for i in (images, images.cuda()))
+    assert there.device.type == "cuda" and there.dtype == torch.uint8
+    assert ((there.cpu().int() - here.int()).abs() <= 1).float().mean() > 0.99  # a pixel may be rounded another way
 
 
 def test_steps_follow_each_other(images):

@@ -8,14 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn import functional
 
 from espalier import config, progress, registry
 from espalier.data import load as load_data
 from espalier.data import prepare
 from espalier.pytorch import groups, models, prune, train
-from espalier.pytorch.runtime import start
+from espalier.pytorch.evaluate import evaluate, resident
+from espalier.pytorch.runtime import device, start, versions
 
 DEFAULTS = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 RECIPE = DEFAULTS | {"epochs": 3, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9}
 MODEL = {"name": "tiny", "width": 1.0}
 
@@ -144,6 +147,13 @@ def test_training_images_are_augmented_and_the_others_are_not(trained):
     assert flipped["train_loss"] != pytest.approx(plain["train_loss"], rel=1e-4)
 
 
+def test_a_split_in_memory_is_evaluated_as_the_arrays_of_the_file(trained, digits):
+    net, data = models.load(trained("net", {"epochs": 1})[0]), load_data(digits(8, 1))
+    held = resident(data.test, torch.device("cpu"))
+    assert held.images.dtype == torch.uint8 and len(held) == len(data.test)
+    assert evaluate(net, held, data.manifest) == evaluate(net, data.test, data.manifest)
+
+
 def test_a_last_batch_of_a_single_image_is_left_out_and_not_counted(trained, digits):
     """Batch norm cannot train on one image."""
     out, history = trained("net", STANDING | {"batch_size": 323, "shuffle": False}, model=PLAIN)
@@ -207,7 +217,7 @@ def test_the_penalty_shrinks_the_groups_it_is_over(trained, penalty, coefficient
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own_if_shuffled(trained, digits, monkeypatch, shuffle):
     seen, real = [], train.to_tensor
-    monkeypatch.setattr(train, "to_tensor", lambda images: seen.append(images.copy()) or real(images))
+    monkeypatch.setattr(train, "to_tensor", lambda images: seen.append(images.numpy()) or real(images))
     trained("net", {"epochs": 2, "shuffle": shuffle})
     first, second = np.concatenate(seen[:11]), np.concatenate(seen[11:])
     expected = np.asarray(load_data(digits(8, 1)).train.images)
@@ -261,6 +271,93 @@ def test_trained_further_zero_weights_stay_zero_and_the_others_move(trained, dig
         assert zero.any() and after[key][zero].eq(0).all()
         assert (after[key][~zero] != before[key][~zero]).float().mean() > 0.99
     assert not torch.equal(after["0.bias"], before["0.bias"])
+
+
+# Precision and device
+
+
+def test_in_bf16_it_learns_as_well_and_the_weights_stay_float32(trained):
+    (exact, history), (rough, again) = (trained(p, {"precision": p}) for p in ("float32", "bf16"))
+    assert not same(exact, rough) and {v.dtype for v in load_file(rough).values()} <= {torch.float32, torch.int64}
+    assert again[-1]["validation_top1"] == pytest.approx(history[-1]["validation_top1"], abs=5)
+    assert again[0]["train_loss"] == pytest.approx(history[0]["train_loss"], rel=0.02)
+    assert same(rough, trained("again", {"precision": "bf16"})[0])
+
+
+@pytest.mark.parametrize("before, after", [(1, 7), (7, 7), (4, 4), (8, 4), (3, 4), (9, (2, 5)), (5, 1)])
+def test_pooling_by_products_is_adaptive_average_pooling(before, after):
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(after))
+    images = torch.randn(2, 3, before, before + 1, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    expected = net(images)
+    train.pool_by_products(net)
+    pooled, upstream = net(images), torch.arange(expected.numel()).reshape(expected.shape).float()
+    torch.testing.assert_close(pooled, expected)
+    slopes = [torch.autograd.grad(made, images, upstream)[0] for made in (pooled, expected)]
+    torch.testing.assert_close(*slopes)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = functional.adaptive_avg_pool2d(images.bfloat16().float(), after).bfloat16()
+        torch.testing.assert_close(net(images.bfloat16()), rounded)
+
+
+def test_auto_is_the_device_that_there_is_and_the_record_tells_which():
+    there = torch.cuda.is_available()
+    if there:
+        start(1, "cuda")
+        assert device().type == "cuda" and versions()["device"].startswith("cuda (")
+    else:
+        with pytest.raises(RuntimeError, match="`device: cuda`, and PyTorch finds no CUDA device: use `device: auto`"):
+            start(1, "cuda")
+    start(1, "auto")
+    assert device().type == ("cuda" if there else "cpu")
+    start(1)
+    assert device().type == "cpu" and versions()["device"] == "cpu"
+
+
+@pytest.fixture
+def on_cuda():
+    start(1, "cuda")
+    yield
+    start(1)
+
+
+@cuda
+@pytest.mark.parametrize("name", ["vgg16_bn", "resnet50", "cifar10_conv"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_on_cuda_the_same_seed_gives_the_same_bits_interrupted_or_not(
+    trained, digits, tmp_path, monkeypatch, on_cuda, name, precision
+):
+    augment = [{"random_crop": {"size": 32, "padding": 2}}, "horizontal_flip", {"color_jitter": 0.1}, "autoaugment"]
+    recipe = {"precision": precision, "augment": augment, "learning_rate": 0.01} | PENALISED
+    recipe |= {} if name != "resnet50" else {"prune_type": "depth_wise"}
+    options = {"data": digits(32, 3), "model": {"name": name, "width": 0.125}}
+    through, history = trained("through", recipe, **options)
+    options["checkpoint"] = tmp_path / "checkpoint"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(3, patch)
+        trained("resumed", recipe, **options)
+    resumed, again = trained("resumed", recipe, **options)
+    assert same(resumed, through) and without_seconds(again) == without_seconds(history)
+    assert next(models.load(through).parameters()).device.type == "cpu"
+
+
+@cuda
+def test_on_cuda_it_learns_what_it_learns_on_the_cpu(trained, on_cuda):
+    _, there = trained("there", RANDOM)
+    start(1)
+    _, here = trained("here", RANDOM)
+    assert there[0]["train_loss"] == pytest.approx(here[0]["train_loss"], rel=0.02)  # the same images; other dropout
+    assert there[-1]["validation_top1"] == pytest.approx(here[-1]["validation_top1"], abs=8)
+
+
+@cuda
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_on_cuda_zero_weights_stay_zero(trained, digits, tmp_path, on_cuda, optimizer):
+    pruned, step = tmp_path / "pruned.safetensors", {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+    prune.prune_model(pruned, parent=trained("parent", {"epochs": 1})[0], data=digits(8, 1), **step)
+    further, _ = trained("further", {"optimizer": optimizer, "weight_decay": 0.01}, parent=pruned)
+    before, after = load_file(pruned), load_file(further)
+    for key in ("0.weight", "4.weight", "9.weight"):
+        assert after[key][before[key] == 0].eq(0).all()
 
 
 # What a training begins with

@@ -94,6 +94,10 @@ def threads_of_node(wildcards):
     return STUDIES[job_of(wildcards).study]["threads"]
 
 
+def device_of_node(wildcards):
+    return STUDIES[job_of(wildcards).study]["device"]
+
+
 def memory_of_node(wildcards, attempt):
     return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
 

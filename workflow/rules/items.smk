@@ -5,7 +5,8 @@ from espalier.fingerprint import fingerprint
 from espalier.tidy import setup_line
 
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
-REPORTED = {n: {k: v for k, v in study.items() if k not in ("threads", "memory_mb")} for n, study in STUDIES.items()}
+RUN_BY = ("threads", "device", "memory_mb")
+REPORTED = {n: {k: v for k, v in study.items() if k not in RUN_BY} for n, study in STUDIES.items()}
 
 
 def title_of_study(wildcards):

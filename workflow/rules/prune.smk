@@ -36,3 +36,6 @@ use rule prune_model as prune_keras_model with:
         node=nodes("prune", "keras"),
     conda:
         "../../envs/keras.yaml"
+    resources:
+        mem_mb=memory_of_node,
+        device=device_of_node,

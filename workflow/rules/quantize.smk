@@ -38,3 +38,6 @@ use rule quantize_model as quantize_keras_model with:
         node=nodes("quantize", "keras"),
     conda:
         "../../envs/keras.yaml"
+    resources:
+        mem_mb=memory_of_node,
+        device=device_of_node,

@@ -18,6 +18,7 @@ rule train_model:
     threads: threads_of_node
     resources:
         mem_mb=memory_of_node,
+        device=device_of_node,  # not among the params: like threads, another one is no reason to train anew
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,

@@ -109,6 +109,7 @@ def build(config: dict) -> Grid:
         study = checked["studies"][name]
         study.setdefault("seeds", checked["seeds"])
         study.setdefault("threads", checked["threads"])
+        study.setdefault("device", checked["device"])
         study.setdefault("memory_mb", checked["memory_mb"])
         study["name"], study["title"] = name, study["title"] or name
         _check_study(study, ["studies", name])

@@ -27,6 +27,7 @@ class Job:
     def __init__(self, snakemake):
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
+        self.device = snakemake.resources.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
         self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
@@ -44,7 +45,7 @@ class Job:
         package = f"espalier.{self.params.backend}"
         with self.timed("import"):
             runtime = importlib.import_module(f"{package}.runtime")
-            runtime.start(self.threads)
+            runtime.start(self.threads, self.device)
             loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
         self.software = runtime.versions()
         return loaded[0] if len(loaded) == 1 else loaded

@@ -83,6 +83,13 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
             allowed="null, or dataset.validation above 0",
             corrected={"plateau": None},
         )
+    if recipe["precision"] != "float32" and backend != "pytorch":
+        raise ConfigError(
+            place("precision"),
+            f"{recipe['precision']}, but {backend} trains in float32 only",
+            allowed="float32; bf16 for backend pytorch",
+            corrected={"precision": "float32"},
+        )
     uses |= _augmentations(study, recipe["augment"], place("augment"))
     if recipe["init"] and study["model"]["weights"] != "random":
         raise ConfigError(

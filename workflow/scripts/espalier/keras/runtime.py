@@ -1,4 +1,4 @@
-"""Starting TensorFlow for a job: quiet, deterministic, on a fixed number of threads.
+"""Starting TensorFlow for a job: quiet, deterministic, on a fixed number of threads, on one device.
 
 This is the one place that imports TensorFlow; others take `tf` and `keras` from here, inside their functions. Whatever
 builds the graph of jobs must not import this module: it takes seconds.
@@ -37,8 +37,18 @@ tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
 
 
-def start(threads: int) -> None:
-    """Use `threads` CPU threads. Must come before the first computation; later only the same number is accepted."""
+def start(threads: int, device: str = "cpu") -> None:
+    """Use `threads` CPU threads, and of the devices only `device`. Must come before the first computation; later only
+    the same is accepted.
+
+    device: cpu, cuda, or auto for CUDA where there is such a device. Raises RuntimeError for cuda where there is none.
+    """
+    cards = tf.config.list_physical_devices("GPU") if device != "cpu" else []
+    if device == "cuda" and not cards:
+        raise RuntimeError("`device: cuda`, and TensorFlow finds no CUDA device: use `device: auto`, or cpu")
+    tf.config.set_visible_devices(cards[:1], "GPU")
+    for card in cards[:1]:
+        tf.config.experimental.set_memory_growth(card, True)  # not all of it, so that jobs fit beside each other
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)  # within an operation
         tf.config.threading.set_inter_op_parallelism_threads(1)  # operations one after another
@@ -51,8 +61,10 @@ def start(threads: int) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it."""
+    """What a record says of the software that made it, and of the device that it trains on."""
     from importlib.metadata import version
 
     names = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert")
-    return {name: version(name) for name in names}
+    cards = tf.config.get_visible_devices("GPU")
+    card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
+    return {name: version(name) for name in names} | {"device": f"cuda ({card})" if cards else "cpu"}

@@ -1,6 +1,7 @@
 """Augmentations: whole batches of uint8 images (n, c, h, w) in, the same out, each image changed on its own.
 
-Randomness comes from the generator alone, so that a resumed training sees the very images it would have seen.
+Randomness comes from the generator alone, a CPU's, wherever the images lie: a resumed training sees the very images it
+would have seen, and one on another device the same.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from espalier.registry import get, register
 
 Pixels = Annotated[int, {"minimum": 1}]
 Share = Annotated[float, {"minimum": 0, "maximum": 1}]
+Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue to its opposite
 
 
 def augment(images, steps: list, generator):
@@ -47,9 +49,9 @@ def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minim
     n, _, height, width = images.shape
     top = torch.randint(0, height - size + 1, (n, 1, 1), generator=generator)
     left = torch.randint(0, width - size + 1, (n, 1, 1), generator=generator)
-    rows = top + torch.arange(size)[:, None]
-    columns = left + torch.arange(size)[None, :]
-    return images[torch.arange(n)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
+    places = (torch.arange(n)[:, None, None], top + torch.arange(size)[:, None], left + torch.arange(size)[None, :])
+    number, rows, columns = (place.to(images.device, non_blocking=True) for place in places)
+    return images[number, :, rows, columns].permute(0, 3, 1, 2)
 
 
 @register("horizontal_flip", kind="augmentation", backend="pytorch", title="Horizontal flip")
@@ -57,16 +59,31 @@ def horizontal_flip(images, generator, probability: Share = 0.5):
     """Each image mirrored with the given probability."""
     import torch
 
-    flipped = torch.rand(len(images), generator=generator) < probability
+    flipped = (torch.rand(len(images), generator=generator) < probability).to(images.device, non_blocking=True)
     return torch.where(flipped[:, None, None, None], images.flip(3), images)
 
 
 @register("color_jitter", kind="augmentation", backend="pytorch", title="Colour jitter")
-def color_jitter(images, strength: Share, generator):
-    """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published)."""
-    from torchvision.transforms import v2
+def color_jitter(images, strength: Strength, generator):
+    """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
-    return _each(v2.ColorJitter(strength, strength, strength, strength), images, generator)
+    By how much, and which of the four comes first, is drawn for each image, as torchvision's ColorJitter does it.
+    """
+    import torch
+
+    from espalier.pytorch.colours import CHANGES
+
+    n, kinds, device = len(images), len(CHANGES), images.device
+    turns = torch.rand(n, kinds, generator=generator).argsort(1)
+    amounts = (torch.rand(n, kinds, generator=generator) * 2 - 1) * strength
+    images = images.clone()
+    for turn in range(kinds):
+        for kind, change in enumerate(CHANGES):  # the images that have this change at this turn, together
+            chosen = (turns[:, turn] == kind).nonzero().flatten()
+            amount = amounts[chosen, kind].to(device, non_blocking=True)
+            chosen = chosen.to(device, non_blocking=True)
+            images[chosen] = change(images[chosen], amount)
+    return images
 
 
 @register(
@@ -77,18 +94,31 @@ def color_jitter(images, strength: Share, generator):
     cite="Cubuk et al. 2019, arXiv:1805.09501",
 )
 def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"):
-    """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`."""
+    """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`, by torchvision's tables and operations.
+
+    Each image draws a pair of operations, whether either is applied, and its sign; those that an operation is applied
+    to with the same strength get it together.
+    """
+    import torch
     from torchvision.transforms import v2
 
-    return _each(v2.AutoAugment(v2.AutoAugmentPolicy(policy)), images, generator)
-
-
-def _each(transform, images, generator):
-    """A torchvision transform on each image by itself. It draws from torch's global generator, which is seeded from
-    ours and put back afterwards."""
-    import torch
-
-    seed = int(torch.randint(0, 2**31, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return torch.stack([transform(image) for image in images])
+    transform = v2.AutoAugment(v2.AutoAugmentPolicy(policy))
+    pairs, operations = transform._policies, transform._AUGMENTATION_SPACE  # what its own forward goes by
+    drawn = torch.randint(len(pairs), (len(images),), generator=generator).tolist()
+    chances, signs = (torch.rand(len(images), 2, generator=generator).tolist() for _ in range(2))
+    images = images.clone()
+    for turn in range(2):
+        groups: dict[tuple, list[int]] = {}
+        for image, pair in enumerate(drawn):
+            name, probability, level = pairs[pair][turn]
+            if chances[image][turn] <= probability:
+                negative = operations[name][1] and signs[image][turn] <= 0.5
+                groups.setdefault((name, level, negative), []).append(image)
+        for (name, level, negative), members in groups.items():
+            strengths = operations[name][0](10, *images.shape[-2:])
+            strength = 0.0 if strengths is None else float(strengths[level]) * (-1 if negative else 1)
+            chosen = torch.tensor(members).to(images.device, non_blocking=True)
+            images[chosen] = transform._apply_image_or_video_transform(
+                images[chosen], name, strength, transform.interpolation, transform._fill
+            )
+    return images

@@ -15,21 +15,28 @@ def to_input(images: torch.Tensor, manifest: dict) -> torch.Tensor:
     return images.div_(255).sub_(manifest["mean"]).div_(manifest["std"])
 
 
-def to_tensor(images: np.ndarray) -> torch.Tensor:
+def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
     """uint8 images (n, h, w, c) as a tensor (n, c, h, w)."""
-    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+    return torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images).permute(0, 3, 1, 2)
+
+
+def resident(split: Split, device: torch.device) -> Split:
+    """The split as tensors in a device's memory, images as uint8: batches are then gathered there."""
+    return Split(*(torch.from_numpy(np.array(part)).to(device) for part in (split.images, split.labels)))
 
 
 @torch.inference_mode()
 def evaluate(net, split: Split, manifest: dict, batch_size: int = 256) -> dict[str, float]:
-    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split."""
+    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or of tensors
+    on the net's device, in float32."""
     net.eval().to(memory_format=torch.channels_last)
-    loss, top1, top5 = 0.0, 0, 0
+    loss, top1, top5 = 0.0, 0, 0  # tensors, of which the device is asked for the values at the end
     for start in range(0, len(split), batch_size):
-        labels = torch.from_numpy(split.labels[start : start + batch_size])
+        labels = torch.as_tensor(split.labels[start : start + batch_size])
         logits = net(to_input(to_tensor(split.images[start : start + batch_size]), manifest))
-        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        loss += functional.cross_entropy(logits, labels, reduction="sum").double()
         hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        top1 += int(hits[:, 0].sum())
-        top5 += int(hits.sum())
-    return {"loss": loss / len(split), "top1": 100 * top1 / len(split), "top5": 100 * top5 / len(split)}
+        top1 += hits[:, 0].sum()
+        top5 += hits.sum()
+    n = len(split)
+    return {"loss": float(loss) / n, "top1": 100 * int(top1) / n, "top5": 100 * int(top5) / n}

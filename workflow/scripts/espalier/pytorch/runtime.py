@@ -1,19 +1,39 @@
-"""Starting PyTorch for a job: threads, determinism."""
+"""Starting PyTorch for a job: threads, device, determinism."""
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+_device = torch.device("cpu")
 
-def start(threads: int) -> None:
-    """Use `threads` CPU threads, and only algorithms that give the same bits every time."""
+
+def start(threads: int, device: str = "cpu") -> None:
+    """Use `threads` CPU threads, train on `device`, and use only algorithms that give the same bits every time.
+
+    device: cpu, cuda, or auto for CUDA where there is such a device. Raises RuntimeError for cuda where there is none.
+    """
+    global _device
+    there = torch.cuda.is_available() if device != "cpu" else False
+    if device == "cuda" and not there:
+        raise RuntimeError("`device: cuda`, and PyTorch finds no CUDA device: use `device: auto`, or cpu")
+    _device = torch.device("cuda" if there else "cpu")
     torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
 
 
+def device() -> torch.device:
+    """Where nets are trained: the CPU, unless `start` was told otherwise."""
+    return _device
+
+
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it."""
+    """What a record says of the software that made it, and of the device that it trains on."""
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("torch", "torchvision", "onnx", "onnxruntime")}
+    software = {name: version(name) for name in ("torch", "torchvision", "onnx", "onnxruntime")}
+    name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
+    return software | {"device": name}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from espalier import progress
 from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.pytorch import checkpoint as checkpoints
+from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
-from espalier.pytorch.evaluate import evaluate, to_input, to_tensor
+from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
 from espalier.pytorch.models import WeightsUnavailable, build_model, load, save, weighted
 from espalier.registry import get
@@ -32,24 +36,30 @@ def train_model(
     checkpoint: str | Path | None = None,
     label: str = "training",
 ) -> dict:
-    """Train a net and write it to `out`.
+    """Train a net on the device that the runtime was started with, and write it to `out`.
 
     data: a prepared data set. model: {name, width, and optionally weights and fallback}, see `initial_net`. recipe:
     every key of the config's recipe. seed: of the initial weights, the order of the images, augmentation and dropout;
     each epoch derives its own, so nothing random needs to be kept to resume. parent: a model file to train further,
     None to begin; its weights that are zero, pruned ones, stay zero. checkpoint: a folder that the state after each
-    epoch is kept in; a training that finds one of the same recipe, seed and parent goes on from there and ends where it
-    would have ended. Returns {"history": [one row per epoch]}, accuracies in percent, and, without a parent, "weights":
-    what it really began with, random or imagenet. Raises FloatingPointError if the training diverges.
+    epoch is kept in; a training that finds one of the same recipe, seed, parent and kind of device goes on from there
+    and ends where it would have ended. Returns {"history": [one row per epoch]}, accuracies in percent, and, without a
+    parent, "weights": what it really began with, random or imagenet. Raises FloatingPointError if the training
+    diverges.
     """
     data = load_data(data)
     torch.manual_seed(seed)
     net, weights = (load(parent), None) if parent else initial_net(model, len(data.classes))
-    net.to(memory_format=torch.channels_last)
+    device = runtime.device()
+    net.to(device, memory_format=torch.channels_last)
+    if device.type == "cuda":
+        pool_by_products(net)
     masks = zero_masks(net) if parent else {}
     optimizer = make_optimizer(net, recipe)
-    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights], parent)
+    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights, device.type], parent)
     history = state.resume(net, optimizer)
+    splits = {name: resident(getattr(data, name), device) for name in ("train", "validation")}
+    data = dataclasses.replace(data, **splits)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
         row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, history, seed, masks)
@@ -89,6 +99,25 @@ def zero_masks(net) -> dict:
     return {weight: (weight != 0).to(weight.dtype) for weight in weights if not weight.detach().all()}
 
 
+def pool_by_products(net) -> None:
+    """Let the net's adaptive average pools be matrix products. Their own gradient on CUDA adds up in whatever order it
+    comes, which deterministic algorithms refuse."""
+    for module in net.modules():
+        if isinstance(module, nn.AdaptiveAvgPool2d):
+            module.forward = functools.partial(_pooled, size=module.output_size)
+
+
+def _pooled(images: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
+    """Adaptive average pooling of images (n, c, h, w) to `size`, in float32."""
+    sizes = (size, size) if isinstance(size, int) else size
+    with torch.autocast(images.device.type, enabled=False):
+        rows, columns = (  # row i of each matrix: how much every pixel counts in the mean i
+            functional.adaptive_avg_pool1d(torch.eye(pixels, device=images.device)[None], means)[0].T
+            for pixels, means in zip(images.shape[2:], sizes, strict=True)
+        )
+        return (rows @ images.float() @ columns.T).to(images.dtype)
+
+
 def make_optimizer(net, recipe: dict) -> torch.optim.Optimizer:
     """The recipe's optimizer. With decay_norm_and_bias off, vectors (biases, batch norms) have no weight decay."""
     decayed = [p for p in net.parameters() if p.dim() > 1 or recipe["decay_norm_and_bias"]]
@@ -116,12 +145,15 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], 
     momentum, no decay moves it.
     """
     size, split, epoch = recipe["batch_size"], data.train, len(history) + 1
+    device = split.images.device
     torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    order = torch.randperm(len(split), generator=generator).numpy() if recipe["shuffle"] else np.arange(len(split))
+    order = torch.randperm(len(split), generator=generator) if recipe["shuffle"] else torch.arange(len(split))
+    order = order.to(device)
+    precision = {"device_type": device.type, "dtype": torch.bfloat16, "enabled": recipe["precision"] == "bf16"}
     steps = -(-len(split) // size)
     net.train()
-    seen, loss_sum, hits, rate, penalty = 0, 0.0, 0, 0.0, 0.0
+    seen, loss_sum, hits, rate, penalty = 0, 0.0, 0, 0.0, 0.0  # sums stay on the device: to ask for one is to wait
     for step in range(steps):
         chosen = order[step * size : (step + 1) * size]
         if len(chosen) == 1 and steps > 1:
@@ -130,8 +162,9 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], 
         for group in optimizer.param_groups:
             group["lr"] = rate
         images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
-        labels = torch.from_numpy(split.labels[chosen])
-        logits = net(to_input(images, data.manifest))
+        labels = split.labels[chosen]
+        with torch.autocast(**precision):
+            logits = net(to_input(images, data.manifest)).float()
         loss = functional.cross_entropy(logits, labels, label_smoothing=recipe["label_smoothing"])
         penalty = penalty_of(net, recipe)
         optimizer.zero_grad(set_to_none=True)
@@ -140,8 +173,9 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], 
             weight.grad *= mask
         optimizer.step()
         seen += len(chosen)
-        loss_sum += loss.item() * len(chosen)
-        hits += int((logits.argmax(1) == labels).sum())
+        loss_sum += loss.detach().double() * len(chosen)
+        hits += (logits.argmax(1) == labels).sum()
+    loss_sum, hits = float(loss_sum), int(hits)
     if not np.isfinite(loss_sum):
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch}: "
