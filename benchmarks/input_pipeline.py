@@ -139,7 +139,8 @@ def alone(split: Split, augment: list):
 
     def run():
         for chosen in torch.randperm(len(held), generator=generator).to(runtime.device()).split(BATCH):
-            images = to_input(apply(to_tensor(held.images[chosen]), augment, generator), MANIFEST)
+            with runtime.one_thread():
+                images = to_input(apply(to_tensor(held.images[chosen]), augment, generator), MANIFEST)
         images[0, 0, 0, 0].item()  # wait for the device
 
     return run

@@ -161,10 +161,11 @@ def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], 
         rate = learning_rate(recipe, (epoch - 1) * steps + step, steps, history)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
-        labels = split.labels[chosen]
+        with runtime.one_thread():
+            images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
+            images, labels = to_input(images, data.manifest), split.labels[chosen]
         with torch.autocast(**precision):
-            logits = net(to_input(images, data.manifest)).float()
+            logits = net(images).float()
         loss = functional.cross_entropy(logits, labels, label_smoothing=recipe["label_smoothing"])
         penalty = penalty_of(net, recipe)
         optimizer.zero_grad(set_to_none=True)
