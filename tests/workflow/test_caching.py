@@ -40,7 +40,7 @@ def test_editing_the_pruning_module_reruns_pruning_and_what_follows_but_no_train
 
 def test_editing_a_score_reruns_only_what_is_scored_by_it(finished):
     scores = "workflow/scripts/espalier/pytorch/scores.py"
-    finished.edit(scores, "return weight.square().sum(dims)", "return weight.pow(2).sum(dims)")
+    finished.edit(scores, "return weight.square().sum(dims)\n", "return weight.pow(2).sum(dims)\n")
     assert finished.planned() == {}  # no chain of this config uses it
     finished.edit(scores, "return weight.abs().mean(dims)", "return weight.abs().mean(dim=dims)")
     assert finished.planned()["prune_model"] == 2
@@ -68,7 +68,8 @@ def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished)
 
 
 def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
-    finished.edit("config.yaml", "method: mean_abs, ratio: 0.4}", "method: mean_abs, ratio: [0.4, 0.6]}")
+    row = "method: mean_abs, ratio: 0.4}, finetune]\n"
+    finished.edit("config.yaml", row, row.replace("0.4", "[0.4, 0.6]"))
     planned = finished.planned()
     assert (planned.pop("prune_model"), planned.pop("finetune_model")) == (1, 1)
     assert set(planned) <= REPORT
