@@ -154,7 +154,9 @@ def test_quantized_files_hold_int8_and_are_smaller(small_run):
     }
     for quantized, exported in pairs.items():
         assert float(by_node[quantized]["int8_operators"]) > 0 == float(by_node[exported]["int8_operators"])
-        assert int(by_node[quantized]["size_bytes"]) < 0.3 * int(by_node[exported]["size_bytes"])
+        parameters = int(by_node[exported]["params"])  # of 4 bytes as floats, of 1 as integers; the graph is on top
+        assert int(by_node[exported]["size_bytes"]) > 3.5 * parameters
+        assert int(by_node[quantized]["size_bytes"]) < 2 * parameters
         assert by_node[quantized]["params"] == by_node[exported]["params"]
 
 
