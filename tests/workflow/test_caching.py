@@ -67,6 +67,16 @@ def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished)
     assert not {"train_model", "prune_model", "quantize_keras_model"} & set(planned)
 
 
+def test_editing_a_figure_redraws_that_figure_only(finished):
+    path = finished.folder / "workflow/scripts/espalier/figures/layer_widths.py"
+    path.write_text(path.read_text() + "\n\nANOTHER = 1\n")
+    drawn = {p.parent.name for p in finished.folder.glob("results/figures/*/layer_widths.svg")}
+    assert drawn == {"vgg", "resnet", "mlp"}
+    assert finished.planned() == {"draw_figure": 3}
+    finished.run("--cores", "2")
+    assert finished.planned() == {}
+
+
 def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
     row = "method: mean_abs, ratio: 0.4}, finetune]\n"
     finished.edit("config.yaml", row, row.replace("0.4", "[0.4, 0.6]"))
