@@ -14,7 +14,7 @@ import pandas as pd
 from espalier import findings, published, variants
 from espalier import tidy as tidy_table
 from espalier.findings import budget
-from espalier.findings.finding import listed
+from espalier.findings.finding import Finding, listed
 from espalier.html import number
 from espalier.tidy import Tidy
 
@@ -22,17 +22,20 @@ from espalier.tidy import Tidy
 def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
     """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
     measured = tidy_table.load(folder)
-    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(measured, studies)}</p>", _table(measured, studies)]
-    parts.append(_budgets(measured, studies))
-    parts += [_study(measured.of(name), study) for name, study in studies.items()]
+    own = {name: measured.of(name) for name in studies}
+    found = {name: findings.of_study(own[name], study) for name, study in studies.items()}
+    rows = {name: study_row(own[name], study, found[name]) for name, study in studies.items()}
+    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(measured, studies)}</p>", _table(rows), _budgets(own, rows)]
+    parts += [_study(own[name], study, found[name]) for name, study in studies.items()]
     parts += [f'<p class="setup">{_software(measured)}</p>', "</div>"]
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(parts) + "\n", encoding="utf-8", newline="\n")
 
 
-def study_row(tidy: Tidy, study: dict) -> dict:
-    """What is said of a study in a row; where it has several references, of the first."""
+def study_row(tidy: Tidy, study: dict, found: list[Finding] | None = None) -> dict:
+    """What is said of a study in a row; where it has several references, of the first. found: its findings, if they are
+    there already."""
     data, net, results = study["dataset"], study["model"], tidy.results
     nets = variants.of(results)
     dense = nets[nets["node"] == nets["reference"]].iloc[0]
@@ -49,7 +52,7 @@ def study_row(tidy: Tidy, study: dict) -> dict:
         "nodes": len(results),
         "dense_top1": dense["top1"],
         "dense_top1_sd": dense["top1_sd"],
-        "headline": findings.headline(findings.of_study(tidy, study)),
+        "headline": findings.headline(findings.of_study(tidy, study) if found is None else found),
         **{
             f"{what}_{limit:g}": words + (f" ({less[limit]})" if less[limit] else "")
             for limit, pair in budget.table(tidy).items()
@@ -76,12 +79,11 @@ def _lead(tidy: Tidy, studies: dict[str, dict]) -> str:
     )
 
 
-def _table(tidy: Tidy, studies: dict[str, dict]) -> str:
+def _table(rows: dict[str, dict]) -> str:
     """The studies, one row each."""
     heads = ("Study", "Data", "Net", "Epochs", "Weights", "Seeds", "Results", "Dense top-1 (%)")
     lines = []
-    for name, study in studies.items():
-        row = study_row(tidy.of(name), study)
+    for row in rows.values():
         top1 = number(row["dense_top1"], 2)
         if pd.notna(row["dense_top1_sd"]):
             top1 += f" ± {number(row['dense_top1_sd'], 2)}"
@@ -96,14 +98,13 @@ def _rows(name: str, heads: tuple[str, ...], lines: list[str]) -> str:
     return f'<table class="{name}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _budgets(tidy: Tidy, studies: dict[str, dict]) -> str:
+def _budgets(tidy: dict[str, Tidy], rows: dict[str, dict]) -> str:
     """The headline of each study in a row of its own, and under it its smallest and fastest nets within each limit."""
     heads = ("Within", "Smallest file, zipped", "Fastest net")
     lines = []
-    for name, study in studies.items():
-        row = study_row(tidy.of(name), study)
-        found = budget.table(tidy.of(name)) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
-        less = budget.coarse(tidy.of(name))
+    for name, row in rows.items():
+        found = budget.table(tidy[name]) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
+        less = budget.coarse(tidy[name])
         title = f"{escape(row['title'])}<br><span>{escape(row['headline'])}</span>"
         lines.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{title}</th></tr>')
         for limit, pair in found.items():
@@ -113,12 +114,12 @@ def _budgets(tidy: Tidy, studies: dict[str, dict]) -> str:
     return _rows("budgets", heads, lines)
 
 
-def _study(tidy: Tidy, study: dict) -> str:
+def _study(tidy: Tidy, study: dict, found: list[Finding]) -> str:
     """A study's findings, and what of the published figures it may be compared with."""
-    found = [(f.question, f.answer) for f in findings.of_study(tidy, study)]
+    answers = [(f.question, f.answer) for f in found]
     if study.get("published"):
-        found.append(("What of the published figures was reproduced?", _reproduced(tidy, study)))
-    items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in found)
+        answers.append(("What of the published figures was reproduced?", _reproduced(tidy, study)))
+    items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in answers)
     setup = escape(tidy_table.setup_line(study, tidy.results))
     return f'<h3>{escape(study["title"])}</h3><p class="setup">{setup}</p><dl>{items}</dl>'
 
