@@ -170,6 +170,7 @@ rule write_overview:
     conda:
         "../../envs/report.yaml"
     threads: 1
+    priority: 1  # the longest of the report's jobs, so not the last
     resources:
         mem_mb=1000,
     params:
