@@ -167,10 +167,10 @@ rule write_overview:
         "<results>/logs/tables/overview.log",
     benchmark:
         "<results>/benchmarks/tables/overview.tsv"
+    priority: 1  # the longest of the report's jobs, so not the last
     conda:
         "../../envs/report.yaml"
     threads: 1
-    priority: 1  # the longest of the report's jobs, so not the last
     resources:
         mem_mb=1000,
     params:
