@@ -3,6 +3,7 @@
 #   snakemake --cores all                          run config.yaml
 #   snakemake --cores all --configfile FILE        run another config instead
 #   snakemake --report results/report.html         put the results into one page
+#   snakemake --cores all pages                    the results as Markdown pages with their figures, in results/pages
 
 from pathlib import Path
 
@@ -32,6 +33,11 @@ rule all:
     default_target: True
     input:
         report_items(),
+
+
+rule pages:
+    input:
+        rules.write_pages.output,
 
 
 rule models:

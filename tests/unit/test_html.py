@@ -130,3 +130,11 @@ def test_tables_of_sentences_wrap(table):
     assert '<body class="figures">' in table.page("x")
     prose = Table("t", "s", (Column("name", "Net", prose=True),), table.data)
     assert '<body class="prose">' in prose.page("x")
+
+
+def test_a_table_is_markdown_too():
+    data = pd.DataFrame({"name": ["a | b", "c"], "top1": [97.123, np.nan], "sd": [0.314, np.nan], "why": ["x", None]})
+    columns = (Column("name", "Net"), Column("top1", "Top-1", 2, group="Test", spread="sd"), Column("why", "Why"))
+    assert Table("t", "set-up", columns, data, ("a note",)).markdown() == (
+        "| Net | Test: Top-1 | Why |\n| --- | ---: | --- |\n| a \\| b | 97.12 ± 0.31 | x |\n| c | – | – |\n\n* a note\n"
+    )

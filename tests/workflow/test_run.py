@@ -193,3 +193,15 @@ def test_the_report_holds_every_figure_and_table(small_run, tmp_path, name):
     for item in items:
         assert item.name in text
     assert "VGG16-BN in miniature" in text and "Every number below is computed from the records" in text
+
+
+def test_the_run_as_pages_has_all_figures_and_links_that_lead_somewhere(finished):
+    assert finished.planned("pages") == {"write_pages": 1, "pages": 1}
+    finished.run("--cores", "1", "pages")
+    pages = finished.folder / "results" / "pages"
+    links = {page: re.findall(r"\]\(([^)]+)\)", page.read_text()) for page in pages.rglob("*.md")}
+    assert len(links) == 1 + 4  # the run, and its studies
+    assert all((page.parent / link).exists() for page, found in links.items() for link in found)
+    drawn = {path.relative_to(pages).as_posix() for path in pages.rglob("*.svg")}
+    assert drawn == {p.relative_to(p.parents[1]).as_posix() for p in finished.folder.glob("results/figures/*/*.svg")}
+    assert "snakemake --cores all pages" in (pages / "README.md").read_text()

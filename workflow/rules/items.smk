@@ -65,3 +65,20 @@ def timed_rules():
         "write_overview": ["<results>/benchmarks/tables/overview.tsv"],
     }
     return {name: [ancient(path) for path in paths] for name, paths in files.items()}
+
+
+def files_of_pages():
+    """What the pages of a run show and link: every figure, and every table of a study as CSV."""
+    items = [Path(path) for path in report_items()]
+    return [
+        str(path if path.suffix == ".svg" else path.with_suffix(".csv"))
+        for path in items
+        if path.parent.name in STUDIES
+    ]
+
+
+def command_of_run():
+    """The command that computes this run, the config by its path from here."""
+    given = [Path(file) for file in workflow.overwrite_configfiles]
+    here = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
+    return " ".join(["snakemake --cores all", *(f"--configfile {file}" for file in here), "pages"])

@@ -181,3 +181,29 @@ rule write_overview:
         "writing the report's first page"
     script:
         "../scripts/write_overview.py"
+
+
+rule write_pages:
+    input:
+        **rules.collect_records.output,
+        shown=files_of_pages(),
+        manifests=[f"<results>/data/{name}/manifest.json" for name in GRID.datasets()],
+    output:
+        pages=directory("<results>/pages"),
+    log:
+        "<results>/logs/pages.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        studies=REPORTED,
+        config=GRID.config,
+        command=command_of_run(),
+        published=published_of_all(),
+        code=code_version(SCRIPTS / "write_pages.py"),
+    message:
+        "writing the run as Markdown pages"
+    script:
+        "../scripts/write_pages.py"

@@ -61,6 +61,16 @@ class Table:
         )
         return out.getvalue()
 
+    def markdown(self) -> str:
+        """The shown columns as a Markdown table, headings of groups before their columns', notes as a list below."""
+        heads = [f"{column.group}: {column.title}" if column.group else column.title for column in self.columns]
+        lines = [heads, ["---:" if _all_numbers(self.data[c.key], c) else "---" for c in self.columns]]
+        for _, row in self.data.iterrows():
+            cells = (text(row[c.key], c, row[c.spread] if c.spread else None) for c in self.columns)
+            lines.append([cell.replace("|", r"\|") for cell in cells])
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return "\n".join([table, "", *(f"* {note}" for note in self.notes)]).rstrip() + "\n"
+
     def page(self, name: str) -> str:
         """The table as an HTML document; `name` is that of the CSV file it offers."""
         numeric = [_all_numbers(self.data[column.key], column) for column in self.columns]

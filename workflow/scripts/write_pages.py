@@ -1,0 +1,29 @@
+"""Rule write_pages: the run as Markdown pages with their figures and tables."""
+
+import subprocess
+from pathlib import Path
+
+from espalier.job import job
+from espalier.pages import write_pages
+
+
+def revision() -> str:
+    """The commit of the code, where it is in a git repository; "+" where something was changed since."""
+    asked = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    write_pages(
+        Path(this.input.results).parent,
+        this.params.studies,
+        this.output.pages,
+        items=this.input.shown,
+        manifests=this.input.manifests,
+        config=this.params.config,
+        command=this.params.command,
+        revision=revision(),
+    )
