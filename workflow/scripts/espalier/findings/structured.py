@@ -49,6 +49,7 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
     both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
+    both &= nets["retraining"] != "rewind"  # rewinding is a question of its own
     nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[both]
     if nets.empty:
         return []
