@@ -778,6 +778,19 @@ def test_a_net_from_scratch_that_was_pruned_again_is_no_pair(tmp_path):
     assert FROM_SCRATCH not in found(run, config())
 
 
+def test_blocks_of_a_rewound_net_are_told_from_those_of_a_fine_tuned_one(tmp_path):
+    run = Run(tmp_path, model="resnet50")
+    _, pruned, _ = run.chain(
+        prune={"prune_type": "depth_wise", "method": "mean_abs", "blocks": 2}, before=9.0, after=85.0, top1=90.0,
+        pruned={"actual_ratio": 0.125},
+    )  # fmt: skip
+    run.add("finetune", pruned, name="rewind=true", columns={"retraining": "rewind"}, top1=89.5)
+    answer = found(run, config())["How many residual blocks can go?"]
+    assert answer.answer.startswith("2 within 1 point")
+    assert "mean_abs N=2 (12.5\xa0% of the blocks): 9.00 before, 85.00 after" in answer.evidence
+    assert "mean_abs N=2, rewound (12.5\xa0% of the blocks): 9.00 before, 89.50 after" in answer.evidence
+
+
 def test_rewound_nets_are_not_counted_among_the_fine_tuned_and_have_baselines_of_their_own(tmp_path):
     run = retrained(tmp_path, images=400)
     random = run.add("prune", run_dense(run), columns=by_ratio("filter_wise", "random", "0.40"), top1=20.0)
