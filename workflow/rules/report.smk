@@ -167,6 +167,7 @@ rule write_overview:
         "<results>/logs/tables/overview.log",
     benchmark:
         "<results>/benchmarks/tables/overview.tsv"
+    priority: 1  # the longest of the report's jobs, so not the last
     conda:
         "../../envs/report.yaml"
     threads: 1

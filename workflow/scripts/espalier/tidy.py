@@ -147,11 +147,10 @@ def over_seeds(results: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
     keys, values = ["study", "variant"], list(values)
     results = results.reindex(columns=list(dict.fromkeys([*results.columns, *values])))
     groups = results.groupby(keys, sort=False)
-    first = groups.head(1).set_index(keys)
-    first[values] = groups[values].mean()
-    first[[f"{value}_sd" for value in values]] = groups[values].std(ddof=1)
-    first["n"] = groups.size()
-    return first.reset_index()
+    first, numbers = groups.head(1).set_index(keys), groups[values]
+    means, spreads = numbers.mean(), numbers.std(ddof=1).add_suffix("_sd")
+    found = pd.concat([first.drop(columns=values), means, spreads, groups.size().rename("n")], axis=1)
+    return found[[*first.columns, *spreads.columns, "n"]].reset_index()
 
 
 def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:

@@ -71,7 +71,7 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
         trained=last["trained"],
         epochs_total=last["epochs_total"],
         reference_trained=reference["trained"],
-        kind=[kind(row) for _, row in rows.iterrows()],
+        kind=[kind(row) for row in rows[["prune_type", "scheme"]].to_dict("records")],
         before=rows["top1"].where(pruned),
         after=last["top1"].where(tuned),
         dense_top1=dense["top1"],
