@@ -853,3 +853,14 @@ def test_the_error_that_the_readme_shows_is_the_real_one():
     shown = (PROJECT / "README.md").read_text()
     for line in str(error_of(tree)).splitlines():
         assert line.strip() in shown, f"mend it: in README.md, the error should have the line\n{line}"
+
+
+def test_the_study_that_the_page_on_fair_comparison_shows_is_right():
+    page = (PROJECT / "docs" / "fair_comparison.md").read_text()
+    tree = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    steps = [job.step for job in grid.build(tree).jobs.values()]
+    # Each seed: one net; filters and weights, by two methods in two scopes at five ratios; both ways of fine-tuning, of
+    # the dense net too; from scratch filters for both budgets, weights for one.
+    expected = {"train": 1, "prune": 2 * 2 * 2 * 5, "finetune": 2 * (2 * 2 * 2 * 5 + 1), "scratch": 5 * 2 + 5}
+    assert {step: steps.count(step) for step in expected} == {step: 3 * n for step, n in expected.items()}
+    assert len(steps) == 3 * sum(expected.values())
