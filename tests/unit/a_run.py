@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from espalier import tidy
+from espalier.naming import TRAININGS
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
@@ -23,6 +24,12 @@ NAMES = {
     "prune": ("prune_type", "method", "scope", "ratio", "blocks", "threshold", "pattern", "schedule"),
     "quantize": ("scheme",),
 }
+PLAIN = {"penalty": None, "penalty_type": None, "coefficient": None}
+DONE = {  # what a step does to the columns by itself
+    "prune": {"retraining": None, "budget": None},
+    "finetune": {"retraining": "finetune"},
+    "scratch": PLAIN | {"retraining": "scratch", "budget": "epochs", "weights": "random"},
+}
 
 
 class Run:
@@ -34,13 +41,28 @@ class Run:
         self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6} | columns
 
     def add(
-        self, step, parent=None, *, seed=0, layers=(), history=(), summary=(), timing=None, columns=None, **measured
+        self,
+        step,
+        parent=None,
+        *,
+        seed=0,
+        name="",
+        layers=(),
+        history=None,
+        summary=(),
+        timing=None,
+        columns=None,
+        **measured,
     ) -> dict:
-        """Write the record of a step after `parent` (a record that `add` returned) and return it."""
-        row = dict(parent or self.columns) | (columns or {})
+        """Write the record of a step after `parent` (a record that `add` returned) and return it. name: of its folder,
+        after what is said there anyway. A step that trains has a history of its epochs."""
+        row = dict(parent or self.columns) | DONE.get(step, {}) | (columns or {})
         row = {column: row[column] for column in tidy.ID}
         seed = parent["seed"] if parent else seed
-        said = [str(row[name]) for name in NAMES.get(step, ()) if row[name] is not None]
+        if history is None:
+            trains = step in TRAININGS or (step, row["schedule"]) == ("prune", "gradual")
+            history = [{"epoch": epoch} for epoch in range(1, row["epochs"] + 1)] if trains else []
+        said = [str(row[key]) for key in NAMES.get(step, ()) if row[key] is not None] + [name] * bool(name)
         row["node"] = "/".join((parent["node"] if parent else f"{self.study}/seed{seed}", "~".join((step, *said))))
         row |= {"parent": parent["node"] if parent else None, "seed": seed, "step": step, "label": "a label"}
         row["chain"] = f"{parent['chain']} > {step}" if parent else step

@@ -492,6 +492,87 @@ MISTAKES = {
         at="studies.resnet.chains[0][2].prune.blocks",
         corrected={"blocks": 7},
     ),
+    # training after pruning
+    "from scratch, and nothing was pruned": Mistake(
+        CHAIN,
+        ["train", "scratch"],
+        ("scratch trains anew what pruning left of a net, and nothing was pruned", "scratch right after prune"),
+        at="studies.vgg.chains[0][1]",
+        corrected=[{"prune": {"prune_type": "weight", "ratio": 0.5}}, "scratch"],
+    ),
+    "from scratch after fine-tuning": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, "finetune", "scratch"],
+        ("scratch comes after finetune", "what that did is lost"),
+        corrected=[["train", {"prune": FILTERS}, "scratch"]],
+    ),
+    "the FLOPs of the dense net for one with as many": Mistake(
+        CHAIN,
+        ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"scratch": {"budget": "flops"}}],
+        ("pruning of single weights leaves the MACs of a net as they are", "epochs; flops after filters"),
+        at="studies.vgg.chains[0][2].scratch.budget",
+        corrected={"budget": "epochs"},
+    ),
+    "budget that there is not": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, {"scratch": {"budget": "macs"}}],
+        ("'macs'", "epochs, flops"),
+        at="studies.vgg.chains[0][2].scratch.budget",
+        corrected={"budget": "epochs"},
+    ),
+    "rewinding to learning rates of one's own": Mistake(
+        [*CHAIN, 2],
+        {"finetune": {"rewind": True, "learning_rate": 0.1}},
+        ("takes the learning rates of the training, and learning_rate is given too", "without learning_rate, warmup"),
+        at="studies.vgg.chains[0][2].finetune.rewind",
+        corrected={"rewind": False},
+    ),
+    "milestones beside rewinding in the study's section": Mistake(
+        [*VGG, "finetune"],
+        {"rewind": True, "milestones": [1]},
+        ("and milestones is given too",),
+        at="studies.vgg.finetune.rewind",
+        corrected={"rewind": False},
+    ),
+    "rewinding more epochs than there were": Mistake(
+        [*CHAIN, 2],
+        {"finetune": {"rewind": True, "epochs": 3}},
+        ("3, but there are only 2 epochs of training to rewind", "from 1 to 2"),
+        at="studies.vgg.chains[0][2].finetune.epochs",
+        corrected={"epochs": 2},
+    ),
+    "rewinding where there is no schedule": Mistake(
+        CHAIN,
+        [
+            {"train": {"plateau": {"factor": 0.5, "patience": 3, "minimum": 0.0}}},
+            {"prune": FILTERS},
+            {"finetune": {"rewind": True}},
+        ],
+        ("there is no schedule to rewind to", "plateau: null"),
+        at="studies.vgg.chains[0][2].finetune.rewind",
+        corrected={"rewind": False},
+    ),
+    "rewinding a number of epochs that nobody knows": Mistake(
+        CHAIN,
+        [
+            "train",
+            {"prune": FILTERS},
+            {"scratch": {"budget": "flops"}},
+            {"prune": FILTERS},
+            {"finetune": {"rewind": True}},
+        ],
+        ("not known before the training from scratch", "scratch: {budget: epochs}"),
+        at="studies.vgg.chains[0][4].finetune.rewind",
+        corrected={"rewind": False},
+    ),
+    "the best epoch by validation images that are not there": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {"dataset": {"name": "digits", "size": 32, "validation": 0}, "finetune": {"select": "best_validation"}},
+        ("chooses by accuracy on validation images, and the data set keeps none", "dataset.validation above 0"),
+        at="studies.vgg.finetune.select",
+        corrected={"select": "last"},
+    ),
     # latency
     "latency of what is not there": Mistake(
         [*MLP, "latency"],
@@ -772,3 +853,14 @@ def test_the_error_that_the_readme_shows_is_the_real_one():
     shown = (PROJECT / "README.md").read_text()
     for line in str(error_of(tree)).splitlines():
         assert line.strip() in shown, f"mend it: in README.md, the error should have the line\n{line}"
+
+
+def test_the_study_that_the_page_on_fair_comparison_shows_is_right():
+    page = (PROJECT / "docs" / "fair_comparison.md").read_text()
+    tree = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    steps = [job.step for job in grid.build(tree).jobs.values()]
+    # Each seed: one net; filters and weights, by two methods in two scopes at five ratios; both ways of fine-tuning, of
+    # the dense net too; from scratch filters for both budgets, weights for one.
+    expected = {"train": 1, "prune": 2 * 2 * 2 * 5, "finetune": 2 * (2 * 2 * 2 * 5 + 1), "scratch": 5 * 2 + 5}
+    assert {step: steps.count(step) for step in expected} == {step: 3 * n for step, n in expected.items()}
+    assert len(steps) == 3 * sum(expected.values())

@@ -709,3 +709,97 @@ def test_curves_start_at_the_net_that_was_pruned(tmp_path):
     run.add("finetune", root, top1=96.0)  # the reference, but no net of the curves was trained on
     (_, points), *_ = curves.of_run(run.load().results)
     assert curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.25: 90.0, 0.5: 70.0}
+
+
+# Training after pruning
+
+
+def retrained(tmp_path, images=None) -> Run:
+    """Two pruned nets, each fine-tuned, rewound and trained from scratch."""
+    run = Run(tmp_path)
+    dense = run.add("train", top1=92.0, test_images=images)
+    for ratio, tuned, back, anew in (("0.40", 88.0, 91.0, 87.0), ("0.60", 70.0, 85.0, 84.0)):
+        pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", ratio), top1=30.0, test_images=images)
+        run.add("finetune", pruned, top1=tuned, columns={"epochs": 3}, test_images=images)
+        rewound = {"epochs": 3, "retraining": "rewind"}
+        run.add("finetune", pruned, top1=back, name="rewind=true", columns=rewound, test_images=images)
+        run.add("scratch", pruned, top1=anew, test_images=images)
+    return run
+
+
+FROM_SCRATCH = "Is a pruned net better fine-tuned, or its architecture trained from scratch?"
+REWINDING = "Is a pruned net better fine-tuned by the learning rates that its training ended with?"
+
+
+def test_fine_tuned_nets_against_the_same_architecture_from_scratch(tmp_path):
+    answer = found(retrained(tmp_path, images=400), config())[FROM_SCRATCH]
+    # 2 sqrt(88 * 12 / 400 + 87 * 13 / 400) = 4.68; 2 sqrt(70 * 30 / 400 + 84 * 16 / 400) = 5.87
+    assert answer.answer == (
+        "Fine-tuning is behind in 1, makes no difference that chance does not explain in 1 of 2 comparisons. "
+        "One seed was run and one of the 400 test images is 0.25 points: smaller differences say nothing."
+    )
+    assert answer.evidence == (
+        "filter_wise sum 0.40 88.00 (9 epochs) against filter_wise sum 0.40, from scratch 87.00 (6 epochs): +1.00 "
+        "points, not more than twice the standard error of the difference, 4.68. "
+        "filter_wise sum 0.60 70.00 (9 epochs) against filter_wise sum 0.60, from scratch 84.00 (6 epochs): −14.00 "
+        "points, more than twice the standard error of the difference, 5.87."
+    )
+
+
+def test_rewound_nets_against_the_usual_fine_tuning(tmp_path):
+    answer = found(retrained(tmp_path, images=400), config())[REWINDING]
+    # 2 sqrt(91 * 9 / 400 + 88 * 12 / 400) = 4.33; 2 sqrt(85 * 15 / 400 + 70 * 30 / 400) = 5.81
+    assert answer.answer.startswith("Rewinding is ahead in 1, makes no difference that chance does not explain in 1 of")
+    assert "filter_wise sum 0.40, rewound 91.00 (9 epochs) against filter_wise sum 0.40 88.00" in answer.evidence
+    assert "more than twice the standard error of the difference, 4.33. " in answer.evidence
+    assert (
+        "70.00 (9 epochs): +15.00 points, more than twice the standard error of the difference, 5.81."
+        in answer.evidence
+    )
+
+
+def test_over_seeds_the_standard_error_is_that_of_the_means(tmp_path):
+    run = Run(tmp_path)
+    for seed, (tuned, anew) in enumerate(((90.0, 80.0), (92.0, 84.0), (94.0, 88.0))):
+        pruned = run.chain(prune=by_ratio("filter_wise", "sum", "0.40"), seed=seed, before=9.0, after=tuned)[1]
+        run.add("scratch", pruned, top1=anew)
+    answer = found(run, config(seeds=[0, 1, 2]))[FROM_SCRATCH]
+    # Deviations 2 and 4, of means 92 and 84: 2 sqrt(4 / 3 + 16 / 3) = 5.16
+    assert answer.answer.startswith("Fine-tuning is ahead in 1 of 1 comparison.")
+    assert "+8.00 points, more than twice the standard error of the difference, 5.16." in answer.evidence
+    assert REWINDING not in found(run, config())
+
+
+def test_a_net_from_scratch_that_was_pruned_again_is_no_pair(tmp_path):
+    run = Run(tmp_path)
+    pruned = run.chain(prune=by_ratio("filter_wise", "sum", "0.40"), before=9.0)[1]
+    again = run.add("prune", run.add("scratch", pruned), columns=by_ratio("filter_wise", "sum", "0.20"))
+    run.add("finetune", again)
+    assert FROM_SCRATCH not in found(run, config())
+
+
+def test_blocks_of_a_rewound_net_are_told_from_those_of_a_fine_tuned_one(tmp_path):
+    run = Run(tmp_path, model="resnet50")
+    _, pruned, _ = run.chain(
+        prune={"prune_type": "depth_wise", "method": "mean_abs", "blocks": 2}, before=9.0, after=85.0, top1=90.0,
+        pruned={"actual_ratio": 0.125},
+    )  # fmt: skip
+    run.add("finetune", pruned, name="rewind=true", columns={"retraining": "rewind"}, top1=89.5)
+    answer = found(run, config())["How many residual blocks can go?"]
+    assert answer.answer.startswith("2 within 1 point")
+    assert "mean_abs N=2 (12.5\xa0% of the blocks): 9.00 before, 85.00 after" in answer.evidence
+    assert "mean_abs N=2, rewound (12.5\xa0% of the blocks): 9.00 before, 89.50 after" in answer.evidence
+
+
+def test_rewound_nets_are_not_counted_among_the_fine_tuned_and_have_baselines_of_their_own(tmp_path):
+    run = retrained(tmp_path, images=400)
+    random = run.add("prune", run_dense(run), columns=by_ratio("filter_wise", "random", "0.40"), top1=20.0)
+    run.add("finetune", random, top1=60.0, test_images=400)
+    answers = found(run, config())
+    assert "0 of 2 pruned nets end within" in answers["Does fine-tuning recover what pruning cost?"].answer
+    question = "Do the methods beat random choice and the smallest weights of the whole net?"
+    assert answers[question].answer.startswith("random is beaten in 1 of 1 comparisons")
+
+
+def run_dense(run: Run) -> dict:
+    return json.loads(run.records[0].read_text())

@@ -448,3 +448,139 @@ def test_quantization_aware_training_trains_by_the_recipe_of_fine_tuning():
 def test_classes_are_in_the_name_of_a_data_set():
     data = {"name": "digits", "size": 32, "classes": ["3", "8"]}
     assert list(built(dataset=data).datasets()) == ["digits_32x32x3_classes3-8"]
+
+
+# Training after pruning
+
+
+SCHEDULE = {"epochs": 10, "learning_rate": 0.2, "warmup_epochs": 1, "warmup_from": 0.1, "milestones": [5, 8]}
+
+
+def test_from_scratch_the_recipe_is_that_of_the_chains_training_without_its_penalty():
+    chain = [{"train": L2 | {"batch_size": 64}}, {"prune": PRUNE}, {"scratch": {"gamma": 0.5}}]
+    made = built(chain, train={"epochs": 5, "momentum": 0.9, "coefficient": 0.3}, scratch={"momentum": 0.8})
+    job = list(made.jobs.values())[-1]
+    assert (
+        job.node
+        == "a/seed0/train~l2_groups~filter_wise~batch_size=64/prune~filter_wise~mean_abs~0.40/scratch~gamma=0.5"
+    )
+    recipe = job.params["recipe"]
+    assert [recipe[key] for key in ("epochs", "batch_size", "momentum", "gamma")] == [5, 64, 0.8, 0.5]
+    assert "budget" not in recipe and penalties({0: recipe}) == [(None, None, None)]
+    assert job.params["scratch"] == "epochs" and job.params["model"] == {"name": "vgg16_bn", "width": 0.25} | {
+        "weights": "random", "fallback": None
+    }  # fmt: skip
+
+
+def columns(job, *keys):
+    return [job.columns[key] for key in keys]
+
+
+def test_a_net_from_scratch_was_not_regularised_but_its_shape_is_that_of_a_pruned_one():
+    job = last({"train": L2}, {"prune": PRUNE}, "scratch")
+    assert columns(job, "penalty", "penalty_type", "coefficient") == [None, None, None]
+    assert columns(job, "prune_type", "ratio", "epochs") == ["filter_wise", "0.40", 2]
+    assert columns(job, "retraining", "budget", "weights") == ["scratch", "epochs", "random"]
+    tuned = last({"train": L2}, {"prune": PRUNE}, "scratch", {"finetune": {"keep_penalty": True}})
+    assert columns(tuned, "penalty", "retraining", "budget") == [None, "finetune", "epochs"]
+    own = last({"train": L2}, {"prune": PRUNE}, {"scratch": L2 | {"coefficient": 0.5}})
+    assert columns(own, "penalty", "penalty_type", "coefficient") == ["l2_groups", "filter_wise", 0.5]
+
+
+def test_from_scratch_the_initial_weights_are_random_whatever_the_training_began_with():
+    imagenet = {"model": {"name": "vgg16_bn", "weights": "imagenet"}}
+    chain = ["train", {"prune": PRUNE}, "scratch", {"quantize": {"scheme": "float32"}}]
+    assert [job.columns["weights"] for job in built(chain, **imagenet).jobs.values()] == ["imagenet"] * 2 + [
+        "random"
+    ] * 2
+
+
+def test_from_scratch_the_initialisation_is_that_of_the_training_unless_another_is_given():
+    study = {"backend": "keras", "model": {"name": "mlp"}}
+    units = {"prune": {"prune_type": "unit", "ratio": 0.5}}
+    train = {"train": {"init": {"name": "glorot"}}}
+    job = last(train, units, "scratch", **study)
+    assert job.params["recipe"]["init"] == {"name": "glorot"} and job.columns["init"] == "glorot"
+    assert ("init", "glorot", "keras") in job.uses
+    other = last(train, units, {"scratch": {"init": {"name": "normal", "stddev": 0.1}}}, **study)
+    assert columns(other, "init") == ["normal-0.1"]
+
+
+def test_how_long_a_training_for_equal_flops_is_its_job_works_out():
+    job = last("train", {"prune": PRUNE}, {"scratch": {"budget": "flops"}}, {"quantize": {"scheme": "float32"}})
+    assert job.parent.endswith("/scratch~flops") and columns(job, "epochs", "budget") == [None, "flops"]
+    job = last("train", {"prune": PRUNE}, "scratch", scratch={"budget": "flops"})
+    assert job.node.endswith("/scratch") and job.params["scratch"] == "flops"
+    # Single weights go too here, but after filters: the net has fewer MACs.
+    both = last(
+        "train", {"prune": PRUNE}, {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"scratch": {"budget": "flops"}}
+    )
+    assert both.params["scratch"] == "flops"
+
+
+def test_from_scratch_a_net_can_be_pruned_and_trained_on():
+    chain = ["train", {"prune": PRUNE}, "scratch", {"prune": PRUNE}, "scratch", "finetune"]
+    made = list(built(chain).jobs.values())
+    assert [job.columns["retraining"] for job in made] == [None, None, "scratch", None, "scratch", "finetune"]
+    seeds = [job.params["seed"] for job in made]
+    assert len(set(seeds)) == 6  # new weights each time
+
+
+def rewound(*chain, **study):
+    recipe = last("train", {"prune": PRUNE}, *chain, **{"train": SCHEDULE} | study).params["recipe"]
+    keys = ("epochs", "offset", "learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma")
+    assert "rewind" not in recipe
+    return [recipe.get(key) for key in keys]
+
+
+def test_rewound_fine_tuning_takes_the_schedule_of_the_training():
+    schedule = [0.2, 1, 0.1, [5, 8], 0.1]
+    tuning = {"epochs": 3, "milestones": [1], "learning_rate": 0.01, "warmup_epochs": 0}
+    assert rewound({"finetune": {"rewind": True}}, finetune=tuning) == [3, 7, *schedule]
+    assert rewound({"finetune": {"rewind": True, "epochs": 10}}, finetune=tuning) == [10, 0, *schedule]
+    assert rewound({"finetune": {"rewind": True}}) == [10, 0, *schedule]  # all epochs, if none are given
+    assert rewound("finetune", finetune={"rewind": True, "epochs": 4, "momentum": 0.5}) == [4, 6, *schedule]
+    assert rewound("finetune", finetune=tuning) == [3, None, 0.01, 0, 0.1, [1], 0.1]
+    usual = {"finetune": {"rewind": False, "learning_rate": 0.01}}
+    assert rewound(usual, finetune={"rewind": True, "epochs": 4}) == [4, None, 0.01, 1, 0.1, [5, 8], 0.1]
+
+
+def test_rewinding_is_to_the_training_that_the_weights_come_from():
+    own = {"train": {"epochs": 6, "milestones": [4]}}
+    job = last(own, {"prune": PRUNE}, {"finetune": {"rewind": True}}, train=SCHEDULE)
+    assert [job.params["recipe"][key] for key in ("epochs", "offset", "milestones")] == [6, 0, [4]]
+    anew = {"scratch": {"epochs": 8, "milestones": [7]}}
+    job = last(own, {"prune": PRUNE}, anew, {"finetune": {"rewind": True, "epochs": 2}}, train=SCHEDULE)
+    assert [job.params["recipe"][key] for key in ("epochs", "offset", "milestones")] == [2, 6, [7]]
+
+
+def test_only_fine_tuning_is_rewound():
+    study = KERAS | {"finetune": {"epochs": 1, "rewind": True}}
+    slow = {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "learning_rate": 0.3}}
+    for step in (slow, {"quantize": {"scheme": "qat_int8", "learning_rate": 0.3}}):
+        job = last("train", step, **study)
+        assert "offset" not in job.params["recipe"] and job.params["recipe"]["learning_rate"] == 0.3
+        assert job.columns["retraining"] is None
+
+
+def test_a_rewound_net_and_one_from_scratch_are_named_so():
+    assert last("train", {"prune": PRUNE}, {"finetune": {"rewind": True}}).label.endswith("0.40, rewound")
+    assert last("train", {"prune": PRUNE}, "scratch").label.endswith("0.40, from scratch")
+
+
+def test_whatever_comes_of_a_net_that_was_chosen_by_its_test_images_is_marked():
+    train = {"train": {"select": "best_test"}}
+    tuned = {"finetune": {"select": "last"}}
+    chain = [train, {"prune": PRUNE}, tuned, {"quantize": {"scheme": "float32"}}]
+    assert {job.columns["select"] for job in built(chain).jobs.values()} == {"best_test"}
+    made = built(["train", {"prune": PRUNE}, {"finetune": {"select": "best_validation"}}])
+    assert [job.columns["select"] for job in made.jobs.values()] == ["last", "last", "best_validation"]
+
+
+def test_gradual_pruning_ends_with_its_last_epoch():
+    """Before it the net may be better, and not as sparse as it is to be."""
+    slow = {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual"}}
+    job = last("train", slow, **KERAS | {"train": KERAS["train"] | {"select": "best_validation"}})
+    assert job.params["recipe"]["select"] == "last" == job.columns["select"]
+    qat = last("train", {"quantize": {"scheme": "qat_int8"}}, **KERAS | {"finetune": {"select": "best_validation"}})
+    assert qat.params["recipe"]["select"] == "best_validation" == qat.columns["select"]

@@ -54,6 +54,20 @@ def test_normal_weights_have_the_asked_spread_in_every_layer():
     assert not net.get_layer("logits").bias.numpy().any()
 
 
+@pytest.mark.parametrize(
+    "name, size", [("mlp", 8), ("cifar10_cnn", 8), ("vgg16", 32), ("mobilenet_v2", 32)], ids=lambda value: str(value)
+)
+def test_a_net_made_anew_has_the_weights_of_a_new_one(name, size):
+    model = {"name": name, "width": 0.35}
+    trained = models.build_model(model, (size, size, 3), 10, seed=1)
+    trained.set_weights([weight + 1 for weight in trained.get_weights()])
+    anew, wanted = models.anew(trained, seed=2), models.build_model(model, (size, size, 3), 10, seed=2)
+    assert [layer.name for layer in anew.layers] == [layer.name for layer in wanted.layers]
+    for found, weight in zip(anew.get_weights(), wanted.get_weights(), strict=True):
+        assert np.array_equal(found, weight)
+    assert not np.array_equal(trained.get_weights()[0], anew.get_weights()[0])
+
+
 def test_glorot_weights_fill_the_asked_range():
     net = models.build_model({"name": "mlp"}, DIGITS, 10, init={"name": "glorot"}, seed=3)
     for layer in models.weighted_layers(net):

@@ -252,6 +252,20 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(parent, made, digits,
     assert out.read_bytes() == made["qat_int8"][0].read_bytes()
 
 
+def test_training_ends_with_the_best_epoch_if_told_to(parent, digits, tmp_path):
+    worse = RECIPE | {"milestones": [1], "gamma": 60.0, "momentum": 0.0}  # the second epoch unlearns
+    recipes = {"best": worse | {"select": "best_validation"}, "short": worse | {"epochs": 1}, "last": worse}
+    found = {
+        name: quantize.quantize_model(
+            tmp_path / name, parent=parent, data=digits(8, 1), scheme="qat_int8", recipe=recipe, seed=1
+        )
+        for name, recipe in recipes.items()
+    }
+    assert found["best"]["measured"]["selected_epoch"] == 1 and "selected_epoch" not in found["last"]["measured"]
+    best, short, last = ((tmp_path / name).read_bytes() for name in recipes)
+    assert best == short != last
+
+
 def test_training_needs_a_recipe(parent, digits, tmp_path):
     with pytest.raises(ValueError, match="qat_int8 trains the net, so it needs a recipe"):
         quantize.quantize_model(tmp_path / "a.tflite", parent=parent, data=digits(8, 1), scheme="qat_int8")

@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from espalier.data import load as load_data
-from espalier.keras import models, prune, train
+from espalier.keras import models, profile, prune, train
 from espalier.keras.runtime import start, tf
 
 MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
@@ -141,7 +141,7 @@ def test_fit_calls_before_each_step_and_after_each_epoch(squares, tmp_path, monk
             last.assign(step)
 
         how = {"before_step": before_step, "after_epoch": lambda: {"last": int(last)}, "identity": ["counted"]}
-        history = train.fit(net, data=data, recipe=RECIPE, seed=1, checkpoint=checkpoint, **how)
+        history = train.fit(net, data=data, recipe=RECIPE, seed=1, checkpoint=checkpoint, **how)["history"]
         return [row["last"] for row in history], seen.numpy().tolist()
 
     assert run(None) == ([4, 9, 14, 19], [1] * 20)  # 5 steps an epoch
@@ -332,3 +332,162 @@ def test_a_training_that_diverges_says_so(squares, tmp_path):
     with pytest.raises(FloatingPointError, match="lower learning_rate"):
         trained(tmp_path / "model.keras", squares, {"learning_rate": 1e6, "warmup_epochs": 0})
     assert not (tmp_path / "model.keras").exists()
+
+
+# Which epoch's weights a training ends with
+
+
+WORSE = {"epochs": 6, "milestones": [3], "gamma": 100.0, "momentum": 0.0}  # the learning rate jumps up, it unlearns
+
+
+def test_the_best_epoch_is_the_net_that_a_training_of_so_many_epochs_ends_with(squares, tmp_path):
+    history = trained(tmp_path / "last.keras", squares, WORSE)["history"]
+    by_hand = [row["validation_top1"] for row in history]
+    best = by_hand.index(max(by_hand)) + 1
+    assert best < 6 and by_hand[-1] < max(by_hand)
+    found = trained(tmp_path / "best.keras", squares, WORSE | {"select": "best_validation"})
+    assert found["measured"] == {"selected_epoch": best}
+    assert without_seconds(found["history"]) == without_seconds(history)
+    trained(tmp_path / "short.keras", squares, WORSE | {"epochs": best})
+    assert (tmp_path / "best.keras").read_bytes() == (tmp_path / "short.keras").read_bytes()
+
+
+def test_of_equal_epochs_the_first_is_the_best(squares, tmp_path):
+    still = {"learning_rate": 1e-20, "warmup_epochs": 0}
+    found = trained(tmp_path / "model.keras", squares, still | {"select": "best_validation"})
+    assert len({row["validation_top1"] for row in found["history"]}) == 1
+    assert found["measured"] == {"selected_epoch": 1}
+    assert "measured" not in trained(tmp_path / "model.keras", squares, still)
+
+
+@pytest.mark.parametrize("select, times", [("last", 1), ("best_validation", 1), ("best_test", 6 + 1)])
+def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_them(
+    squares, tmp_path, monkeypatch, select, times
+):
+    read, test = [], np.load(squares / "images.npy")[80:]
+    for module in (train, profile):
+        real = module.evaluate
+        spied = lambda net, split, real=real: read.append(np.array_equal(split.images, test)) or real(net, split)  # noqa: E731
+        monkeypatch.setattr(module, "evaluate", spied)
+    found = trained(tmp_path / "model.keras", squares, WORSE | {"select": select})
+    measured = profile.measure_model(tmp_path / "model.keras", squares)["measured"]
+    assert (read.count(True), read.count(False)) == (times, 6)
+    if select == "best_test":
+        by_hand = [row["test_top1"] for row in found["history"]]
+        assert found["measured"] == {"selected_epoch": by_hand.index(max(by_hand)) + 1}
+        assert measured["top1"] == max(by_hand)
+
+
+def test_without_validation_images_nothing_is_chosen_by_them(squares, tmp_path):
+    shutil.copytree(squares, tmp_path / "data")
+    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
+    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="`select: best_validation` goes by validation images, and the data set has"):
+        trained(tmp_path / "model.keras", tmp_path / "data", {"select": "best_validation"})
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_an_interrupted_training_ends_with_the_best_epoch_of_an_uninterrupted_one(
+    squares, tmp_path, monkeypatch, optimizer
+):
+    recipe = WORSE | {"select": "best_validation", "optimizer": optimizer}
+    recipe |= {"learning_rate": 0.01} if optimizer == "adam" else {}
+    whole = trained(tmp_path / "whole.keras", squares, recipe)
+    best = whole["measured"]["selected_epoch"]
+    assert 1 < best < 5
+    for epoch in (best, best + 2, 6):  # before it is kept, after it, in the last
+        place = {"checkpoint": tmp_path / f"state{epoch}"}
+        interrupted(monkeypatch, epoch, tmp_path / "resumed.keras", squares, recipe, **place)
+        found = trained(tmp_path / "resumed.keras", squares, recipe, **place)
+        assert (tmp_path / "resumed.keras").read_bytes() == (tmp_path / "whole.keras").read_bytes()
+        assert found["measured"] == whole["measured"]
+
+
+# From scratch, in the shape of a pruned net
+
+
+UNITS = {"prune_type": "unit", "method": "l2", "ratio": "0.50"}
+WEIGHTS = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+
+
+def pruned(folder, data, step):
+    """A net, and the same, pruned."""
+    dense, parent = folder / "dense.keras", folder / "pruned.keras"
+    trained(dense, data)
+    prune.prune_model(parent, parent=dense, **step)
+    return dense, parent
+
+
+def test_from_scratch_a_net_of_the_pruned_shape_begins_with_new_weights(squares, tmp_path):
+    _, parent = pruned(tmp_path, squares, UNITS)
+    out = tmp_path / "net.keras"
+    found = trained(out, squares, {"epochs": 0}, parent=parent, scratch="epochs")
+    assert found == {"history": [], "weights": "random", "epochs": 0}
+    generator, net = np.random.default_rng(1), models.load(out)
+    for into, units, found in zip((16, 10, 10, 5, 2), (10, 10, 5, 2, 4), net.get_weights()[:5], strict=True):
+        limit = np.sqrt(6 / (into + units))  # Glorot, of what is left
+        np.testing.assert_allclose(found, generator.uniform(-limit, limit, (into, units)), rtol=1e-6)
+    assert not net.get_weights()[5].any()
+
+
+def test_the_architectures_own_initial_weights_are_drawn_as_for_a_new_net(squares, tmp_path):
+    _, parent = pruned(tmp_path, squares, WEIGHTS | {"ratio": "0.00"})
+    recipe = {"epochs": 0, "init": None}
+    trained(tmp_path / "net.keras", squares, recipe, parent=parent, scratch="epochs")
+    trained(tmp_path / "new.keras", squares, recipe)
+    assert (tmp_path / "net.keras").read_bytes() == (tmp_path / "new.keras").read_bytes()
+
+
+def test_from_scratch_the_mask_of_single_weights_stays_and_the_weights_are_new(squares, tmp_path):
+    _, parent = pruned(tmp_path, squares, WEIGHTS)
+    how = {"parent": parent, "scratch": "epochs"}
+    trained(tmp_path / "start.keras", squares, {"epochs": 0}, **how)
+    trained(tmp_path / "out.keras", squares, {"weight_decay": 0.001}, **how)
+    trained(tmp_path / "new.keras", squares, {"epochs": 0})
+    before, begun, after, new = (
+        models.load(tmp_path / f"{name}.keras").get_weights() for name in ("pruned", "start", "out", "new")
+    )
+    for old, first, last, fresh in zip(before[:4], begun[:4], after[:4], new[:4], strict=True):
+        assert (old == 0).any() and np.array_equal(first, np.where(old == 0, 0, fresh))
+        assert np.array_equal(last == 0, old == 0)
+
+
+def test_from_scratch_nothing_of_the_parent_counts_but_its_shape_and_mask(squares, tmp_path):
+    _, parent = pruned(tmp_path, squares, WEIGHTS)
+    net = models.load(parent)
+    net.set_weights([3 * weight for weight in net.get_weights()])
+    models.save(net, tmp_path / "other.keras")
+    for name, of in (("a", parent), ("b", tmp_path / "other.keras")):
+        trained(tmp_path / f"{name}.keras", squares, {"epochs": 2}, parent=of, scratch="epochs")
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+def test_for_the_flops_of_the_dense_net_a_smaller_one_is_trained_for_more_epochs(squares, tmp_path):
+    dense, parent = pruned(tmp_path, squares, UNITS)
+    whole, left = 16 * 20 + 20 * 20 + 20 * 10 + 10 * 4 + 4 * 4, 16 * 10 + 10 * 10 + 10 * 5 + 5 * 2 + 2 * 4
+    assert (whole, left) == (976, 328)
+    how = {"parent": parent, "dense": dense}
+    found = trained(tmp_path / "b.keras", squares, {"warmup_from": 0.1}, scratch="flops", **how)
+    # 2.976 times as many: 11.90 epochs, the milestone after 8.93.
+    assert found["epochs"] == 12 == len(found["history"])
+    assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.1] * 9 + [0.01] * 3)
+    assert trained(tmp_path / "e.keras", squares, scratch="epochs", **how)["epochs"] == 4
+
+
+def test_an_interrupted_training_from_scratch_ends_as_if_it_had_not_been(squares, tmp_path, monkeypatch):
+    _, parent = pruned(tmp_path, squares, WEIGHTS)
+    how = {"parent": parent, "scratch": "epochs"}
+    trained(tmp_path / "whole.keras", squares, **how)
+    interrupted(monkeypatch, 3, tmp_path / "resumed.keras", squares, checkpoint=tmp_path / "state", **how)
+    trained(tmp_path / "resumed.keras", squares, checkpoint=tmp_path / "state", **how)
+    assert (tmp_path / "resumed.keras").read_bytes() == (tmp_path / "whole.keras").read_bytes()
+
+
+def test_fine_tuning_follows_the_last_learning_rates_of_the_training(squares, tmp_path):
+    _, parent = pruned(tmp_path, squares, UNITS)
+    recipe = {"epochs": 2, "warmup_epochs": 2, "milestones": [3]}
+    found = trained(tmp_path / "rewound.keras", squares, recipe | {"offset": 2}, parent=parent)
+    assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.1, 0.01])  # of epochs 3 and 4 of 4
+    found = trained(tmp_path / "usual.keras", squares, recipe, parent=parent)
+    assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.02 + 0.08 * k / 10 for k in (4, 9)])

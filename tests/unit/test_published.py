@@ -103,6 +103,8 @@ def test_counts_before_pruning_are_those_of_the_training(tmp_path):
         ({"width": 0.25}, {}, "no: width"),
         ({"model": "resnet50"}, {}, "no: model"),
         ({"coefficient": 1e-4}, {}, "no: coefficient"),
+        ({"select": "last"}, {}, "no: select"),  # published is the best epoch on the test images
+        ({"select": "best_test"}, {}, "yes"),
         (
             {"epochs": 6, "weights": "random", "width": 0.25},
             {"dataset": {"name": "digits", "size": 32}},
@@ -132,6 +134,14 @@ def test_another_penalty_or_chain_is_not_the_published_row(tmp_path):
         penalised("filter_wise", "group_lasso"), by_ratio("filter_wise", "mean_abs", "0.40"), before=1.0, after=70.0
     )
     run.chain(penalised("filter_wise"), by_ratio("filter_wise", "mean_abs", "0.60"), before=1.0)  # not fine-tuned
+    assert (compared(run)["comparable"] == "not run").all()
+
+
+def test_a_rewound_net_or_one_from_scratch_is_not_the_published_row(tmp_path):
+    run = vgg(tmp_path)
+    _, pruned = run.chain(penalised("filter_wise"), by_ratio("filter_wise", "mean_abs", "0.20"), before=1.0)
+    run.add("finetune", pruned, columns={"retraining": "rewind"})
+    run.add("scratch", pruned)
     assert (compared(run)["comparable"] == "not run").all()
 
 

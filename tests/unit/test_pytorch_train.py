@@ -13,7 +13,7 @@ from torch.nn import functional
 from espalier import config, progress, registry
 from espalier.data import load as load_data
 from espalier.data import prepare
-from espalier.pytorch import groups, models, prune, train
+from espalier.pytorch import groups, models, profile, prune, train
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
 
@@ -521,3 +521,196 @@ def test_a_checkpoint_is_replaced_whole(trained, tmp_path, monkeypatch):
         trained("resumed", SCHEDULE, checkpoint=tmp_path / "checkpoint")
     resumed, _ = trained("resumed", SCHEDULE, checkpoint=tmp_path / "checkpoint")
     assert same(resumed, through)
+
+
+# Which epoch's weights a training ends with
+
+
+WORSE = {"epochs": 5, "momentum": 0.0, "milestones": [2], "gamma": 40.0}  # the learning rate jumps up, and it unlearns
+
+
+def test_the_best_epoch_is_the_net_that_a_training_of_so_many_epochs_ends_with(trained, digits):
+    _, history = trained("last", WORSE)
+    by_hand = [row["validation_top1"] for row in history]
+    best = by_hand.index(max(by_hand)) + 1
+    assert best < 5 and by_hand[-1] < max(by_hand)
+    out, again = trained("best", WORSE | {"select": "best_validation"})
+    assert without_seconds(again) == without_seconds(history)
+    assert same(out, trained("short", WORSE | {"epochs": best})[0])
+    data = load_data(digits(8, 1))
+    assert evaluate(models.load(out), data.validation, data.manifest)["top1"] == pytest.approx(max(by_hand))
+
+
+def details(out, digits, changes=None, **options):
+    """What a training returns."""
+    options = {"data": digits(8, 1), "model": MODEL, "seed": 7} | options
+    return train.train_model(out, recipe=RECIPE | (changes or {}), **options)
+
+
+def test_of_equal_epochs_the_first_is_the_best(digits, tmp_path):
+    still = STANDING | {"epochs": 3}
+    found = details(tmp_path / "net.safetensors", digits, still | {"select": "best_validation"}, model=PLAIN)
+    assert len({row["validation_top1"] for row in found["history"]}) == 1
+    assert found["measured"] == {"selected_epoch": 1}
+    assert "measured" not in details(tmp_path / "net.safetensors", digits, still, model=PLAIN)
+
+
+def test_the_best_epoch_on_test_is_that_of_the_test_images(digits, tmp_path):
+    out = tmp_path / "net.safetensors"
+    found = details(out, digits, WORSE | {"select": "best_test"})
+    by_hand = [row["test_top1"] for row in found["history"]]
+    assert found["measured"] == {"selected_epoch": by_hand.index(max(by_hand)) + 1}
+    assert profile.measure_model(out, digits(8, 1))["measured"]["top1"] == pytest.approx(max(by_hand))
+
+
+@pytest.mark.parametrize("select, times", [("last", 1), ("best_validation", 1), ("best_test", 3 + 1)])
+def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_them(
+    digits, tmp_path, monkeypatch, select, times
+):
+    read = []
+    for module in (train, profile):
+        real = module.evaluate
+        spied = lambda net, split, *rest, real=real: read.append(len(split)) or real(net, split, *rest)  # noqa: E731
+        monkeypatch.setattr(module, "evaluate", spied)
+    out = tmp_path / "net.safetensors"
+    details(out, digits, {"select": select})
+    profile.measure_model(out, digits(8, 1))
+    assert sorted(read) == [144] * 3 + [360] * times  # validation images after each epoch, test images
+
+
+def test_without_validation_images_nothing_is_chosen_by_them(tmp_path):
+    prepare(tmp_path / "data", name="digits", size=8, channels=1, validation=0.0, mean=0.5, std=0.5)
+    with pytest.raises(ValueError, match="`select: best_validation` goes by validation images, and the data set has"):
+        details(tmp_path / "net.safetensors", lambda *_: tmp_path / "data", {"select": "best_validation"})
+
+
+@pytest.mark.parametrize("stopped", [2, 3, 5])
+def test_an_interrupted_training_ends_with_the_best_epoch_of_an_uninterrupted_one(
+    digits, tmp_path, monkeypatch, stopped
+):
+    """Before the best epoch, after it, and in the last epoch."""
+    recipe = WORSE | {"select": "best_validation", "optimizer": "adam", "learning_rate": 0.002}
+    through, resumed = tmp_path / "through.safetensors", tmp_path / "resumed.safetensors"
+    whole = details(through, digits, recipe)
+    assert whole["measured"]["selected_epoch"] == 2
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(stopped, patch)
+        details(resumed, digits, recipe, checkpoint=tmp_path / "checkpoint")
+    found = details(resumed, digits, recipe, checkpoint=tmp_path / "checkpoint")
+    assert same(resumed, through) and found["measured"] == whole["measured"]
+    assert without_seconds(found["history"]) == without_seconds(whole["history"])
+
+
+# From scratch, in the shape of a pruned net
+
+
+FILTERS = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": "0.50"}
+WEIGHTS = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+
+
+@pytest.fixture
+def pruned(trained, digits, tmp_path):
+    """pruned(step): a net trained for an epoch, and the same, pruned."""
+
+    def run(step):
+        dense, out = trained("dense", {"epochs": 1})[0], tmp_path / "pruned.safetensors"
+        prune.prune_model(out, parent=dense, data=digits(8, 1), **step)
+        return dense, out
+
+    return run
+
+
+def test_from_scratch_a_net_of_the_pruned_shape_begins_with_new_weights(digits, tmp_path, pruned):
+    _, parent = pruned(FILTERS)
+    out = tmp_path / "net.safetensors"
+    assert details(out, digits, {"epochs": 0}, parent=parent, scratch="epochs") == {
+        "history": [], "weights": "random", "epochs": 0
+    }  # fmt: skip
+    torch.manual_seed(7)
+    first = torch.empty(8, 1, 3, 3).normal_(0, math.sqrt(2 / (8 * 9)))  # He, fan-out, of what is left
+    second = torch.empty(8, 8, 3, 3).normal_(0, math.sqrt(2 / (8 * 9)))
+    last = torch.empty(10, 32).normal_(0, 0.01)
+    found = load_file(out)
+    for key, wanted in (("0.weight", first), ("4.weight", second), ("9.weight", last)):
+        torch.testing.assert_close(found[key], wanted)
+    for key in ("0.bias", "1.bias", "4.bias", "9.bias", "1.running_mean"):
+        assert not found[key].any()
+    assert found["1.weight"].eq(1).all() and found["1.running_var"].eq(1).all()
+
+
+def test_a_net_of_which_nothing_was_pruned_begins_as_a_new_one(trained, digits, tmp_path, pruned):
+    _, parent = pruned(WEIGHTS | {"ratio": "0.00"})
+    out = tmp_path / "net.safetensors"
+    details(out, digits, {"epochs": 0}, parent=parent, scratch="epochs")
+    assert same(out, trained("new", {"epochs": 0})[0])
+
+
+def test_from_scratch_the_mask_of_single_weights_stays_and_the_weights_are_new(trained, digits, tmp_path, pruned):
+    _, parent = pruned(WEIGHTS)
+    start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
+    recipe = {"weight_decay": 0.01}
+    details(start, digits, {"epochs": 0}, parent=parent, scratch="epochs")
+    details(out, digits, recipe, parent=parent, scratch="epochs")
+    before, begun, after = (load_file(file) for file in (parent, start, out))
+    new = load_file(trained("new", {"epochs": 0})[0])
+    for key in ("0.weight", "4.weight", "9.weight"):
+        zeros = before[key] == 0
+        assert zeros.any() and torch.equal(begun[key], torch.where(zeros, 0.0, new[key]))
+        assert torch.equal(after[key] == 0, zeros)
+
+
+def test_from_scratch_nothing_of_the_parent_counts_but_its_shape_and_mask(digits, tmp_path, pruned):
+    _, parent = pruned(WEIGHTS)
+    other, out = tmp_path / "other.safetensors", [tmp_path / f"{i}.safetensors" for i in range(2)]
+    net = models.load(parent)
+    for tensor in net.state_dict().values():
+        tensor *= 3
+    models.save(net, other)
+    for file, of in zip(out, (parent, other), strict=True):
+        details(file, digits, {"epochs": 1}, parent=of, scratch="epochs")
+    assert same(*out)
+
+
+def test_for_the_flops_of_the_dense_net_a_smaller_one_is_trained_for_more_epochs(digits, tmp_path, pruned):
+    dense, parent = pruned(FILTERS)
+    # Convs of 8x8 and 4x4 outputs, and the last layer.
+    whole, left = 16 * 9 * 64 + 16 * 16 * 9 * 16 + 64 * 10, 8 * 9 * 64 + 8 * 8 * 9 * 16 + 32 * 10
+    assert (whole, left) == (46720, 14144)
+    recipe = {"epochs": 3, "warmup_epochs": 1, "warmup_from": 0.05, "milestones": [2]}
+    how = {"parent": parent, "dense": dense}
+    found = details(tmp_path / "b.safetensors", digits, recipe, scratch="flops", **how)
+    # 3.303 times as many: 9.91 epochs, the milestone after 6.61.
+    assert found["epochs"] == 10 == len(found["history"])
+    assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.05] * 7 + [0.005] * 3)
+    assert details(tmp_path / "e.safetensors", digits, recipe, scratch="epochs", **how)["epochs"] == 3
+
+
+def test_an_interrupted_training_from_scratch_ends_as_if_it_had_not_been(digits, tmp_path, monkeypatch, pruned):
+    _, parent = pruned(WEIGHTS)
+    how = {"parent": parent, "scratch": "epochs"}
+    through, resumed = tmp_path / "through.safetensors", tmp_path / "resumed.safetensors"
+    details(through, digits, RANDOM, **how)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch)
+        details(resumed, digits, RANDOM, checkpoint=tmp_path / "checkpoint", **how)
+    details(resumed, digits, RANDOM, checkpoint=tmp_path / "checkpoint", **how)
+    assert same(resumed, through)
+
+
+@cuda
+def test_on_cuda_a_training_from_scratch_begins_with_the_same_weights(digits, tmp_path, pruned, on_cuda):
+    _, parent = pruned(WEIGHTS)
+    there, here = tmp_path / "there.safetensors", tmp_path / "here.safetensors"
+    details(there, digits, {"epochs": 0}, parent=parent, scratch="epochs")
+    start(1)
+    details(here, digits, {"epochs": 0}, parent=parent, scratch="epochs")
+    assert same(there, here)
+
+
+def test_fine_tuning_follows_the_last_learning_rates_of_the_training(trained):
+    recipe = {"epochs": 2, "warmup_epochs": 2, "warmup_from": 0.01, "milestones": [3]}
+    parent, _ = trained("parent", {"epochs": 1})
+    _, history = trained("rewound", recipe | {"offset": 2}, parent=parent)
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.05, 0.005])  # of epochs 3 and 4 of 4
+    _, history = trained("usual", recipe, parent=parent)
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.01 + 0.04 * 10 / 22, 0.01 + 0.04 * 21 / 22])

@@ -13,8 +13,9 @@ from espalier.files import whole, write_json, zipped_size
 COLUMNS = {
     "node": "a/seed0/train", "parent": None, "study": "a", "seed": 0, "step": "train", "chain": "train", "label": "net",
     "backend": "pytorch", "dataset": "digits_8x8x1", "model": "net", "width": 1.0, "weights": "random", "epochs": 1,
-    "init": None, "penalty": None, "penalty_type": None, "coefficient": None, "prune_type": None, "method": None,
-    "scope": None, "ratio": None, "blocks": None, "threshold": None, "pattern": None, "schedule": None, "scheme": None,
+    "select": "last", "init": None, "penalty": None, "penalty_type": None, "coefficient": None, "prune_type": None,
+    "method": None, "scope": None, "ratio": None, "blocks": None, "threshold": None, "pattern": None, "schedule": None,
+    "retraining": None, "budget": None, "scheme": None,
 }  # fmt: skip
 MEASURED = {
     "top1": 97.5, "top5": 100.0, "test_loss": 0.1, "params": 650, "macs": 640, "flops": 1280, "published_macs": 650,

@@ -1,12 +1,13 @@
 """The learning rate, step by step."""
 
 import itertools
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espalier.schedule import learning_rate, plateaued
+from espalier.schedule import learning_rate, plateaued, stretched
 
 PUBLISHED = {
     "learning_rate": 0.05, "warmup_epochs": 5, "warmup_from": 0.01, "milestones": [46, 66, 86], "gamma": 0.1
@@ -107,3 +108,38 @@ def test_the_rate_of_a_step_follows_the_plateau_of_the_epochs_before():
     rates = [learning_rate(recipe, epoch * 10, 10, history[:epoch]) for epoch in range(5)]
     assert rates == pytest.approx([0.01, 0.05, 0.025, 0.0025, 0.00125])
     assert learning_rate(recipe | {"plateau": None}, 40, 10, history) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(
+    "last, epoch, step, rate",
+    [
+        (10, 0, 0, 5e-5), (10, 9, 390, 5e-5),  # after the last milestone
+        (40, 0, 0, 0.005), (40, 5, 390, 0.005), (40, 6, 0, 0.0005), (40, 25, 390, 0.0005), (40, 26, 0, 5e-5),
+        (97, 0, 0, 0.034), (97, 1, 195.5, 0.046), (97, 2, 0, 0.05), (97, 42, 390, 0.05), (97, 43, 0, 0.005),
+        (100, 0, 0, 0.01), (100, 5, 0, 0.05), (100, 99, 0, 5e-5),  # the whole schedule again
+    ],
+)  # fmt: skip
+def test_rewound_fine_tuning_has_the_rates_of_the_last_epochs(last, epoch, step, rate):
+    """Of the published 100 epochs: milestones after 46, 66 and 86, warm-up from 0.01 to 0.05 in 5 (0.008 an epoch)."""
+    recipe = PUBLISHED | {"offset": 100 - last}
+    assert learning_rate(recipe, epoch * STEPS + step, STEPS) == pytest.approx(rate)
+
+
+def test_a_rewound_schedule_counts_in_epochs_whatever_the_batch_size():
+    recipe = PUBLISHED | {"offset": 45}
+    assert [learning_rate(recipe, step, 3) for step in range(4)] == pytest.approx([0.05] * 3 + [0.005])
+
+
+@pytest.mark.parametrize(
+    "factor, epochs, milestones",
+    [
+        (Fraction(1), 100, [46, 66, 86]), (Fraction(3, 2), 150, [69, 99, 129]), (Fraction(5, 4), 125, [58, 83, 108]),
+        (Fraction(1, 200), 1, [1, 1, 1]), (Fraction(46720, 14144), 330, [152, 218, 284]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_stretched_recipe_has_as_many_times_the_epochs_and_the_same_warm_up(factor, epochs, milestones):
+    # 46 * 5/4 = 57.5, 66 * 5/4 = 82.5, 86 * 5/4 = 107.5: halves go up. 46720 / 14144 = 3.3032.
+    recipe = PUBLISHED | {"epochs": 100}
+    expected = recipe | {"epochs": epochs, "milestones": milestones}
+    assert stretched(recipe, factor) == expected and recipe["epochs"] == 100

@@ -356,3 +356,36 @@ def test_all_tables_compare_with_the_dense_net_trained_as_long(tmp_path):
 
 def test_without_float16_nothing_is_said_of_it(tmp_path):
     assert not any("float16" in note for note in table("quantization", quantized(tmp_path), config(latency={})).notes)
+
+
+def test_results_say_for_how_many_epochs_in_all_steps_a_net_was_trained(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    pruned = run.add("prune", run.add("regularize", dense, columns=penalised("filter_wise") | {"epochs": 4}),
+                     columns=by_ratio("filter_wise", "sum", "0.50"))  # fmt: skip
+    run.add("finetune", pruned, columns={"epochs": 3})
+    made = table("results", run, config())
+    assert made.data["epochs_total"].tolist() == [6, 10, 13]
+    assert [(c.title, c.group) for c in made.columns if c.group == "Epochs"] == [("In all", "Epochs")]
+    run.add("scratch", pruned, columns={"epochs": 6})
+    made = table("results", run, config())
+    assert made.data[["epochs_total", "trained"]].values.tolist() == [[6, 6], [10, 10], [13, 13], [16, 6]]
+    assert [c.title for c in made.columns if c.group == "Epochs"] == ["In all", "Of its weights"]
+
+
+def test_an_epoch_that_was_chosen_on_the_test_images_is_remarked_in_both_tables(tmp_path):
+    plain = vgg(tmp_path / "plain")
+    run = Run(tmp_path / "chosen", select="best_test")
+    run.chain(top1=90.0)
+    prune = by_ratio("filter_wise", "mean_abs", "0.40")
+    run.chain(penalised("filter_wise"), prune, top1=89.0, before=40.0, after=87.5)
+    study = config(published="cifar100_vgg16_bn")
+    for name in ("results", "published"):
+        made, usual = table(name, run, study), table(name, plain, study)
+        remarks = made.data["remark"][made.data["top1"].notna()] if name == "results" else made.data["remark"].dropna()
+        assert set(remarks) == {"best epoch on test"} and len(remarks) == 3
+        assert "Remark" in [c.title for c in made.columns] and "best epoch on test" in made.page("x")
+        assert "the best epoch on the test images" in made.setup
+        assert "Remark" not in [c.title for c in usual.columns] and usual.data["remark"].isna().all()
+    assert any("higher than that on images nobody has chosen by" in note for note in table("results", run, study).notes)
+    assert any("the epoch that is best on the test images" in note for note in table("published", run, study).notes)

@@ -253,3 +253,86 @@ def test_a_net_that_is_trained_after_pruning_is_pruned_as_much_as_before(tmp_pat
     found = tidy.load(tmp_path / "records").results["actual_ratio"]
     assert found.isna().tolist() == [True, False, False, False, False]
     assert found.tolist()[1:] == [0.19, 0.19, 0.51, 0.51]
+
+
+# How long nets were trained
+
+
+EPOCHS = ["trained", "epochs_total"]
+
+
+def epochs(run: Run) -> dict[str, list[int]]:
+    return {row["node"]: [row[key] for key in EPOCHS] for _, row in run.load().results.iterrows()}
+
+
+def test_every_step_that_trains_counts_among_the_epochs_of_a_net(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")  # 6 epochs
+    sparse = run.add("regularize", dense, columns=penalised("filter_wise") | {"epochs": 4})
+    pruned = run.add("prune", sparse, columns=by_ratio("filter_wise", "sum", "0.50"))
+    tuned = run.add("finetune", pruned, columns={"epochs": 3})
+    slow = run.add("prune", dense, columns=gradual("0.50", epochs=5))
+    trained_for_int8 = [{"epoch": 1}, {"epoch": 2}]
+    aware = run.add("quantize", slow, columns={"scheme": "qat_int8", "epochs": 2}, history=trained_for_int8)
+    after = run.quantize(tuned, "static_int8")
+    found = epochs(run)
+    steps = (dense, sparse, pruned, tuned, after, slow, aware)
+    assert [found[step["node"]] for step in steps] == [[n, n] for n in (6, 10, 10, 13, 13, 11, 13)]
+
+
+def test_from_scratch_the_epochs_of_the_weights_begin_anew_and_the_cost_does_not(tmp_path):
+    run = Run(tmp_path, weights="imagenet")
+    dense = run.add("train")
+    pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", "0.50"))
+    # For equal FLOPs the config does not say how many epochs; the record and its history do, and those after it.
+    longer = run.add("scratch", pruned, columns={"epochs": 9, "budget": "flops"})
+    tuned = run.add("finetune", longer, columns={"epochs": 2})
+    again = run.add("prune", longer, columns=by_ratio("filter_wise", "sum", "0.20") | {"epochs": None})
+    exported = run.add("quantize", again, columns={"scheme": "float32"})
+    results = run.load().results.set_index("node")
+    assert [results.loc[step["node"], EPOCHS].tolist() for step in (longer, tuned, again, exported)] == [
+        [9, 15], [11, 17], [9, 15], [9, 15]
+    ]  # fmt: skip
+    assert [results.loc[step["node"], "epochs"] for step in (longer, tuned, again, exported)] == [9, 2, 9, 9]
+    assert [results.loc[step["node"], "weights"] for step in (dense, pruned, longer, exported)] == [
+        "imagenet", "imagenet", "random", "random"
+    ]  # fmt: skip
+    assert "; ImageNet weights and random initial weights; " in tidy.setup_line(config(), results)
+    assert "3 of fine-tuning, 9 of training from scratch; " in tidy.setup_line(config(), results)
+
+
+def test_a_net_trained_as_long_in_all_is_the_reference_by_whatever_steps(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    short, longer = (run.add("finetune", dense, name=f"epochs={n}", columns={"epochs": n}) for n in (2, 4))
+    sparse = run.add("regularize", dense, columns=penalised("filter_wise") | {"epochs": 2})
+    for ratio in ("0.20", "0.50"):
+        pruned = run.add("prune", sparse, columns=by_ratio("filter_wise", "sum", ratio))
+        run.add("finetune", pruned, name="epochs=2", columns={"epochs": 2})
+    slow = run.add("prune", dense, columns=gradual("0.50", epochs=3))
+    run.add("quantize", slow, columns={"scheme": "qat_int8", "epochs": 1}, history=[{"epoch": 1}])
+    # 6 + 4 epochs: two fine-tuned after training with a penalty, and one trained for int8 after gradual pruning.
+    assert set(run.load().results["reference"]) == {longer["node"]}
+    assert short["node"] != longer["node"]
+
+
+def test_where_no_dense_net_is_as_long_the_one_with_the_same_fine_tuning_is_the_reference(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    control = run.add("finetune", dense)
+    root = run.add("train", columns=penalised("filter_wise") | {"epochs": 9})
+    run.add("finetune", run.add("prune", root, columns=by_ratio("filter_wise", "sum", "0.50")), columns={"epochs": 6})
+    assert set(run.load().results["reference"]) == {control["node"]}  # 12 epochs, not 15
+
+
+def test_set_up_says_how_epochs_were_chosen_if_it_is_not_the_last(tmp_path):
+    best = {"best_validation": "the best epoch on validation images", "best_test": "the best epoch on the test images"}
+    for select, words in best.items():
+        study = config(train={"epochs": 6, "select": select})
+        assert f"; {words}; " in tidy.setup_line(study)
+        run = Run(tmp_path / select, select=select)
+        dense = run.add("train")
+        assert f"; {words}; " in tidy.setup_line(study, run.load().results)
+        run.add("finetune", dense, columns={"select": "last"})
+        assert f"; {words} (some nets); " in tidy.setup_line(study, run.load().results)
+    assert "best" not in tidy.setup_line(config(train={"epochs": 6, "select": "last"}))

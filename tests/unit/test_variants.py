@@ -151,3 +151,57 @@ def test_a_margin_is_twice_the_standard_error_of_a_difference():
     seeds = one | {"top1_sd": 3.0, "n": 9}
     assert variants.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
     assert variants.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
+
+
+def retrained(tmp_path) -> Run:
+    """A pruned net, fine-tuned, rewound, and trained from scratch for as many epochs and FLOPs, after a penalty."""
+    run = Run(tmp_path)
+    run.add("train", top1=91.0)
+    sparse = run.add("train", columns=penalised("filter_wise"))
+    pruned = run.add("prune", sparse, columns=by_ratio("filter_wise", "sum", "0.50"), top1=40.0, actual_ratio=0.48)
+    run.add("finetune", pruned, top1=88.0, columns={"epochs": 3})
+    run.add("finetune", pruned, top1=89.0, name="rewind=true", columns={"epochs": 3, "retraining": "rewind"})
+    anew = run.add("scratch", pruned, top1=87.0, params=500, actual_ratio=None)
+    run.add("scratch", pruned, top1=90.0, name="flops", columns={"budget": "flops", "epochs": 12})
+    run.quantize(run.add("finetune", anew, top1=87.5), "static_int8")
+    return run
+
+
+def test_a_net_from_scratch_is_a_variant_of_its_own(tmp_path):
+    rows = variants.of(retrained(tmp_path).load().results)
+    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    assert rows["top1"].to_dict() == {
+        "dense": 91.0,
+        "l2_groups filter_wise": 90.0,
+        "filter_wise sum 0.50, l2_groups training": 88.0,
+        "filter_wise sum 0.50, l2_groups training, rewound": 89.0,
+        "filter_wise sum 0.50, from scratch": 87.0,
+        "filter_wise sum 0.50, from scratch for equal FLOPs": 90.0,
+        "filter_wise sum 0.50, from scratch, fine-tuned": 87.5,
+        "filter_wise sum 0.50, from scratch, fine-tuned, static_int8": 87.5,
+    }
+    anew = rows.loc["filter_wise sum 0.50, from scratch"]
+    assert (anew["kind"], anew["actual_ratio"], anew["compression"], anew["drop"]) == ("pruned", 0.48, 2.0, 4.0)
+    assert pd.isna(anew["before"]) and pd.isna(anew["after"])
+    assert rows["trained"].tolist() == [6, 6, 9, 9, 6, 12, 12, 12]
+    assert rows["epochs_total"].tolist() == [6, 6, 9, 9, 12, 18, 18, 18]
+
+
+def test_nets_from_scratch_are_compressed_and_do_not_end_with_pruning(tmp_path):
+    results = retrained(tmp_path).load().results
+    assert len(variants.compressed(results)) == 6
+    assert variants.pruned(results)["retraining"].tolist() == ["finetune", "rewind"]
+
+
+def test_a_dense_net_that_was_rewound_is_called_so(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    run.add("finetune", dense)
+    run.add("finetune", dense, name="rewind=true", columns={"retraining": "rewind"})
+    rows = run.load().results
+    assert variants.labels(rows) == ["dense", "dense, fine-tuned", "dense, rewound"]
+
+
+def test_what_was_chosen_by_the_test_images_is_remarked():
+    remarks = [variants.remark({"select": select}) for select in ("last", "best_validation", "best_test", None)]
+    assert remarks == [None, None, "best epoch on test", None]

@@ -86,7 +86,7 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):
     models = small_run.folder / "results" / "models"
     records = sorted(models.rglob("record.json"))
-    assert len(records) == 12 + 3 + 5
+    assert len(records) == 13 + 4 + 6
     for path in records:
         record = json.loads(path.read_text())
         assert models / record["node"] == path.parent
@@ -132,9 +132,9 @@ def test_the_parts_of_a_record_add_up(small_run):
 
 def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
     timed = rows(small_run, "latency.csv")
-    # ResNet50: dense, pruned, fine-tuned; MLP: dense, weights twice, fine-tuned, units. As exported: VGG16-BN: dense in
-    # float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
-    assert len(timed) == 3 + 5 + 3 + 3
+    # ResNet50: dense, pruned, fine-tuned in two ways; MLP: dense, weights twice, fine-tuned, units, from scratch. As
+    # exported: VGG16-BN: dense in float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
+    assert len(timed) == 4 + 6 + 3 + 3
     assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
     assert {row["baseline"] for row in timed} == {
         "resnet/seed0/train",
@@ -166,6 +166,33 @@ def test_gradual_pruning_reaches_its_sparsity_in_the_file_and_strips_its_wrapper
     assert int(row["wrapped_params"]) > int(row["params"]) and int(row["wrapped_bytes"]) > 2 * int(row["h5_bytes"])
     summary = [r for r in rows(small_run, "summary.csv") if r["node"] == row["node"]]
     assert sum(int(r["params"]) for r in summary) == int(row["params"])
+
+
+def test_a_net_from_scratch_has_the_shape_of_the_pruned_one_and_the_epochs_of_equal_flops(small_run):
+    by_node = {row["node"].partition("/seed0/")[2]: row for row in rows(small_run, "results.csv")}
+    root = "train~l2_groups~filter_wise"
+    pruned = f"{root}/prune~filter_wise~mean_abs~0.40"
+    dense, parent, anew = (by_node[node] for node in (root, pruned, f"{pruned}/scratch~flops~epochs=2"))
+    assert (anew["params"], anew["macs"], anew["penalty"]) == (parent["params"], parent["macs"], "")
+    epochs = round(2 * int(dense["macs"]) / int(anew["macs"]))
+    assert epochs > 2 and (anew["epochs"], anew["trained"]) == (str(epochs),) * 2
+    assert anew["epochs_total"] == str(1 + epochs)
+    history = [row for row in rows(small_run, "history.csv") if row["node"] == anew["node"]]
+    assert len(history) == epochs
+    assert [dense["retraining"], anew["retraining"], anew["budget"]] == ["", "scratch", "flops"]
+
+
+def test_rewinding_the_whole_schedule_is_fine_tuning_by_the_recipe_of_the_training(small_run):
+    pruned = small_run.folder / "results/models/resnet/seed0/train/prune~depth_wise~mean_abs~2"
+    usual, rewound = (pruned / f"finetune~rewind={value}" / "model.safetensors" for value in ("false", "true"))
+    assert usual.read_bytes() == rewound.read_bytes()
+
+
+def test_a_net_has_the_weights_of_the_epoch_that_was_best(small_run):
+    for row in (r for r in rows(small_run, "results.csv") if r["study"] == "mlp" and r["selected_epoch"]):
+        history = [r for r in rows(small_run, "history.csv") if r["node"] == row["node"]]
+        tops = [float(epoch["validation_top1"]) for epoch in history]
+        assert int(float(row["selected_epoch"])) == tops.index(max(tops)) + 1 and row["select"] == "best_validation"
 
 
 def test_tensorboard_logs_hold_the_loss_and_the_graph(small_run):

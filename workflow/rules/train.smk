@@ -1,5 +1,5 @@
-# Training from new weights, under a penalty, or after pruning: one script, one recipe. The Keras rules differ in the
-# model's file and write TensorBoard logs too.
+# Training from new weights, under a penalty, after pruning, or anew with what is left of a net: one script, one recipe. The
+# Keras rules differ in the model's file and write TensorBoard logs too.
 
 
 rule train_model:
@@ -62,6 +62,17 @@ use rule regularize_model as finetune_model with:
         "fine-tuning {params.label}"
 
 
+use rule regularize_model as scratch_model with:
+    input:
+        parent=parent_of_node,
+        dense=dense_of_node,
+        data=data_of_node,
+    wildcard_constraints:
+        node=nodes("scratch", "pytorch"),
+    message:
+        "training anew what is left of {params.label}"
+
+
 use rule train_keras_model as finetune_keras_model with:
     input:
         parent=parent_of_node,
@@ -70,3 +81,14 @@ use rule train_keras_model as finetune_keras_model with:
         node=nodes("finetune", "keras"),
     message:
         "fine-tuning {params.label}"
+
+
+use rule train_keras_model as scratch_keras_model with:
+    input:
+        parent=parent_of_node,
+        dense=dense_of_node,
+        data=data_of_node,
+    wildcard_constraints:
+        node=nodes("scratch", "keras"),
+    message:
+        "training anew what is left of {params.label}"

@@ -17,6 +17,7 @@ DEFINITIONS = {
     "train": "recipe",
     "regularize": "recipe",
     "finetune": "finetune",
+    "scratch": "scratch",
     "prune": "prune",
     "quantize": "quantize",
 }
@@ -43,8 +44,24 @@ def _check_order(chain: list, path: list) -> None:
             raise ConfigError(
                 [*path, i],
                 "train is there again: a chain trains once, at its beginning",
-                allowed="regularize, prune, finetune, quantize after train; regularize and finetune train further",
+                allowed="regularize, prune, finetune, scratch, quantize after train; regularize and finetune train "
+                "further",
                 corrected=["finetune" if isinstance(step, str) else {"finetune": step["train"]}],
+            )
+        if _kind(step) == "scratch" and _kind(chain[i - 1]) != "prune":
+            pruned = max((k for k in range(i) if _kind(chain[k]) == "prune"), default=None)
+            if pruned is None:
+                raise ConfigError(
+                    [*path, i],
+                    "scratch trains anew what pruning left of a net, and nothing was pruned",
+                    allowed="scratch right after prune",
+                    corrected=[{"prune": {"prune_type": "weight", "ratio": 0.5}}, step],
+                )
+            raise ConfigError(
+                path,
+                f"scratch comes after {_kind(chain[i - 1])}: it draws new weights, and what that did is lost",
+                allowed="scratch right after prune",
+                corrected=[[*chain[: pruned + 1], *chain[i:]]],
             )
         if _kind(step) == "quantize" and i + 1 < len(chain):
             raise ConfigError(

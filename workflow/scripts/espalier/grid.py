@@ -20,8 +20,8 @@ from espalier.config import ConfigError
 # The columns of a node: what its record, the tidy table and the report know it by. A later step inherits them.
 COLUMNS = (
     "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
-    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio", "blocks",
-    "threshold", "pattern", "schedule", "scheme",
+    "epochs", "select", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
+    "blocks", "threshold", "pattern", "schedule", "retraining", "budget", "scheme",
 )  # fmt: skip
 
 # What a study's `latency` selects results by. Without a scheme, nets as the framework runs them are selected.
@@ -329,7 +329,7 @@ def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) 
         elif kind == "quantize":
             step = steps.quantize(study, given, inherited, where)
         else:
-            step = steps.training(study, kind, given, inherited, where)
+            step = steps.training(study, kind, given, inherited, where, jobs)
             step.params["model"] = net
         step.params["seed"] = step_seed(study["name"], seed, position, kind)
         parent = jobs[-1].node if jobs else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-TRAININGS = ("train", "regularize", "finetune")
+TRAININGS = ("train", "regularize", "finetune", "scratch")
 STEPS = (*TRAININGS, "prune", "quantize")
 
 # Values that name a step's folder without their key, in this order; any other value given in a chain is key=value.
 UNNAMED = {
-    **dict.fromkeys(TRAININGS, ("penalty", "prune_type")),
+    **dict.fromkeys(TRAININGS, ("budget", "penalty", "prune_type")),
     "prune": ("prune_type", "method", "ratio", "blocks", "threshold", "pattern", "scope", "schedule"),
     "quantize": ("scheme",),
 }
@@ -55,6 +55,9 @@ def label(columns: dict, several_seeds: bool) -> str:
         amount = next(str(value) for value in amounts if value is not None)
         words = (columns["prune_type"], columns["method"], amount, columns["schedule"])
         parts.append(" ".join(word for word in words if word))
+    words = {"scratch": "from scratch", "rewind": "rewound"}
+    if columns["retraining"] in words:
+        parts.append(words[columns["retraining"]])
     if columns["scheme"]:
         parts.append(columns["scheme"])
     if several_seeds:

@@ -33,6 +33,7 @@ class Setup:
     width: float
     coefficient: float | None = None  # of the penalty, where there is one
     model: str | None = None
+    select: str | None = None  # which epoch's weights a training ended with, as in the recipe
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def compare(published_id: str, results: pd.DataFrame, study: dict) -> pd.DataFra
 
     results: the study's rows of results.csv; study: its checked config. The published columns keep their names and
     units; a column v has beside it `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
-    `n` is the number of seeds, `init` the initial weights, `variant` the result's; `comparable` says "yes", what
+    `n` is the number of seeds, `init`, `variant` and `select` are the result's; `comparable` says "yes", what
     differs ("no: data, epochs"), or "not run" for a row that the run did not compute.
     """
     entry = get(published_id)
@@ -180,8 +181,8 @@ def _beside(entry: Published, rows: Rows, published, result, study: dict) -> dic
         row[f"{value.name}_sd"] = None if result is None else result[f"{value.name}_reproduced_sd"]
         row[f"{value.name}_difference"] = None if result is None else reproduced - row[value.name]
     if result is None:
-        return row | {"n": 0, "init": None, "variant": None, "comparable": "not run"}
-    row |= {"n": result["n"], "init": result["init"], "variant": result["variant"]}
+        return row | {"n": 0, "init": None, "variant": None, "select": None, "comparable": "not run"}
+    row |= {key: result[key] for key in ("n", "init", "variant", "select")}
     differs = differences(entry.setup, _setup(study, result, entry.setup.epochs))
     return row | {"comparable": f"no: {', '.join(differs)}" if differs else "yes"}
 
@@ -191,8 +192,9 @@ def _setup(study: dict, result, published_epochs: int | None) -> Setup:
     epochs = [int(result[e]) for e in ("first_epochs", "epochs")]
     epochs = next((e for e in epochs if e != published_epochs), published_epochs)
     coefficient = result["coefficient"] if pd.notna(result["penalty"]) else None
-    data = study["dataset"]
-    return Setup(data["name"], data["size"], epochs, result["weights"], result["width"], coefficient, result["model"])
+    data, select = study["dataset"], result["select"] if pd.notna(result["select"]) else None
+    net = result["weights"], result["width"]
+    return Setup(data["name"], data["size"], epochs, *net, coefficient, result["model"], select)
 
 
 # ------------------------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def _pruned(arch: str, amount: str) -> Rows:
         "cifar100_pruning.csv",
         "pruning",
         read,
-        {"chain": "train > prune > finetune"},
+        {"chain": "train > prune > finetune", "retraining": "finetune"},
         ("penalty", "penalty_type", "prune_type", "method", amount),
         (_ACTUAL_RATIO, _FLOPS, _PARAMS, _TOP1, _TOP5),
         (_FLOPS_BEFORE, _PARAMS_BEFORE),
@@ -306,7 +308,7 @@ _CIFAR100_NOTE = (
     "are millions of parameters. The same count is used for both columns here. One run of one seed was published, its "
     "best epoch chosen on the test set."
 )
-_VGG = Setup("cifar100", 224, 100, "imagenet", 1.0, 1e-5, "vgg16_bn")
+_VGG = Setup("cifar100", 224, 100, "imagenet", 1.0, 1e-5, "vgg16_bn", "best_test")
 _RESNET = replace(_VGG, model="resnet50")
 
 STUDIES = {

@@ -23,11 +23,13 @@ def write(path: str | Path, columns: dict, details: dict, timing: dict, software
     """Write a node's record.
 
     columns: what the grid knows of the node. details: "measured" scalars, "layers", "history" and "summary" rows where
-    there are any, and "weights", what a training really began with. timing: seconds and memory. software: versions.
+    there are any, and of a training what only its job knows: "weights", those it really began with, and "epochs".
+    timing: seconds and memory. software: versions.
     Raises jsonschema.ValidationError if the record does not meet its schema, ValueError if a value is not a finite
     number: such a record is a bug, and must not reach a table.
     """
-    record = dict(columns) | {"weights": details.get("weights", columns["weights"]), "measured": details["measured"]}
+    record = dict(columns) | {key: details.get(key, columns[key]) for key in ("weights", "epochs")}
+    record["measured"] = details["measured"]
     record |= {rows: details.get(rows, []) for rows in ("layers", "history", "summary")}
     record["timing"] = timing
     record["software"] = {"python": platform.python_version(), **software}

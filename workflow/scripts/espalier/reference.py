@@ -33,10 +33,15 @@ A result is a chain of steps. A study lists its chains; a step is its name, or i
 * Chains share every step they have in common, and every step is a result: `train` above runs once, and is reported.
 * `train` comes first and once. After it, `regularize`, `prune` and `finetune` follow in any order and number, which
   makes iterative pruning a chain like any other: `[train, prune: {...}, finetune, prune: {...}, finetune]`.
+* `scratch` comes right after `prune`, and trains what that left of the net from new random weights (Liu et al. 2019,
+  "Rethinking the Value of Network Pruning"): a smaller net in its shape, one with single weights pruned with its mask.
+  `[train, prune: {...}, finetune]` and `[train, prune: {...}, scratch]` side by side say what the pruned weights are
+  worth.
 * `quantize`, where there is one, comes last: its file (ONNX of a PyTorch net, TFLite of a Keras net) is for running.
   The scheme `float32` is the export alone: what the quantized files are compared with, in the same runtime.
 * All training steps take the keys of the study's `train`; what a step gives itself wins. `finetune` takes those of the
-  study's `finetune` before; so do gradual pruning and quantization-aware training, which train.
+  study's `finetune` before; so do gradual pruning and quantization-aware training, which train. `scratch` takes the
+  recipe of the `train` that its chain begins with, without its penalty, and what the study's `scratch` changes of it.
 
 A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its
 record.
@@ -52,6 +57,11 @@ SECTIONS = (
         "finetune",
         "finetune",
         "The study's `finetune`, and the keys of that step. All keys of the recipe, without defaults, and:",
+    ),
+    (
+        "scratch",
+        "scratch",
+        "The study's `scratch`, and the keys of that step. All keys of the recipe, without defaults, and:",
     ),
     ("prune", "prune", "The keys of that step in chains."),
     ("quantize", "quantize", "The keys of that step in chains. It is the last step of its chain."),
@@ -72,7 +82,7 @@ def page() -> str:
         parts.append(f"\n### {title}\n\n{text}\n\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n")
         required = rules.get("required", [])
         for key, part in rules["properties"].items():
-            if definition == "finetune" and key in config.schema()["$defs"]["recipe"]["properties"]:
+            if definition in ("finetune", "scratch") and key in config.schema()["$defs"]["recipe"]["properties"]:
                 continue
             parts.append(_row(key, part, key in required))
     parts.append("\n## Registered names\n\nWhat a config can name. [Extending](extending.md) shows how to add to it.\n")

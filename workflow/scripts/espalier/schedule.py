@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 MIN_DELTA = 1e-4  # of the accuracy between 0 and 1: what counts as better, Keras's own default
 
 
 def learning_rate(recipe: dict, step: int, steps_per_epoch: int, history: Sequence[dict] = ()) -> float:
-    """The learning rate of a step (counted from 0 over the whole training).
+    """The learning rate of a step (counted from 0 over the whole training; of a fine-tuning, over that).
 
     Warm-up is linear in steps from `warmup_from` to `learning_rate` over `warmup_epochs`; then the rate is multiplied
     by `gamma` after each epoch in `milestones`, counted from the start of training. With a `plateau`, `learning_rate`
     is what that has made of it: `history` are the rows of the epochs before, with their `validation_top1` in percent.
+    A recipe with an `offset` begins so many epochs into this schedule: learning-rate rewinding, which fine-tunes by the
+    rates that the last epochs of the training had (Renda et al. 2020, arXiv:2003.02389).
     """
+    step += recipe.get("offset", 0) * steps_per_epoch
     peak = recipe["learning_rate"]
     if recipe.get("plateau"):
         peak = plateaued(peak, [row["validation_top1"] for row in history], **recipe["plateau"])
@@ -22,6 +27,16 @@ def learning_rate(recipe: dict, step: int, steps_per_epoch: int, history: Sequen
         return recipe["warmup_from"] + (peak - recipe["warmup_from"]) * step / warmup
     passed = sum(step >= milestone * steps_per_epoch for milestone in recipe["milestones"])
     return peak * recipe["gamma"] ** passed
+
+
+def stretched(recipe: dict, factor: Fraction) -> dict:
+    """A recipe with `factor` times the epochs, rounded to whole ones, halves up. Its milestones are as many times
+    later; warm-up stays as it is."""
+
+    def times(epochs: int) -> int:
+        return max(1, math.floor(epochs * factor + Fraction(1, 2)))
+
+    return recipe | {"epochs": times(recipe["epochs"]), "milestones": [times(m) for m in recipe["milestones"]]}
 
 
 def plateaued(rate: float, accuracies: Sequence[float], *, factor: float, patience: int, minimum: float) -> float:

@@ -4,6 +4,7 @@ node is known by, and the registered functions that it uses. An impossible combi
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from espalier import config as checks
@@ -16,7 +17,9 @@ AMOUNTS = {
     "threshold": ("threshold: what scores below it goes", 0.001),
     "pattern": ('pattern: how many of how many stay, as text in quotes: "2:4"', "2:4"),
 }
+NEW = ("train", "scratch")  # steps that train from new weights
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
+RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
 GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys of a prune step that only gradual pruning has a use for
 
 
@@ -49,21 +52,26 @@ def model_of(study: dict) -> registry.Entry:
     return registry.get("model", study["model"]["name"], study["backend"])
 
 
-def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -> Step:
-    """A training step: the study's recipe and what the step changes."""
+def training(study: dict, kind: str, given: dict, inherited: dict, path: list, before: Sequence = ()) -> Step:
+    """A training step: the study's recipe and what the step changes. before: the jobs of the chain's steps so far."""
     backend = study["backend"]
-    recipe = {**study["train"], **(study["finetune"] if kind == "finetune" else {}), **given}
+    section = study[kind] if kind in ("finetune", "scratch") else {}
+    recipe = {**(_without_penalty(study, before) if kind == "scratch" else study["train"]), **section, **given}
 
     def place(key: str) -> list:
         """Where a value of the recipe stands."""
         if key in given:
             return [*path, key]
-        own = kind == "finetune" and key in study["finetune"]
-        return ["studies", study["name"], "finetune" if own else "train", key]
+        return ["studies", study["name"], kind if key in section else "train", key]
 
-    if kind != "train":
+    if kind not in NEW:
         recipe["init"] = None
-    keep, own = recipe.pop("keep_penalty", False), {**study["finetune"], **given}
+    budget = recipe.pop("budget", "epochs")
+    if budget == "flops":
+        _check_flops(before, place("budget"))
+    keep, own = recipe.pop("keep_penalty", False), {**section, **given}
+    if rewind := recipe.pop("rewind", False):
+        recipe |= _rewound(study, given, recipe, before, place, path)
     if kind == "finetune" and "penalty" not in own:  # then nothing but keep_penalty leaves one on
         recipe |= {"penalty": inherited["penalty"] if keep else None, "prune_type": inherited["penalty_type"]}
         if "coefficient" not in own:
@@ -83,6 +91,13 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
             allowed="null, or dataset.validation above 0",
             corrected={"plateau": None},
         )
+    if recipe["select"] == "best_validation" and not study["dataset"]["validation"]:
+        raise ConfigError(
+            place("select"),
+            "chooses by accuracy on validation images, and the data set keeps none",
+            allowed="last, or dataset.validation above 0",
+            corrected={"select": "last"},
+        )
     if recipe["precision"] != "float32" and backend != "pytorch":
         raise ConfigError(
             place("precision"),
@@ -91,7 +106,7 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
             corrected={"precision": "float32"},
         )
     uses |= _augmentations(study, recipe["augment"], place("augment"))
-    if recipe["init"] and study["model"]["weights"] != "random":
+    if kind == "train" and recipe["init"] and study["model"]["weights"] != "random":
         raise ConfigError(
             place("init"),
             f"draws new weights, and the model begins with those of {study['model']['weights']}",
@@ -105,11 +120,77 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list) -
         uses.add(("init", entry.name, backend))
     columns = {"epochs": recipe["epochs"], "penalty": recipe["penalty"], "penalty_type": recipe["prune_type"]}
     columns["coefficient"] = recipe["coefficient"]
-    if kind == "train":
+    columns["retraining"] = "rewind" if rewind else kind if kind in ("finetune", "scratch") else None
+    # What is made of a net that was chosen by its test images has seen them, too.
+    columns["select"] = "best_test" if inherited["select"] == "best_test" else recipe["select"]
+    if kind in NEW:
         columns["init"] = naming.slug(recipe["init"]) if recipe["init"] else None
     elif not recipe["penalty"]:  # what the net was regularised by, it stays regularised by
         columns |= {key: inherited[key] for key in ("penalty", "penalty_type", "coefficient")}
+    if kind == "scratch":
+        columns |= {"weights": "random", "budget": budget}
+        columns |= {"epochs": None} if budget == "flops" else {}  # the job works it out, and records it
+        return Step({"recipe": recipe, "scratch": budget}, columns, uses)
     return Step({"recipe": recipe}, columns, uses)
+
+
+def _without_penalty(study: dict, before: Sequence) -> dict:
+    """The recipe of the training that a chain begins with, its initialisation with it, but not its penalty."""
+    return before[0].params["recipe"] | {
+        "penalty": None, "prune_type": None, "coefficient": study["train"]["coefficient"]
+    }  # fmt: skip
+
+
+def _check_flops(before: Sequence, path: list) -> None:
+    """A net is trained for the FLOPs of the dense one only if it has fewer of them for each image."""
+    pruned = [
+        registry.get("prune_type", job.params["prune_type"], job.backend) for job in before if job.step == "prune"
+    ]
+    if all(kind.options["by"] == ("weights",) for kind in pruned):
+        raise ConfigError(
+            path,
+            "flops, but pruning of single weights leaves the MACs of a net as they are: it would be as many epochs",
+            allowed="epochs; flops after filters, channels, units or blocks were removed",
+            corrected={"budget": "epochs"},
+        )
+
+
+def _rewound(study: dict, given: dict, recipe: dict, before: Sequence, place, path: list) -> dict:
+    """What learning-rate rewinding changes in the recipe of fine-tuning: its schedule is that of the last training from
+    new weights, from an `offset` (epochs) on."""
+    training = next(job for job in reversed(before) if job.step in NEW)
+    origin, section = training.params["recipe"], study["finetune"]
+    beside = given if "rewind" in given else {**section, **given}  # a step that rewinds wins over its section
+    if clash := next((key for key in RATES if key in beside), None):
+        raise ConfigError(
+            [*path, "rewind"] if clash in given else place("rewind"),
+            f"takes the learning rates of the training, and {clash} is given too",
+            allowed=f"false, or true without {', '.join(RATES)}",
+            corrected={"rewind": False},
+        )
+    if training.params.get("scratch") == "flops":
+        raise ConfigError(
+            place("rewind"),
+            "how many epochs there are to rewind is not known before the training from scratch, whose budget is flops",
+            allowed="false, or true after scratch: {budget: epochs}",
+            corrected={"rewind": False},
+        )
+    if origin["plateau"]:
+        raise ConfigError(
+            place("rewind"),
+            "there is no schedule to rewind to: the training lowers its learning rate when it stalls (plateau)",
+            allowed="false, or true after a training with plateau: null",
+            corrected={"rewind": False},
+        )
+    epochs = recipe["epochs"] if "epochs" in {**section, **given} else origin["epochs"]
+    if epochs > origin["epochs"]:
+        raise ConfigError(
+            place("epochs"),
+            f"{epochs}, but there are only {origin['epochs']} epochs of training to rewind",
+            allowed=f"a whole number from 1 to {origin['epochs']}",
+            corrected={"epochs": origin["epochs"]},
+        )
+    return {key: origin[key] for key in RATES} | {"epochs": epochs, "offset": origin["epochs"] - epochs}
 
 
 def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: list) -> set:
@@ -222,16 +303,16 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
     params = {"prune_type": kind.name, "method": method, amount: given[amount]}
     if scopes:
         params["scope"] = given.get("scope", scope)
-    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None} | params
+    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None} | params
     uses = {("prune_type", kind.name, backend), ("score", method, backend)}
     if given.get("schedule") == "gradual":
         defaults = checks.schema()["$defs"]["prune"]["properties"]
         params["gradual"] = {key: given.get(key, defaults[key]["default"]) for key in SCHEDULE}
-        again = training(
-            study, "finetune", {k: given[k] for k in ("epochs", "learning_rate") if k in given}, inherited, path
-        )
+        # An epoch before the last may be better, and not yet as sparse as asked.
+        own = {k: given[k] for k in ("epochs", "learning_rate") if k in given} | {"select": "last", "rewind": False}
+        again = training(study, "finetune", own, inherited, path)
         params["recipe"] = again.params["recipe"]
-        columns |= {"schedule": "gradual", "epochs": params["recipe"]["epochs"]}
+        columns |= {"schedule": "gradual"} | {key: again.columns[key] for key in ("epochs", "select")}
         uses |= again.uses
     return Step(params, columns, uses)
 
@@ -354,9 +435,10 @@ def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
         default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
         params["calibration_images"] = given.get("calibration_images", default)
     if scheme.options.get("trains"):
-        again = training(study, "finetune", {key: given[key] for key in training_keys}, inherited, path)
+        own = {key: given[key] for key in training_keys} | {"rewind": False}
+        again = training(study, "finetune", own, inherited, path)
         params["recipe"] = again.params["recipe"]
-        columns["epochs"] = params["recipe"]["epochs"]
+        columns |= {key: again.columns[key] for key in ("epochs", "select")}
         uses |= again.uses
     return Step(params, columns, uses)
 

@@ -18,9 +18,11 @@ import pandas as pd
 
 ID = (
     "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
-    "epochs", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
-    "blocks", "threshold", "pattern", "schedule", "scheme",
+    "epochs", "select", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
+    "blocks", "threshold", "pattern", "schedule", "retraining", "budget",
+    "scheme",
 )  # fmt: skip
+EPOCHS = ("trained", "epochs_total")
 HISTORY = (
     "node", "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
 )  # fmt: skip
@@ -37,7 +39,13 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Tidy:
-    """The five tables, as DataFrames. Five columns of `results` are worked out on loading:
+    """The five tables, as DataFrames. Two columns of `results` are worked out from the records:
+
+    trained       the epochs that the net's weights were trained for, since they were drawn
+    epochs_total  the epochs of all steps of its chain, what it cost to come by: more than `trained` if the net was
+                  trained from scratch, since it took another training to find its shape
+
+    and four on loading:
 
     variant     what seeds are averaged over: the node without its study and seed
     root        the training that the node comes from
@@ -45,7 +53,6 @@ class Tidy:
     reference   the one dense net that all nets of the same `dense` are compared with: `dense` trained on for as long as
                 pruned and quantized nets were (fine-tuned, or pruned while they were trained), if there is such a net,
                 else `dense`
-    trained     the epochs that the net was trained for, in all its steps
     """
 
     results: pd.DataFrame
@@ -65,12 +72,13 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     """Write the CSV files into `folder`, rows in the order given, numbers as the records have them (repr).
 
     The initial weights of a net are those that its training recorded: what it really started from, not what was asked
-    for. Records come parents first."""
+    for; so are the epochs. Records come parents first."""
     results, history, layers, summary, timed = [], [], [], [], []
-    weights: dict[str, str] = {}
+    seen: dict[str, dict] = {}
     for record in map(_read, records):
-        weights[record["node"]] = weights.get(record["parent"], record["weights"])
-        row = {column: record.get(column) for column in ID} | {"weights": weights[record["node"]]} | record["measured"]
+        row = {column: record.get(column) for column in ID}
+        seen[record["node"]] = known = _from_trainings(record, seen.get(record["parent"]))
+        row |= known | record["measured"]
         row |= {f"timing_{key}": value for key, value in record["timing"].items()}
         row |= {f"software_{key}": value for key, value in record["software"].items()}
         results.append(row)
@@ -82,11 +90,26 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
         timed += [row | timing for row in file["rows"]]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "results.csv", ID, results)
+    _write(folder / "results.csv", (*ID, *EPOCHS), results)
     _write(folder / "history.csv", HISTORY, history)
     _write(folder / "layers.csv", LAYERS, layers)
     _write(folder / "latency.csv", LATENCY, timed)
     _write(folder / "summary.csv", SUMMARY, summary)
+
+
+def _from_trainings(record: dict, parent: dict | None) -> dict:
+    """What a node's trainings leave to know of it: `weights` it began with, `epochs` of the last one, and of all (see
+    Tidy). parent: the same of its parent. An epoch is one that a history has a row of."""
+    own, epochs = len(record.get("history") or ()), record["epochs"]
+    if parent is None:
+        return {"weights": record["weights"], "epochs": epochs, "trained": own, "epochs_total": own}
+    new = record["step"] == "scratch"
+    return {
+        "weights": record["weights"] if new else parent["weights"],
+        "epochs": parent["epochs"] if epochs is None else epochs,
+        "trained": own if new else parent["trained"] + own,
+        "epochs_total": parent["epochs_total"] + own,
+    }
 
 
 def load(folder: str | Path) -> Tidy:
@@ -171,17 +194,27 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
     seeds = study["seeds"]
     gradual = pd.DataFrame() if results is None else results[results["schedule"] == "gradual"]
     slow = sorted(set(gradual["epochs"][gradual["step"] == "prune"].dropna())) if len(gradual) else []
+    anew = [] if results is None else sorted(set(results["epochs"][results["step"] == "scratch"].dropna()))
     images = pd.Series(dtype=float) if results is None else results.get("test_images", pd.Series(dtype=float)).dropna()
     tested = [f"{' and '.join(f'{n:g}' for n in sorted(set(images)))} test images"] if len(images) else []
     return "; ".join((
         f"{data_name(data)} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
         f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
         f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else "")
-        + (f", {' or '.join(f'{n:g}' for n in slow)} of gradual pruning" if slow else ""),
+        + (f", {' or '.join(f'{n:g}' for n in slow)} of gradual pruning" if slow else "")
+        + (f", {' or '.join(f'{n:g}' for n in anew)} of training from scratch" if anew else ""),
         weights_name(study, results),
+        *_selection(study, results),
         *tested,
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
     ))  # fmt: skip
+
+
+def _selection(study: dict, results: pd.DataFrame | None) -> list[str]:
+    """Which epoch's weights the nets have, in words, if it is not the last one's: of all results, or of some."""
+    used = {study["train"].get("select", "last")} if results is None else set(results["select"].dropna())
+    words = {"best_validation": "the best epoch on validation images", "best_test": "the best epoch on the test images"}
+    return [f"{said}{'' if len(used) == 1 else ' (some nets)'}" for key, said in words.items() if key in used]
 
 
 def _related(results: pd.DataFrame) -> pd.DataFrame:
@@ -201,40 +234,37 @@ def _related(results: pd.DataFrame) -> pd.DataFrame:
     roots = [row for _, row in results.set_index("node", drop=False).loc[results["root"]].iterrows()]
     dense = [row["node"] if pd.isna(row["penalty"]) else plain.get(_kind(row), row["node"]) for row in roots]
     results = results.assign(dense=dense)
-    reference, trained = _references(results)
-    return results.assign(reference=reference, trained=trained)
+    return results.assign(reference=_references(results))
 
 
-def _references(results: pd.DataFrame) -> tuple[list, list]:
-    """For each row the node that `Tidy.reference` is, and how many epochs its net was trained for.
+def _references(results: pd.DataFrame) -> list[str]:
+    """For each row the node that `Tidy.reference` is.
 
-    A dense net trained on is as long as others if its steps of fine-tuning are theirs, or as many steps, the last of
-    as many epochs. Of several, the one that is as long as most of the pruned and quantized nets is the reference."""
+    A dense net trained on is as long as others if it was trained for as many epochs in all, by whatever steps: fine-
+    tuning, gradual pruning, quantization-aware training. Of several, the one that is as long as most of the pruned and
+    quantized nets is the reference. Where none is, as after a training with a penalty that has epochs of its own, it is
+    the one whose steps of fine-tuning are those of most of them."""
     rows = results.to_dict("records")
-    tunings: dict[str, tuple[tuple[str, ...], float]] = {}  # the steps that trained a node after its root, last epochs
-    trained: dict[str, float] = {}
+    tunings: dict[str, tuple[str, ...]] = {}  # the steps that fine-tuned a node
     for row in rows:
-        tuning, last = tunings.get(row["parent"], ((), 0))
-        tunes = row["step"] == "finetune" or (row["schedule"] == "gradual" and row["step"] == "prune")
-        if tunes:
-            tuning, last = (*tuning, row["variant"].rpartition("/")[2]), row["epochs"]
-        tunings[row["node"]] = tuning, last
-        epochs = row["epochs"] if tunes or row["step"] in ("train", "regularize") else 0
-        trained[row["node"]] = trained.get(row["parent"], 0) + epochs
-
-    def as_long(one: dict, other: dict) -> bool:
-        (steps, last), (others, other_last) = tunings[one["node"]], tunings[other["node"]]
-        return bool(steps) and (steps == others or (len(steps), last) == (len(others), other_last))
+        own = (row["variant"].rpartition("/")[2],) if row["step"] == "finetune" else ()
+        tunings[row["node"]] = tunings.get(row["parent"], ()) + own
 
     references: dict[str, str] = {}
     for dense, of_dense in results.groupby("dense", sort=False):
         nets = of_dense.to_dict("records")
         made = [net for net in nets if pd.notna(net["prune_type"]) or pd.notna(net["scheme"])]
         longer = [n for n in nets if n["step"] == "finetune" and pd.isna(n["prune_type"]) and pd.isna(n["penalty"])]
-        count = {net["node"]: sum(as_long(net, other) for other in made) for net in longer}
+        count = {
+            net["node"]: (
+                sum(net["trained"] == other["trained"] for other in made),
+                sum(tunings[net["node"]] == tunings[other["node"]] for other in made),
+            )
+            for net in longer
+        }
         best = max(count, key=count.get, default=None)
-        references[dense] = best if best is not None and count[best] else dense
-    return [references[row["dense"]] for row in rows], [trained[row["node"]] for row in rows]
+        references[dense] = best if best is not None and any(count[best]) else dense
+    return [references[row["dense"]] for row in rows]
 
 
 def _kind(row) -> tuple:

@@ -24,8 +24,8 @@ MEASURED = (
     "timed_threads", "measured",
 )  # fmt: skip
 DERIVED = (
-    "before", "after", "dense_top1", "control_top1", "reference_top1", "drop", "compression", "nonzero_compression",
-    "speed_up", "smaller", "source_top1", "change", "smaller_raw",
+    "trained", "reference_trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
+    "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     fine-tuned in several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one.
     A quantized net is a variant of its own. All are held against one dense net, their `reference` (see tidy.Tidy).
 
+    A net trained from scratch is a variant of its own too: nothing of the pruned one but its shape is in it.
     Over seeds (mean, `_sd`, `n`; see tidy.over_seeds), with MEASURED as they are at the end, and
 
     kind                  "dense", "pruned", "quantized" or "pruned + quantized"; an export is what it was made from
@@ -42,7 +43,8 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     dense_top1            top-1 of the dense net as it was first trained
     control_top1          top-1 of the dense net trained as long as pruned ones (NaN where there is none)
     reference_top1, drop  top-1 of the reference, and how many points the variant is below it
-    reference_trained     for how many epochs the reference was trained
+    trained, epochs_total, reference_trained
+                          for how many epochs its weights were trained, all steps that led to it, and the reference
     compression           parameters, reference / variant; `nonzero_compression`: those that are not zero
     speed_up              the theoretical one: MACs, reference / variant
     smaller, smaller_raw  saved file, zipped and as it is, reference / variant
@@ -64,7 +66,10 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(
         **{column: last[column] for column in MEASURED if column != "actual_ratio"},
         variant=last["variant"],
+        select=last["select"],
+        retraining=last["retraining"],
         trained=last["trained"],
+        epochs_total=last["epochs_total"],
         reference_trained=reference["trained"],
         kind=[kind(row) for row in rows[["prune_type", "scheme"]].to_dict("records")],
         before=rows["top1"].where(pruned),
@@ -147,6 +152,11 @@ def _variance(row) -> float:
     return 0.0 if pd.isna(images) else row["top1"] * (100 - row["top1"]) / images
 
 
+def remark(row) -> str | None:
+    """What a reader must know of a row's accuracy: that the epoch was chosen by the very images it is measured on."""
+    return "best epoch on test" if row["select"] == "best_test" else None
+
+
 def training_label(row) -> str:
     """How a row's net was trained, in words: "dense", "l2_groups filter_wise", "dense, init glorot"."""
     penalty = f"{row['penalty']} {row['penalty_type']}" if pd.notna(row["penalty"]) else "dense"
@@ -180,17 +190,29 @@ def scope(row) -> str:
     return "" if pd.isna(row["scope"]) or row["scope"] == usual else row["scope"]
 
 
+def retraining(row) -> str:
+    """How a row's net was trained after its pruning, in words, where that is not plain fine-tuning: "rewound", "from
+    scratch", "from scratch for equal FLOPs", "from scratch, fine-tuned"."""
+    later, words = row["chain"].rpartition("prune")[2], []
+    if "scratch" in later:
+        words.append("from scratch" + (" for equal FLOPs" if row["budget"] == "flops" else ""))
+    if row["retraining"] == "rewind" or (words and "finetune" in later):
+        words.append("rewound" if row["retraining"] == "rewind" else "fine-tuned")
+    return ", ".join(words)
+
+
 def label(row) -> str:
     """A variant in words: "filter_wise mean_abs 0.40, l2_groups training", "weight magnitude 0.50, init glorot",
-    "dense, static_int8", "dense, fine-tuned, static_int8"."""
+    "filter_wise mean_abs 0.40, from scratch", "dense, static_int8", "dense, fine-tuned, static_int8"."""
     parts = [pruning_label(row)]
     if not parts[0]:
-        parts = [training_label(row), "fine-tuned" if "finetune" in row["chain"] else ""]
+        parts = [training_label(row), "fine-tuned" if "finetune" in row["chain"] and not retraining(row) else ""]
     elif pd.isna(row["penalty"]):
         parts[0] += _init(row)
     else:
         groups = "" if row["penalty_type"] == row["prune_type"] else f" {row['penalty_type']}"
         parts.append(f"{row['penalty']}{groups} training{_init(row)}")
+    parts.append(retraining(row))
     if pd.notna(row["scheme"]):
         parts.append(f"{EXPORT} export" if row["scheme"] == EXPORT else row["scheme"])
     return ", ".join(part for part in parts if part)

@@ -66,6 +66,17 @@ def finetuned(rows: pd.DataFrame, study: dict) -> bool:
     return bool(rows["chain"].str.endswith("prune > finetune").any())
 
 
+def from_scratch(rows: pd.DataFrame, study: dict) -> bool:
+    """Pruned nets are trained from scratch, and fine-tuned."""
+    return finetuned(rows, study) and bool((rows["step"] == "scratch").any())
+
+
+def rewound(rows: pd.DataFrame, study: dict) -> bool:
+    """Pruned nets are fine-tuned by the learning rates of the training, and as the recipe of fine-tuning says."""
+    ends = rows[rows["chain"].str.endswith("prune > finetune")]
+    return {"finetune", "rewind"} <= set(ends["retraining"])
+
+
 def penalised(rows: pd.DataFrame, study: dict) -> bool:
     """Something is trained with a penalty."""
     return bool(rows["penalty"].notna().any())

@@ -17,6 +17,7 @@ from espalier.findings import (  # noqa: F401 (they register findings)
     budget,
     gradual,
     quantization,
+    retraining,
     sparse,
     sparsity,
     speed,

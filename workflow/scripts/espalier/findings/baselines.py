@@ -57,6 +57,7 @@ def _contests(nets: pd.DataFrame, baseline: str) -> list[dict]:
 def _against(net: pd.Series, bases: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """The baselines that a net stands against."""
     same = bases["after"].isna() == pd.isna(net["after"])
+    same &= bases["retraining"].fillna("") == ("" if pd.isna(net["retraining"]) else net["retraining"])
     if baseline == "random":
         same &= bases["prune_type"] == net["prune_type"]
     own = bases["root"] == net["root"]

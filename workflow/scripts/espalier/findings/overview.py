@@ -66,7 +66,7 @@ def _lead(tidy: Tidy, studies: dict[str, dict]) -> str:
     results = tidy.results
     counts = results["step"].value_counts(sort=False)
     words = {"train": "training", "regularize": "regularised training", "prune": "pruning", "finetune": "fine-tuning"}
-    words["quantize"] = "quantization"
+    words |= {"scratch": "training from scratch", "quantize": "quantization"}
     steps = listed(f"{n} of {words.get(step, step)}" for step, n in counts.items())
     data = listed(sorted({study["dataset"]["name"] for study in studies.values()}))
     shown = "The second table says how small and how fast a net can get before its accuracy falls. "

@@ -49,6 +49,7 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
     both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
+    both &= nets["retraining"] != "rewind"  # rewinding is a question of its own
     nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[both]
     if nets.empty:
         return []
@@ -110,7 +111,8 @@ def _unless_tuned(when_measured: str) -> str:
 def _blocks(row: dict) -> str:
     """A net without some of its blocks."""
     tops = {"before": row["before"], "after fine-tuning": row["after"]}
-    return f"{row['method']} N={row['blocks']:g} ({percent(row['actual_ratio'])} of the blocks): " + ", ".join(
+    how = ", ".join(words for words in (f"{row['method']} N={row['blocks']:g}", variants.retraining(row)) if words)
+    return f"{how} ({percent(row['actual_ratio'])} of the blocks): " + ", ".join(
         f"{number(top1, 2)} {name}" for name, top1 in tops.items() if pd.notna(top1)
     )
 
@@ -135,6 +137,7 @@ def _contests(nets: pd.DataFrame) -> list[dict]:
         two = [rows[own].iloc[0], rows[~own].iloc[0]]
         penalty, method, ratio = key[:3]
         name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
+        name += f", {said}" if "way" in rows and (said := variants.retraining(rows.iloc[0])) else ""
         words = ", ".join(f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in rows.iterrows())
         contests.append({"name": name, "words": words, "result": decided(*two), "types": list(rows["prune_type"])})
     return contests

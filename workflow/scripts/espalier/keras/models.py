@@ -41,7 +41,19 @@ def build_model(
     images = keras.Input(image_shape, dtype="uint8", name="images")
     pixels = keras.layers.Rescaling(1 / (255 * std), offset=-mean / std, name="normalise")(images)
     logits = get("model", model["name"], "keras")(pixels, num_classes, **options)
-    net = keras.Model(images, logits, name=model["name"])
+    return initialised(keras.Model(images, logits, name=model["name"]), init, seed)
+
+
+def anew(net, init: dict | None = None, seed: int = 0):
+    """A net of the same layers with new initial weights, as `build_model` draws them."""
+    from espalier.keras.runtime import keras
+
+    keras.utils.set_random_seed(seed)
+    return initialised(keras.models.clone_model(net), init, seed)
+
+
+def initialised(net, init: dict | None, seed: int):
+    """The net with the weights of its matrices and filters drawn by a registered initialisation, if one is given."""
     if init:
         draw = get("init", init["name"], "keras")(**{key: value for key, value in init.items() if key != "name"})
         generator = np.random.default_rng(seed)

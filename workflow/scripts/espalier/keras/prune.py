@@ -235,7 +235,7 @@ def gradually(
             layer.pruning_obj.weight_mask_op()  # the last step has moved weights that are masked
         return {"sparsity": 100 * _sparsity([layer.layer for layer in wrappers])}
 
-    history = fit(
+    trained = fit(
         wrapped,
         data=data,
         recipe=recipe,
@@ -260,7 +260,7 @@ def gradually(
     layers = prunable_layers(models.load(out))
     for layer in layers:
         check_sparsity(out, layer, ratio, zeros[layer.name])
-    return {"measured": {"actual_ratio": _sparsity(layers), **measured}, "history": history, "summary": summary}
+    return trained | {"measured": {"actual_ratio": _sparsity(layers), **measured}, "summary": summary}
 
 
 def polynomial_decay(ratio: float, *, steps: int, initial: float, begin: float, end: float, every: int):

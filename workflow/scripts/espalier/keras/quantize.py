@@ -61,7 +61,9 @@ def quantize_model(
         inner, net = _simulated(inner, normalise, images)
         how = {"parent": parent, "checkpoint": checkpoint, "label": label}
         how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
-        details["history"] = train.fit(net, data=data, recipe=recipe, seed=seed, **how)
+        trained = train.fit(net, data=data, recipe=recipe, seed=seed, **how)
+        measured |= trained.pop("measured", {})
+        details |= trained
     Path(out).write_bytes(_converted(inner, kind, images))
 
     operators = litert.weighted_operators(out)

@@ -1,4 +1,4 @@
-"""Training: from initial weights, or further from a net in a file. One recipe for both.
+"""Training: from initial weights, further from a net in a file, or anew with what is left of one. One recipe for all.
 
 An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory. For a
 small net that is a quarter faster than Keras's own fit, and no state of a random generator is hidden in it: the same
@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from espalier import progress
+from espalier import progress, selection
 from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
-from espalier.keras.models import build_model, kernels, load, pretrain, save, weighted_layers
-from espalier.schedule import learning_rate
+from espalier.keras.models import anew, build_model, kernels, load, pretrain, save, weighted_layers
+from espalier.keras.profile import count_macs
+from espalier.schedule import learning_rate, stretched
 
 
 def train_model(
@@ -31,6 +33,8 @@ def train_model(
     recipe: dict,
     seed: int,
     parent: str | Path | None = None,
+    scratch: str | None = None,
+    dense: str | Path | None = None,
     checkpoint: str | Path | None = None,
     tensorboard: str | Path | None = None,
     label: str = "training",
@@ -40,25 +44,32 @@ def train_model(
     data: a prepared data set. model: {"name", "width", ...}. recipe: every key of the config's recipe. seed: of the
     initial weights and the order of the images; each epoch derives its own, so nothing random is kept to resume.
     parent: a model file to train further, None for new weights; its weights that are zero, pruned ones, stay zero.
-    checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same recipe, seed,
-    data and parent goes on from there and ends where it would have ended. tensorboard: a folder for TensorBoard's logs.
-    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step,
-    and of new weights {"weights": "random" or "imagenet"}, what the training really started from.
-    Raises ValueError for what this backend cannot do and FloatingPointError if the training diverges.
+    scratch: "epochs" or "flops" to give the parent's net new initial weights first (Liu et al. 2019, arXiv:1810.05270),
+    and train it for the recipe's epochs, or for as many as cost the MACs that the recipe costs the net in the file
+    `dense`. checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same
+    recipe, seed, data and parent goes on from there and ends where it would have ended. tensorboard: a folder for
+    TensorBoard's logs. Returns what `fit` does, of new weights {"weights": "random" or "imagenet"}, what the training
+    really started from, and from scratch {"epochs": their number}. Raises ValueError for what this backend cannot do
+    and FloatingPointError if the training diverges.
     """
-    data = load_data(data)
+    data, masks = load_data(data), None
     if parent:
         net, weights = load(parent), None
+        masks = zero_masks(net)
     else:
         pixels = {key: data.manifest[key] for key in ("mean", "std")}
         shape, init = data.train.images.shape[1:], recipe.get("init")
         net = build_model(model, shape, len(data.classes), **pixels, init=init, seed=seed)
         weights = pretrain(net, model)
+    if scratch == "flops":
+        recipe = stretched(recipe, Fraction(count_macs(load(dense)), count_macs(net)))
+    if scratch:
+        net, masks = drawn_anew(net, masks, recipe.get("init"), seed)
+        weights = "random"
     how = {"parent": parent, "checkpoint": checkpoint, "tensorboard": tensorboard, "label": label}
-    masks = zero_masks(net) if parent else None
-    history = fit(net, data=data, recipe=recipe, seed=seed, identity=[model, weights], masks=masks, **how)
+    trained = fit(net, data=data, recipe=recipe, seed=seed, identity=[model, weights], masks=masks, **how)
     save(net, out)
-    return {"history": history} | ({} if parent else {"weights": weights})
+    return trained | ({"weights": weights} if weights else {}) | ({"epochs": recipe["epochs"]} if scratch else {})
 
 
 def fit(
@@ -75,7 +86,7 @@ def fit(
     masks: dict | None = None,
     before_step: Callable | None = None,
     after_epoch: Callable | None = None,
-) -> list[dict]:
+) -> dict:
     """Train a net in place by a recipe; the rest of `train_model`, for whatever net takes uint8 images.
 
     data: a loaded data set. seed: of the order of the images. identity: what else, JSON-able, tells this training from
@@ -83,8 +94,10 @@ def fit(
     masks: variable reference -> mask of the weights that may change, such as `zero_masks`. before_step: called in the
     graph before each step, with its number (int32 tensor, counted from 0 over the whole training). after_epoch: called
     after the steps of an epoch; what it returns, {column: number}, is added to the epoch's row.
-    Returns the history: one row per epoch. Raises ValueError for what this backend cannot do, or for a
-    `plateau` without validation images, and FloatingPointError if the training diverges.
+    Returns {"history": [one row per epoch]}, accuracies in percent, the learning rate that of the epoch's last step,
+    and "measured" if the recipe selects the best epoch: which that was. Test images are looked at only if the recipe
+    selects by them. Raises ValueError for what this backend cannot do, or for a `plateau` or a selection that needs
+    validation images and has none, and FloatingPointError if the training diverges.
     """
     for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
         if recipe.get(key):
@@ -93,10 +106,11 @@ def fit(
             )
     if recipe.get("plateau") and not len(data.validation):
         raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
+    decides = selection.column(recipe, len(data.validation))
     optimizer = make_optimizer(net, recipe)
     state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest], parent)
     run_epoch = epoch_graph(net, optimizer, recipe, masks or {}, before_step)
-    history = state.resume(net, optimizer)
+    history, best = state.resume(net, optimizer)
     board = Board(tensorboard, net, history)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
@@ -105,13 +119,21 @@ def fit(
         if len(data.validation):
             measured = evaluate(net, data.validation)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        if decides == "test_top1":
+            measured = evaluate(net, data.test)
+            row |= {"test_loss": measured["loss"], "test_top1": measured["top1"]}
         row["seconds"] = time.perf_counter() - started
         history.append(row)
         progress.line(row, recipe["epochs"])
         board.add(row)
-        state.keep(net, optimizer, history)
+        if decides and selection.best_epoch(history, decides) == epoch:
+            best = [variable.numpy() for variable in net.variables]
+        state.keep(net, optimizer, history, best)
     board.close()
-    return history
+    if best:
+        for variable, value in zip(net.variables, best, strict=True):
+            variable.assign(value)
+    return {"history": history} | selection.chosen(history, decides)
 
 
 def make_optimizer(net, recipe: dict):
@@ -130,6 +152,17 @@ def zero_masks(net) -> dict:
     """For the kernels that have zeros: variable reference -> mask of the weights that may change (1) or not (0)."""
     values = {kernel.ref(): kernel.numpy() for layer in weighted_layers(net) for kernel in kernels(layer)}
     return {ref: (value != 0).astype(value.dtype) for ref, value in values.items() if not value.all()}
+
+
+def drawn_anew(net, masks: dict, init: dict | None, seed: int) -> tuple:
+    """The net with new initial weights, those that are masked zero, and its masks: variable reference -> mask."""
+    fresh, found = anew(net, init, seed), {}
+    for old, new in zip(weighted_layers(net), weighted_layers(fresh), strict=True):
+        for before, kernel in zip(kernels(old), kernels(new), strict=True):
+            if before.ref() in masks:
+                found[kernel.ref()] = masks[before.ref()]
+                kernel.assign(kernel * masks[before.ref()])
+    return fresh, found
 
 
 def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable | None = None):

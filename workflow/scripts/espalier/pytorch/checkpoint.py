@@ -17,13 +17,15 @@ class Checkpoint:
         self.path = Path(folder) / "state.safetensors" if folder else None
         self.identity = fingerprint(identity, files=[parent]) if folder else None
 
-    def keep(self, net, optimizer, history: list[dict]) -> None:
-        """Put the present state in place of the last, whole or not at all."""
+    def keep(self, net, optimizer, history: list[dict], best: dict | None = None) -> None:
+        """Put the present state in place of the last, whole or not at all. best: the tensors of the best epoch so far,
+        where a training ends with those."""
         if self.path is None:
             return
         from safetensors.torch import save_file
 
         tensors = {f"net.{key}": value.contiguous() for key, value in net.state_dict().items()}
+        tensors |= {f"best.{key}": value.contiguous() for key, value in (best or {}).items()}
         numbers = {}
         for index, values in optimizer.state_dict()["state"].items():
             for key, value in values.items():
@@ -37,17 +39,17 @@ class Checkpoint:
         save_file(tensors, beside, metadata={"training": json.dumps(header)})
         beside.replace(self.path)
 
-    def resume(self, net, optimizer) -> list[dict]:
-        """Bring net and optimizer to the kept state and return its history; an empty one if there is none to go on
-        from, or it belongs to another training."""
+    def resume(self, net, optimizer) -> tuple[list[dict], dict | None]:
+        """Bring net and optimizer to the kept state and return its history, and the tensors of the best epoch if they
+        were kept; an empty history if there is none to go on from, or it belongs to another training."""
         if self.path is None or not self.path.exists():
-            return []
+            return [], None
         from safetensors import safe_open
 
         with safe_open(self.path, framework="pt") as file:
             header = json.loads(file.metadata()["training"])
             if header["identity"] != self.identity:
-                return []
+                return [], None
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a file, not a dict)
         net.load_state_dict({k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")})
         state: dict[int, dict] = {}
@@ -57,4 +59,5 @@ class Checkpoint:
             state.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         print(f"going on after epoch {len(header['history'])}", flush=True)
-        return header["history"]
+        best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")}
+        return header["history"], best or None

@@ -1,10 +1,13 @@
-"""Training: from initial weights, with a penalty, or further from a net in a file. One recipe for all three."""
+"""Training: from initial weights, with a penalty, further from a net in a file, or anew with what is left of one. One
+recipe for all."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from espalier import progress
+from espalier import progress, selection
 from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.pytorch import checkpoint as checkpoints
@@ -20,9 +23,10 @@ from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
-from espalier.pytorch.models import WeightsUnavailable, build_model, load, save, weighted
+from espalier.pytorch.models import WeightsUnavailable, build_model, initialise, load, save, weighted
+from espalier.pytorch.profile import profile_model
 from espalier.registry import get
-from espalier.schedule import learning_rate
+from espalier.schedule import learning_rate, stretched
 
 
 def train_model(
@@ -33,6 +37,8 @@ def train_model(
     recipe: dict,
     seed: int,
     parent: str | Path | None = None,
+    scratch: str | None = None,
+    dense: str | Path | None = None,
     checkpoint: str | Path | None = None,
     label: str = "training",
 ) -> dict:
@@ -41,13 +47,21 @@ def train_model(
     data: a prepared data set. model: {name, width, and optionally weights and fallback}, see `initial_net`. recipe:
     every key of the config's recipe. seed: of the initial weights, the order of the images, augmentation and dropout;
     each epoch derives its own, so nothing random needs to be kept to resume. parent: a model file to train further,
-    None to begin; its weights that are zero, pruned ones, stay zero. checkpoint: a folder that the state after each
-    epoch is kept in; a training that finds one of the same recipe, seed, parent and kind of device goes on from there
-    and ends where it would have ended. Returns {"history": [one row per epoch]}, accuracies in percent, and, without a
-    parent, "weights": what it really began with, random or imagenet. Raises FloatingPointError if the training
-    diverges.
+    None to begin; its weights that are zero, pruned ones, stay zero. scratch: "epochs" or "flops" to give the parent's
+    net new initial weights first (Liu et al. 2019, arXiv:1810.05270), and train it for the recipe's epochs, or for as
+    many as cost the MACs that the recipe costs the net in the file `dense`. checkpoint: a folder that the state after
+    each epoch is kept in; a training that finds one of the same recipe, seed, parent and kind of device goes on from
+    there and ends where it would have ended.
+
+    Returns {"history": [one row per epoch]}, accuracies in percent, and, of new weights, "weights": what it really
+    began with, random or imagenet; from scratch "epochs" too; if the recipe selects the best epoch, "measured": which
+    that was. Test images are looked at only if the recipe selects by them. Raises FloatingPointError if the training
+    diverges, ValueError for a selection by validation images that are not there.
     """
     data = load_data(data)
+    if scratch == "flops":
+        size = data.manifest["size"]
+        recipe = stretched(recipe, Fraction(*(profile_model(load(file), size).macs for file in (dense, parent))))
     torch.manual_seed(seed)
     net, weights = (load(parent), None) if parent else initial_net(model, len(data.classes))
     device = runtime.device()
@@ -55,10 +69,15 @@ def train_model(
     if device.type == "cuda":
         pool_by_products(net)
     masks = zero_masks(net) if parent else {}
+    if scratch:
+        draw_anew(net, masks, seed)
+        weights = "random"
     optimizer = make_optimizer(net, recipe)
     state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights, device.type], parent)
-    history = state.resume(net, optimizer)
-    splits = {name: resident(getattr(data, name), device) for name in ("train", "validation")}
+    history, best = state.resume(net, optimizer)
+    decides = selection.column(recipe, len(data.validation))
+    looked_at = ("train", "validation", *(["test"] if decides == "test_top1" else []))
+    splits = {name: resident(getattr(data, name), device) for name in looked_at}
     data = dataclasses.replace(data, **splits)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
@@ -66,12 +85,20 @@ def train_model(
         if len(data.validation):
             measured = evaluate(net, data.validation, data.manifest)
             row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        if decides == "test_top1":
+            measured = evaluate(net, data.test, data.manifest)
+            row |= {"test_loss": measured["loss"], "test_top1": measured["top1"]}
         row["seconds"] = time.perf_counter() - started
         history.append(row)
         progress.line(row, recipe["epochs"])
-        state.keep(net, optimizer, history)
+        if decides and selection.best_epoch(history, decides) == epoch:
+            best = {key: value.detach().clone() for key, value in net.state_dict().items()}
+        state.keep(net, optimizer, history, best)
+    if best:
+        net.load_state_dict(best)
     save(net, out)
-    return {"history": history} | ({"weights": weights} if weights else {})
+    details = {"history": history} | ({"weights": weights} if weights else {}) | selection.chosen(history, decides)
+    return details | ({"epochs": recipe["epochs"]} if scratch else {})
 
 
 def initial_net(model: dict, num_classes: int) -> tuple:
@@ -97,6 +124,17 @@ def zero_masks(net) -> dict:
     """For the weights of conv and linear layers that have zeros: parameter -> where it may change (1) or not (0)."""
     weights = [layer.weight for layer in weighted(net).values()]
     return {weight: (weight != 0).to(weight.dtype) for weight in weights if not weight.detach().all()}
+
+
+def draw_anew(net, masks: dict, seed: int) -> None:
+    """Give a net new initial weights, in place, drawn on the CPU: they are the same on all devices. masks: parameter ->
+    where it has weights at all, which stays so."""
+    fresh = copy.deepcopy(net).to("cpu", memory_format=torch.contiguous_format)
+    torch.manual_seed(seed)
+    initialise(fresh)
+    net.load_state_dict(fresh.state_dict())
+    for weight, mask in masks.items():
+        weight.data *= mask
 
 
 def pool_by_products(net) -> None:

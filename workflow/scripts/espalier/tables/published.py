@@ -31,6 +31,7 @@ def published(tidy: Tidy, study: dict) -> Table:
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
     found = variants.of(tidy.results)
     data["here"] = data["variant"].map(dict(zip(found["variant"], variants.labels(found), strict=True)))
+    data["remark"] = [variants.remark(row) for _, row in data.iterrows()]
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
     return Table(
         f"{study['title']}: published and reproduced",
@@ -80,6 +81,8 @@ def _columns(data: pd.DataFrame, published_id: str):
         yield Column("n", "Seeds")
     if data["differs"].notna().any():
         yield Column("differs", "What differs")
+    if data["remark"].notna().any():
+        yield Column("remark", "Remark", help="On what is measured here")
 
 
 def _several(data: pd.DataFrame) -> bool:
@@ -108,6 +111,8 @@ def _befores(data: pd.DataFrame, published_id: str) -> str:
 def _words(setup: published_figures.Setup) -> str:
     epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
     penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
+    if setup.select == "best_test":
+        penalty += ", the epoch that is best on the test images"
     net = "" if setup.model is None else f"{setup.model}, "
     data = f"{setup.data} at {setup.resolution}x{setup.resolution}"
     return f"{net}{data}, {epochs}, initial weights {setup.weights}{penalty}"

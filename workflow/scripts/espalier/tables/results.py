@@ -18,7 +18,10 @@ from espalier.tidy import MIB, Tidy, setup_line
     caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
     "fine-tuning. Ratio asked is what the config says, ratio done the share of groups (or weights) that went. "
     "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the counts "
-    "promise, not a measured time. Quantized nets are rows of their own, named by their scheme.",
+    "promise, not a measured time. Epochs are those of all steps that led to the net: training, training with a "
+    "penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their own, named "
+    "by their scheme; so are nets that were trained from scratch in the shape of a pruned one. A rewound net was "
+    "fine-tuned by the learning rates that the training had in its last epochs.",
     when=when.always,
 )
 def results(tidy: Tidy, study: dict) -> Table:
@@ -32,6 +35,7 @@ def results(tidy: Tidy, study: dict) -> Table:
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
     nets["asked"] = nets["ratio"].astype(float)
+    nets["remark"] = [variants.remark(row) for _, row in nets.iterrows()]
     return Table(
         f"{study['title']}: all results",
         setup_line(study, tidy.results),
@@ -48,6 +52,7 @@ def results(tidy: Tidy, study: dict) -> Table:
             else "One seed: no spread is known.",
             *_masked_note(nets),
             *_exported_note(nets),
+            *_chosen_note(nets),
         ),
     )
 
@@ -77,8 +82,22 @@ def _columns(nets: pd.DataFrame):
     yield Column("speed_up", "Speed-up", 2, "Dense / pruned", spread="speed_up_sd", help="Theoretical: MACs")
     yield Column("size_mib", "Raw", 2, "Saved file (MiB)")
     yield Column("zipped_mib", "Zipped", 2, "Saved file (MiB)")
+    anew = (nets["trained"] != nets["epochs_total"]).any()
+    yield Column("epochs_total", "In all", 0, "Epochs", "Of all steps that led to the net")
+    if anew:
+        yield Column("trained", "Of its weights", 0, "Epochs", "Since they were drawn: a net from scratch begins anew")
     if nets["n"].max() > 1:
         yield Column("n", "Seeds")
+    if nets["remark"].notna().any():
+        yield Column("remark", "Remark")
+
+
+def _chosen_note(nets: pd.DataFrame):
+    if nets["remark"].notna().any():
+        yield (
+            "Best epoch on test: of a training's epochs the one with the highest accuracy on the test images was "
+            "taken, as many papers do. Such an accuracy is higher than that on images nobody has chosen by."
+        )
 
 
 def _masked(nets: pd.DataFrame) -> bool:
