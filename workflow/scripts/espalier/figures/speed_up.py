@@ -10,6 +10,7 @@ from espalier.registry import register
 from espalier.speed import speed_ups
 from espalier.tidy import Tidy
 
+POINT = {"linestyle": "none", "markersize": 7.5}  # large enough to see how much of it is filled
 LIMIT = 1.25  # the scales go at least so far beyond 1, both ways
 
 
@@ -20,17 +21,20 @@ LIMIT = 1.25  # the scales go at least so far beyond 1, both ways
     caption="A point for each net that was timed, a panel for each batch size: to the right, how many times fewer "
     "multiply-accumulates it has than its baseline, the dense net in the same runtime; upwards, how many times faster "
     "it was. On the line the time is what the counts promise; below it the net is slower than that, and below 1 slower "
-    "than the dense net. A marker for each prune type; hollow ones are quantized, with their scheme beside them: "
-    "counts know nothing of quantization, and promise what was promised before it.",
+    "than the dense net. A marker for each prune type; one that is not all filled is a quantized net, and how much of "
+    "it is filled tells its scheme: counts know nothing of quantization, and promise what was promised before it.",
     when=when.timed_compressed,
 )
 def speed_up(tidy: Tidy, study: dict):
     """x: MACs, baseline / net; y: median time, baseline / net; both logarithmic. Several seeds: a point for each."""
     times = speed_ups(tidy)
     times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna()]
-    times = times.assign(type=times["prune_type"].fillna("not pruned"), whole=times["kind"].isin(("dense", "pruned")))
+    exported = times["kind"].isin(("dense", "pruned"))  # as float32 at most
+    times = times.assign(type=times["prune_type"].fillna("not pruned"), fill=times["scheme"].mask(exported, ""))
+    times = times.sort_values("fill", key=lambda fill: fill != "", kind="stable")  # nothing is hidden by filled markers
     batches = sorted(times["batch_size"].unique())
     looks = style.styles(["not pruned", *times["type"]])
+    fills = {"": {}} | style.fills(fill for fill in times["fill"] if fill)
     figure = style.figure(max(5.4, 1.2 + 4.2 * len(batches)), 4.9)
     if not batches:
         figure.text(0.5, 0.4, "No net was timed beside its baseline.", ha="center")
@@ -42,35 +46,17 @@ def speed_up(tidy: Tidy, study: dict):
         shown = times[times["batch_size"] == batch]
         axes.plot(ends, ends, color="#444444", linewidth=0.9)
         axes.axhline(1, **style.DENSE)
-        for (name, whole), rows in shown.groupby(["type", "whole"], sort=False):
-            look = looks[name] | {"linestyle": "none"} | ({} if whole else {"markerfacecolor": "white"})
-            axes.plot(rows["promised"], rows["speed_up"], **look)
-        _schemes(axes, shown[~shown["whole"]])
+        for (name, fill), rows in shown.groupby(["type", "fill"], sort=False):
+            axes.plot(rows["promised"], rows["speed_up"], **(looks[name] | POINT | fills[fill]))
         axes.set(ylim=ends, title=f"batch of {batch}", xlabel="promised by MACs (times)")
-        axes.set_xlim(times["promised"].min() / 1.3, times["promised"].max() * 1.9)
+        axes.set_xlim(times["promised"].min() / 1.3, times["promised"].max() * 1.3)
         style.logarithmic(axes, "x", "y")
     grid[0].set_ylabel("measured (times faster)")
     there = set(times["type"])
-    handles = [style.proxy(**(look | {"linestyle": "none"}), label=n) for n, look in looks.items() if n in there]
+    handles = [style.proxy(**(look | POINT), label=name) for name, look in looks.items() if name in there]
+    grey = {"marker": "o", "color": "#777777"}
+    handles += [style.proxy(**(grey | POINT | look), label=scheme) for scheme, look in fills.items() if scheme]
     handles.append(style.proxy(color="#444444", linewidth=0.9, label="as promised"))
     handles.append(style.proxy(**style.DENSE, label="as fast as dense"))
     style.legend_below(figure, handles)
     return figure
-
-
-def _schemes(axes, rows) -> None:
-    """Write the schemes beside the quantized nets; of points that lie together the names once, top to bottom."""
-    placed: list[tuple[float, float, str]] = []
-    for _, row in rows.sort_values("speed_up", ascending=False).iterrows():
-        x, y, name = np.log(row["promised"]), np.log(row["speed_up"]), row["scheme"]
-        if any(abs(x - a) < 0.25 and abs(y - b) < 0.12 and name == c for a, b, c in placed):
-            continue
-        placed.append((x, y, name))
-        axes.annotate(
-            name,
-            (row["promised"], row["speed_up"]),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-        )

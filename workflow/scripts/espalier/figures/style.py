@@ -20,9 +20,12 @@ LINES = (
     (0, (2, 2)),
     (0, (4, 4)),
 )
+FILLS = ("none", "bottom", "left", "top", "right")
 PUBLISHED = "#8c8c8c"
 DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}  # the line of the dense net
 CONTROL = DENSE | {"linestyle": (0, (1, 2)), "linewidth": 1.3}  # and of the one trained for as long as fine-tuned nets
+
+CLOSE = 0.2  # values that differ by less, as a share of the largest, are nothing to zoom in on
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -34,6 +37,7 @@ _RC = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
     "grid.color": "#e3e3e3",
     "grid.linewidth": 0.6,
     "xtick.labelsize": 8.5,
@@ -84,10 +88,41 @@ def styles(names: Iterable[str]) -> dict[str, dict]:
     }
 
 
+def fills(names: Iterable[str]) -> dict[str, dict]:
+    """How much of a marker is filled for each name, in their order: the marker and its colour stay free to tell
+    something else."""
+    return {
+        name: {"fillstyle": FILLS[i % len(FILLS)], "markerfacecoloralt": "white"}
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
 def titled(figure, title: str, setup: str) -> None:
     """Put over a figure what it shows and what it was measured on."""
     lines = textwrap.wrap(setup, width=int(15.5 * figure.get_figwidth()))
     figure.suptitle("\n".join([title, *lines]), x=0.005, ha="left", fontsize=9, linespacing=1.35)
+    _wrap_headings(figure)
+
+
+def _wrap_headings(figure) -> None:
+    """Break the headings of panels that are wider than their panel."""
+    figure.draw_without_rendering()  # lays the panels out
+    for axes in figure.axes:
+        heading, room = axes.set_title(axes.get_title(loc="left")), axes.get_window_extent().width
+        width = heading.get_window_extent().width
+        if width > room:
+            words = heading.get_text()
+            heading.set_text(
+                textwrap.fill(words, max(12, int(0.95 * len(words) * room / width)), break_on_hyphens=False)
+            )
+
+
+def grounded(axes, name: str) -> None:
+    """Start the axis `name` ("x", "y") of a panel, and of those that share it, at 0 where what it shows lies close
+    together: in less than CLOSE of the way from there."""
+    low, high = getattr(axes, f"get_{name}lim")()
+    if high - low < CLOSE * high:
+        getattr(axes, f"set_{name}lim")(0, high)
 
 
 def logarithmic(axes, *names: str) -> None:

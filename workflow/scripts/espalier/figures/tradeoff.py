@@ -25,6 +25,10 @@ class _Strip(NamedTuple):
     looks: dict[str, dict]
     label: str
 
+    def of(self, panel: str) -> pd.DataFrame:
+        """The points of one prune type."""
+        return self.points[(self.points["panel"] == panel) & self.points[self.column].notna()]
+
 
 _READ = (
     " A panel for each prune type, a marker and line for each method, and for each way to train and fine-tune by it "
@@ -141,8 +145,11 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
 
 def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str):
     """Strips of panels, one panel for each prune type: after fine-tuning, right after pruning, published. Strips are
-    rows; with one prune type they stand side by side."""
+    rows; with one prune type they stand side by side. Where a strip has no points of a prune type the place is empty."""
     panels = list(dict.fromkeys(points["panel"]))
+    if there is not None:
+        there = there[there["panel"].isin(panels)]
+        there = None if there.empty else there
     looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
     strips = []
     if (tuned := points[points["after"].notna()]["schedule"]).size:
@@ -158,20 +165,20 @@ def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_th
     width = max(6.2, min(3.4, 13.6 / shape[1]) * shape[1])
     figure = style.figure(width, min(7.0, 1.6 + 1.8 * shape[0]) if rows else 4.0)
     grid = figure.subplots(*shape, squeeze=False)
-    for i, strip in enumerate(strips):
-        first = grid[i, 0] if rows else grid[0, i]
-        for j, panel in enumerate(panels):
-            axes = grid[i, j] if rows else first
-            if j:
-                axes.sharex(first)
-                axes.sharey(first)
-                axes.tick_params(labelleft=False)
-            _panel(axes, strip, panel)
-            if i == 0 or not rows:
-                axes.set_title(panel if rows else f"{panel}, {strip.name}")
-            if not rows or strip is strips[-1] or strips[i + 1].points is not strip.points:
+    drawn = [
+        _row(strip, dict(zip(panels, grid[i] if rows else grid[0, i : i + 1], strict=True)))
+        for i, strip in enumerate(strips)
+    ]
+    for panel in panels:
+        column = [(strip, axes[panel]) for strip, axes in zip(strips, drawn, strict=True) if panel in axes]
+        column[0][1].set_title(panel)
+        for i, (strip, axes) in enumerate(column):
+            if not rows:
+                axes.set_title(f"{panel}, {strip.name}")
+            if not rows or i + 1 == len(column) or column[i + 1][0].points is not strip.points:
                 axes.set_xlabel(strip.label)
-        first.set_ylabel(f"{strip.name}\ntop-1 (%)" if rows else "top-1 (%)")
+    for strip, axes in zip(strips, drawn, strict=True):
+        next(iter(axes.values())).set_ylabel(f"{strip.name}\ntop-1 (%)" if rows else "top-1 (%)")
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
     handles.append(style.proxy(**style.DENSE, label="dense"))
     if points["control_top1"].notna().any():
@@ -184,15 +191,30 @@ def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
     return {series: look | change for series, look in looks.items()}
 
 
+def _row(strip: _Strip, places: dict) -> dict:
+    """Draw the panels of a strip, on the same scales; what it has no points of is taken out of `places`."""
+    drawn = {panel: axes for panel, axes in places.items() if len(strip.of(panel))}
+    for panel, axes in places.items():
+        if panel not in drawn:
+            axes.remove()
+    first, *others = drawn.values()
+    for axes in others:
+        axes.sharex(first)
+        axes.sharey(first)
+        axes.tick_params(labelleft=False)
+    for panel, axes in drawn.items():
+        _panel(axes, strip, panel)
+    style.grounded(first, "x")
+    return drawn
+
+
 def _panel(axes, strip: _Strip, panel: str) -> None:
     """The lines of one prune type."""
-    points = strip.points[(strip.points["panel"] == panel) & strip.points[strip.column].notna()]
+    points = strip.of(panel)
     shown = [series for series in strip.looks if series in set(points["series"])]
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
         axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
-    if not shown:
-        axes.text(0.5, 0.5, f"none {strip.name}", transform=axes.transAxes, ha="center", va="center", color="#777777")
     lines = [("dense_top1", style.DENSE)]
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))
