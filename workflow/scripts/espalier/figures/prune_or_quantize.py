@@ -33,7 +33,7 @@ NEAR = 10.0  # points below dense that the second panel shows
 def prune_or_quantize(tidy: Tidy, study: dict):
     """x: MiB, logarithmic; y: top-1; one point per variant, means over seeds."""
     nets = variants.of(tidy.results)
-    nets = nets[nets["scheme"] != variants.EXPORT]
+    nets = nets[(nets["scheme"] != variants.EXPORT) & ~((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))]
     penalised = (nets["kind"] == "dense") & nets["penalty"].notna()
     nets = nets.assign(
         kind=nets["kind"].mask(penalised, PENALISED), name=variants.labels(nets), mib=nets["zipped_bytes"] / MIB
@@ -45,7 +45,7 @@ def prune_or_quantize(tidy: Tidy, study: dict):
     if len(near) < len(nets):
         panels.append((f"within {NEAR:g} points of dense", near))
     smallest = variants.smallest(variants.compressed(tidy.results))
-    figure = style.figure(5.2 + 4.6 * len(panels) - 1.5 * (len(panels) - 1), 5.0)
+    figure = style.figure(6.7 + 3.1 * len(panels), 4.8)
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for kind, look in looks.items():
             rows = shown[shown["kind"] == kind]
@@ -66,7 +66,7 @@ def prune_or_quantize(tidy: Tidy, study: dict):
     labels = dict(zip(nets["variant"], nets["name"], strict=True))
     names = {kind: f"{kind}; ringed: {labels[best['variant']]}" for kind, best in smallest.items()}
     handles = [style.proxy(**look, linestyle="none", label=names.get(kind, kind)) for kind, look in looks.items()]
-    name = "dense, trained as long" if nets["control_top1"].notna().any() else "dense"
+    name = "top-1 of dense" + (", trained as long" if nets["control_top1"].notna().any() else "")
     handles += [style.proxy(**style.DENSE, label=name), style.proxy(**style.CONTROL, label="a point below it")]
     style.legend_below(figure, handles, columns=2)
     return figure
