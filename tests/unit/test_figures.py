@@ -130,6 +130,30 @@ def test_accuracy_against_macs_and_parameters_is_in_millions(tmp_path):
     assert series(figure.axes[0])["o"][0] == pytest.approx([0.8, 0.9])
 
 
+def test_weights_set_to_zero_save_no_computation_and_are_left_out(tmp_path):
+    run = vgg(tmp_path)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("weight", "magnitude", "0.50"), top1=80.0)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("channel_wise", "last", "0.50"))
+    for name in ("accuracy_vs_macs", "accuracy_vs_params"):
+        figure = draw(name, run, config())
+        assert titles(figure)[:2] == ["filter_wise", "channel_wise"] and "magnitude" not in legend(figure)
+        looks = {handle.get_label(): handle for handle in figure.legends[0].legend_handles}
+        others = draw("accuracy_vs_ratio", run, config()).legends[0].legend_handles
+        same = next(handle for handle in others if handle.get_label() == "last")
+        assert looks["last"].get_marker() == same.get_marker() and looks["last"].get_color() == same.get_color()
+
+
+def test_a_scale_is_shared_by_what_is_shown_before_and_after(tmp_path):
+    run = vgg(tmp_path)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("unit", "l2", "0.90"), actual_ratio=0.9)
+    figure = draw("accuracy_vs_ratio", run, config(published="cifar100_vgg16_bn"))
+    after, before, there = (
+        [axes for axes in figure.axes if axes.get_subplotspec().rowspan.start == i] for i in range(3)
+    )
+    assert {axes.get_xlim() for axes in (*after, *before)} == {before[-1].get_xlim()} != {there[0].get_xlim()}
+    assert len(after) == 2 and len(before) == 3 and before[-1].get_xlim()[1] > 90
+
+
 def test_means_over_seeds_with_their_deviation(tmp_path):
     figure = draw("accuracy_vs_ratio", vgg(tmp_path, seeds=(0, 1, 2)), config())
     assert series(figure.axes[0])["o"][1] == [89.0, 87.0]
@@ -208,7 +232,12 @@ def mlp(tmp_path) -> Run:
 
 def test_weight_against_unit(tmp_path):
     figure = draw("weight_vs_unit", mlp(tmp_path), config(published="mnist_mlp"))
-    assert titles(figure) == ["this run, init normal-0.1", "this run, init glorot", "published"]
+    assert titles(figure) == [
+        "this run, init normal-0.1\nknees: weight 25 %, unit 0 %",
+        "this run, init glorot\nknees: weight 50 %, unit 0 %",
+        "published\nknees: weight 50 %, unit 0 %",
+    ]
+    assert legend(figure) == ["weight", "unit"]
     first = series(figure.axes[0])
     assert first == {
         "o": ([0.0, 25.0, 50.0], [90.0, 89.0, 50.0], False),
@@ -219,10 +248,6 @@ def test_weight_against_unit(tmp_path):
         x, y, _ = series(figure.axes[2])[marker]
         assert x == pytest.approx([0, 25, 50, 60, 70, 80, 90, 95, 97, 99])
         assert y == there[there["prune_type"] == kind]["top1"].tolist()
-    texts = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    assert texts[0] == ["weight, knee at 25 %", "unit, knee at 0 %"]
-    assert texts[1] == ["weight, knee at 50 %", "unit, knee at 0 %"]
-    assert texts[2] == ["weight, knee at 50 %", "unit, knee at 0 %"]
 
 
 def layers(*widths: int | None) -> list[dict]:
@@ -306,8 +331,8 @@ def test_a_line_joins_nets_that_went_through_the_same_steps(tmp_path):
     labels = [(axes.get_ylabel().partition("\n")[0], axes.get_xlabel()) for axes in figure.axes]
     assert labels == [
         ("after fine-tuning", ""),
-        ("right after pruning", "groups or weights removed (%)"),
-        ("", "groups or weights removed (%)"),
+        ("right after pruning", "groups removed (%)"),
+        ("", "weights set to zero (%)"),
     ]
 
 
@@ -436,7 +461,8 @@ def test_prune_or_quantize(tmp_path):
     rings = [line for line in figure.axes[1].lines if line.get_markersize() == 14]
     assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(2.0, 89.5)]
     assert legend(figure) == [
-        "dense", "pruned; ringed: filter_wise sum 0.50", "quantized", "pruned + quantized", "dense", "a point below it",
+        "dense", "pruned; ringed: filter_wise sum 0.50", "quantized", "pruned + quantized", "top-1 of dense",
+        "a point below it",
     ]  # fmt: skip
 
 
@@ -461,7 +487,7 @@ def test_prune_or_quantize_is_judged_by_the_dense_net_trained_as_long(tmp_path):
     heights = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linestyle() in ("--", ":")]
     assert heights == [92.0, 91.0]
     assert not [line for line in figure.axes[0].lines if line.get_markersize() == 14]  # 89.5 is 2.5 points below
-    assert "dense, trained as long" in legend(figure)
+    assert "top-1 of dense, trained as long" in legend(figure)
 
 
 def test_measured_against_promised(tmp_path):
@@ -489,6 +515,27 @@ def test_measured_against_promised(tmp_path):
     assert (fills["filter_wise"], fills["static_int8"], fills["dynamic_int8"]) == ("full", "none", "bottom")
 
 
+def test_points_that_would_hide_each_other_stand_side_by_side(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    pruned = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
+    export, fast, both = (
+        run.quantize(net, scheme)
+        for net, scheme in ((dense, "float32"), (dense, "static_int8"), (pruned, "static_int8"))
+    )
+    row = {"baseline": export["node"], "batch_size": 1, "p90_ms": 9.0}
+    run.time([row | {"node": net["node"], "median_ms": ms} for net, ms in ((export, 4.0), (fast, 1.0), (both, 1.01))])
+    axes = draw("speed_up", run, config(latency={})).axes[0]
+    points = {line.get_marker(): line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "None"}
+    assert points["o"] == 1.0 and 1.01 < points["s"] < 1.03
+
+
+def test_moving_points_aside():
+    same = [(0.5, 0.5, name) for name in "abcaa"]
+    assert style.aside(same, 0.1, 0.1) == pytest.approx([0, 0.1, -0.1, 0, 0])  # none lies on another name's
+    assert style.aside([(0.5, 0.5, "a"), (0.5, 0.7, "b"), (0.7, 0.5, "c")], 0.1, 0.1) == [0, 0, 0]
+
+
 def test_each_runtime_has_its_baseline(tmp_path):
     figure = draw("latency", sizes(tmp_path), config(latency={}))
     axes = figure.axes[0]
@@ -508,8 +555,22 @@ def test_series_differ_in_marker_and_line_not_only_in_colour():
     assert len({(look["marker"], str(look["linestyle"])) for look in many}) == 24
 
 
-@pytest.mark.parametrize("name", ["accuracy_vs_ratio", "layer_widths", "training_curves"])
-def test_nothing_lies_outside_the_picture(tmp_path, name):
+def words(figure):
+    """The texts of a figure, but the labels of ticks that are not in the picture."""
+    yield figure._suptitle
+    for axes in figure.axes:
+        yield from (axes.set_title(axes.get_title(loc="left")), axes.xaxis.label, axes.yaxis.label, *axes.texts)
+        (left, right), (low, high) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+        yield from (text for text in axes.get_xticklabels() if left <= text.get_position()[0] <= right)
+        yield from (text for text in axes.get_yticklabels() if low <= text.get_position()[1] <= high)
+    for box in (*figure.legends, *(axes.get_legend() for axes in figure.axes)):
+        yield from box.get_texts() if box else ()
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy_vs_ratio", "accuracy_vs_macs", "layer_widths", "training_curves", "prune_or_quantize"]
+)
+def test_nothing_lies_outside_the_picture_or_on_other_words(tmp_path, name):
     run = Run(tmp_path)
     run.add("train", layers=layers(*[64] * 16), history=epochs(2.0, 1.0))
     for kind in ("filter_wise", "channel_wise", "filter_and_channel_wise"):
@@ -521,6 +582,7 @@ def test_nothing_lies_outside_the_picture(tmp_path, name):
     figure = finished(name, run, config(published="cifar100_vgg16_bn"))
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     assert height <= 7
+    assert not overlaps(text for text in words(figure) if not text.get_rotation() % 90)
     assert box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= width + 0.01 and box.y1 <= height + 0.01
 
 
