@@ -17,7 +17,7 @@ from espalier.figures import style
 from espalier.registry import register
 from espalier.tidy import Tidy
 
-SIZES = (7.0, 4.5)  # of the first and the last series' markers
+SIZES = (7.5, 5.0)  # of the first and the last series' markers
 
 
 class _Strip(NamedTuple):

@@ -69,8 +69,9 @@ def training_curves(tidy: Tidy, study: dict):
         names = tuned["series"].nunique()
         (grid[2][0] if sparse else grid[1][1]).legend(
             *grid[1][1].get_legend_handles_labels(),
-            loc="center" if sparse else "lower right",
-            fontsize=8.5 if names < 7 else 7,
+            loc="lower center" if sparse else "lower right",
+            fontsize=8.5 if names < 5 else 7.5 if names < 7 else 7,
+            labelspacing=0.35,
             title="on the right" if sparse else None,
         ).set_in_layout(False)
     return figure
