@@ -1,5 +1,6 @@
 """The figures: which a study gets, and what is drawn, read off the artists."""
 
+import itertools
 import json
 
 import numpy as np
@@ -12,9 +13,14 @@ from espalier.figures import style
 from espalier.tidy import MIB
 
 
+@pytest.fixture(autouse=True)
+def applied():
+    with style.applied():  # ticks are made, and texts measured, late
+        yield
+
+
 def draw(name: str, run: Run, study: dict):
-    with style.applied():
-        return registry.get("figure", name)(run.load(), study)
+    return registry.get("figure", name)(run.load(), study)
 
 
 def series(axes) -> dict[str, tuple]:
@@ -24,6 +30,20 @@ def series(axes) -> dict[str, tuple]:
         line.get_marker(): (list(line.get_xdata()), list(line.get_ydata()), line.get_markerfacecolor() == "white")
         for line in lines
     }
+
+
+def finished(name: str, run: Run, study: dict):
+    """The figure with its heading, laid out as it is saved."""
+    figure = draw(name, run, study)
+    style.titled(figure, "A title", tidy.setup_line(study))
+    FigureCanvasAgg(figure).draw()
+    return figure
+
+
+def overlaps(texts) -> list[tuple[str, str]]:
+    """The pairs of texts that lie on each other."""
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text() and text.get_visible()]
+    return [(a, b) for (a, one), (b, other) in itertools.combinations(boxes, 2) if one.overlaps(other)]
 
 
 def titles(figure) -> list[str]:
@@ -110,6 +130,30 @@ def test_accuracy_against_macs_and_parameters_is_in_millions(tmp_path):
     assert series(figure.axes[0])["o"][0] == pytest.approx([0.8, 0.9])
 
 
+def test_weights_set_to_zero_save_no_computation_and_are_left_out(tmp_path):
+    run = vgg(tmp_path)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("weight", "magnitude", "0.50"), top1=80.0)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("channel_wise", "last", "0.50"))
+    for name in ("accuracy_vs_macs", "accuracy_vs_params"):
+        figure = draw(name, run, config())
+        assert titles(figure)[:2] == ["filter_wise", "channel_wise"] and "magnitude" not in legend(figure)
+        looks = {handle.get_label(): handle for handle in figure.legends[0].legend_handles}
+        others = draw("accuracy_vs_ratio", run, config()).legends[0].legend_handles
+        same = next(handle for handle in others if handle.get_label() == "last")
+        assert looks["last"].get_marker() == same.get_marker() and looks["last"].get_color() == same.get_color()
+
+
+def test_a_scale_is_shared_by_what_is_shown_before_and_after(tmp_path):
+    run = vgg(tmp_path)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("unit", "l2", "0.90"), actual_ratio=0.9)
+    figure = draw("accuracy_vs_ratio", run, config(published="cifar100_vgg16_bn"))
+    after, before, there = (
+        [axes for axes in figure.axes if axes.get_subplotspec().rowspan.start == i] for i in range(3)
+    )
+    assert {axes.get_xlim() for axes in (*after, *before)} == {before[-1].get_xlim()} != {there[0].get_xlim()}
+    assert len(after) == 2 and len(before) == 3 and before[-1].get_xlim()[1] > 90
+
+
 def test_means_over_seeds_with_their_deviation(tmp_path):
     figure = draw("accuracy_vs_ratio", vgg(tmp_path, seeds=(0, 1, 2)), config())
     assert series(figure.axes[0])["o"][1] == [89.0, 87.0]
@@ -188,7 +232,12 @@ def mlp(tmp_path) -> Run:
 
 def test_weight_against_unit(tmp_path):
     figure = draw("weight_vs_unit", mlp(tmp_path), config(published="mnist_mlp"))
-    assert titles(figure) == ["this run, init normal-0.1", "this run, init glorot", "published"]
+    assert titles(figure) == [
+        "this run, init normal-0.1\nknees: weight 25 %, unit 0 %",
+        "this run, init glorot\nknees: weight 50 %, unit 0 %",
+        "published\nknees: weight 50 %, unit 0 %",
+    ]
+    assert legend(figure) == ["weight", "unit"]
     first = series(figure.axes[0])
     assert first == {
         "o": ([0.0, 25.0, 50.0], [90.0, 89.0, 50.0], False),
@@ -199,10 +248,6 @@ def test_weight_against_unit(tmp_path):
         x, y, _ = series(figure.axes[2])[marker]
         assert x == pytest.approx([0, 25, 50, 60, 70, 80, 90, 95, 97, 99])
         assert y == there[there["prune_type"] == kind]["top1"].tolist()
-    texts = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    assert texts[0] == ["weight, knee at 25 %", "unit, knee at 0 %"]
-    assert texts[1] == ["weight, knee at 50 %", "unit, knee at 0 %"]
-    assert texts[2] == ["weight, knee at 50 %", "unit, knee at 0 %"]
 
 
 def layers(*widths: int | None) -> list[dict]:
@@ -282,8 +327,35 @@ def test_a_line_joins_nets_that_went_through_the_same_steps(tmp_path):
         "o": ([20.0, 40.0], [94.0, 92.0], False),
         "s": ([40.0], [93.0], False),
     }
-    assert figure.axes[1].texts[0].get_text() == "none after fine-tuning"
-    assert figure.axes[2].get_xlabel() == "groups or weights removed (%)"
+    assert titles(figure) == ["filter_wise", "", "weight"]  # no weights were fine-tuned: no panel, its heading below
+    labels = [(axes.get_ylabel().partition("\n")[0], axes.get_xlabel()) for axes in figure.axes]
+    assert labels == [
+        ("after fine-tuning", ""),
+        ("right after pruning", "groups removed (%)"),
+        ("", "weights set to zero (%)"),
+    ]
+
+
+def test_a_prune_type_that_was_not_published_has_no_panel_in_that_row(tmp_path):
+    study = config(published="cifar100_resnet50")  # by blocks alone
+    run = Run(tmp_path, model="resnet50")
+    root = run.add("train", top1=90.0)
+    for kind in ("depth_wise", "filter_wise", "unit"):
+        run.add("prune", root, columns=by_ratio(kind, "mean_abs", "0.40"), top1=50.0, actual_ratio=0.4)
+    figure = draw("accuracy_vs_ratio", run, study)
+    assert titles(figure) == ["depth_wise", "filter_wise", "unit", ""]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["groups removed (%)"] * 4
+    assert all(axes.containers for axes in figure.axes)
+
+
+def test_one_ratio_alone_is_not_zoomed_in_on(tmp_path):
+    run = Run(tmp_path)
+    root = run.add("train", top1=95.0)
+    for method, done in (("magnitude", 0.9), ("random", 0.90000001)):
+        run.add("prune", root, columns=by_ratio("weight", method, "0.90"), top1=94.0, actual_ratio=done)
+    axes = finished("accuracy_vs_ratio", run, config()).axes[0]
+    assert axes.get_xlim()[0] == 0
+    assert not axes.xaxis.get_offset_text().get_text() and not overlaps(axes.get_xticklabels())
 
 
 def test_nets_pruned_while_they_were_trained_have_no_points_right_after_pruning(tmp_path):
@@ -314,6 +386,22 @@ def test_curves_of_gradual_pruning_and_of_training_to_quantize(tmp_path):
         "dense, qat_int8": [0.7, 0.6],
     }
     assert [list(line.get_ydata()) for line in zeros.lines] == [[30.0, 50.0]]
+
+
+def test_a_long_heading_is_broken_to_the_width_of_its_panel(tmp_path):
+    run = Run(tmp_path, backend="keras", model="vgg16")
+    root = run.add("train", history=epochs(2.0, 1.0))
+    pruned = run.add("prune", root, columns=by_ratio("weight", "random", "0.90"))
+    run.add("finetune", pruned, history=epochs(0.5, 0.4))
+    run.add("prune", root, columns=gradual("0.50"), history=epochs(0.5, 0.4))
+    run.add("quantize", root, columns={"scheme": "qat_int8"}, history=epochs(0.7, 0.6))
+    axes = finished("training_curves", run, config()).axes[1]
+    heading = axes.set_title(axes.get_title(loc="left"))
+    assert heading.get_text().count("\n") == 1
+    assert heading.get_text().replace("\n", " ") == (
+        "fine-tuning of 1 pruned net; gradual pruning of 1 net; quantization-aware training of 1 net"
+    )
+    assert heading.get_window_extent().x1 <= axes.get_window_extent().x1
 
 
 def test_filters(tmp_path):
@@ -372,7 +460,23 @@ def test_prune_or_quantize(tmp_path):
     assert series(figure.axes[1])["D"][0] == []
     rings = [line for line in figure.axes[1].lines if line.get_markersize() == 14]
     assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(2.0, 89.5)]
-    assert "pruned; ringed: filter_wise sum 0.50" in legend(figure) and "quantized" in legend(figure)
+    assert legend(figure) == [
+        "dense", "pruned; ringed: filter_wise sum 0.50", "quantized", "pruned + quantized", "top-1 of dense",
+        "a point below it",
+    ]  # fmt: skip
+
+
+def test_a_net_trained_with_a_penalty_is_not_drawn_as_the_dense_one(tmp_path):
+    run = sizes(tmp_path)
+    run.add("train", columns=penalised("filter_wise"), top1=85.0, zipped_bytes=3 * MIB)
+    figure = draw("prune_or_quantize", run, config())
+    stars = {
+        line.get_markerfacecolor() == "white": (list(line.get_xdata()), list(line.get_ydata()))
+        for line in figure.axes[0].lines
+        if line.get_marker() == "*"
+    }
+    assert stars == {False: ([4.0], [90.0]), True: ([3.0], [85.0])}
+    assert legend(figure)[:2] == ["dense", "dense, trained with a penalty"]
 
 
 def test_prune_or_quantize_is_judged_by_the_dense_net_trained_as_long(tmp_path):
@@ -383,20 +487,53 @@ def test_prune_or_quantize_is_judged_by_the_dense_net_trained_as_long(tmp_path):
     heights = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linestyle() in ("--", ":")]
     assert heights == [92.0, 91.0]
     assert not [line for line in figure.axes[0].lines if line.get_markersize() == 14]  # 89.5 is 2.5 points below
-    assert "dense, trained as long" in legend(figure)
+    assert "top-1 of dense, trained as long" in legend(figure)
 
 
 def test_measured_against_promised(tmp_path):
-    figure = draw("speed_up", sizes(tmp_path), config(latency={}))
+    run = sizes(tmp_path)
+    slow = run.quantize(json.loads(run.records[0].read_text()), "dynamic_int8")
+    row = {"node": slow["node"], "baseline": "s/seed0/train/quantize~float32", "batch_size": 1}
+    run.time([row | {"median_ms": 4.0, "p90_ms": 5.0}], seed=1)
+    figure = draw("speed_up", run, config(latency={}))
     assert titles(figure) == ["batch of 1", "batch of 64"]
     points = {
-        (line.get_marker(), line.get_markerfacecolor() == "white"): (list(line.get_xdata()), list(line.get_ydata()))
+        (line.get_marker(), line.get_fillstyle()): (list(line.get_xdata()), list(line.get_ydata()))
         for line in figure.axes[0].lines
         if line.get_linestyle() == "None"
     }
-    assert points == {("s", False): ([4.0], [2.0]), ("o", True): ([1.0], [4.0]), ("s", True): ([4.0], [8.0])}
-    assert [text.get_text() for text in figure.axes[0].texts] == ["static_int8", "static_int8"]
-    assert legend(figure) == ["not pruned", "filter_wise", "as promised", "as fast as dense"]
+    assert points == {
+        ("s", "full"): ([4.0], [2.0]),
+        ("o", "none"): ([1.0], [4.0]),
+        ("s", "none"): ([4.0], [8.0]),
+        ("o", "bottom"): ([1.0], [0.5]),
+    }
+    assert legend(figure) == [
+        "not pruned", "filter_wise", "static_int8", "dynamic_int8", "as promised", "as fast as dense",
+    ]  # fmt: skip
+    fills = {handle.get_label(): handle.get_fillstyle() for handle in figure.legends[0].legend_handles}
+    assert (fills["filter_wise"], fills["static_int8"], fills["dynamic_int8"]) == ("full", "none", "bottom")
+
+
+def test_points_that_would_hide_each_other_stand_side_by_side(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    pruned = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
+    export, fast, both = (
+        run.quantize(net, scheme)
+        for net, scheme in ((dense, "float32"), (dense, "static_int8"), (pruned, "static_int8"))
+    )
+    row = {"baseline": export["node"], "batch_size": 1, "p90_ms": 9.0}
+    run.time([row | {"node": net["node"], "median_ms": ms} for net, ms in ((export, 4.0), (fast, 1.0), (both, 1.01))])
+    axes = draw("speed_up", run, config(latency={})).axes[0]
+    points = {line.get_marker(): line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "None"}
+    assert points["o"] == 1.0 and 1.01 < points["s"] < 1.03
+
+
+def test_moving_points_aside():
+    same = [(0.5, 0.5, name) for name in "abcaa"]
+    assert style.aside(same, 0.1, 0.1) == pytest.approx([0, 0.1, -0.1, 0, 0])  # none lies on another name's
+    assert style.aside([(0.5, 0.5, "a"), (0.5, 0.7, "b"), (0.7, 0.5, "c")], 0.1, 0.1) == [0, 0, 0]
 
 
 def test_each_runtime_has_its_baseline(tmp_path):
@@ -418,8 +555,22 @@ def test_series_differ_in_marker_and_line_not_only_in_colour():
     assert len({(look["marker"], str(look["linestyle"])) for look in many}) == 24
 
 
-@pytest.mark.parametrize("name", ["accuracy_vs_ratio", "layer_widths", "training_curves"])
-def test_nothing_lies_outside_the_picture(tmp_path, name):
+def words(figure):
+    """The texts of a figure, but the labels of ticks that are not in the picture."""
+    yield figure._suptitle
+    for axes in figure.axes:
+        yield from (axes.set_title(axes.get_title(loc="left")), axes.xaxis.label, axes.yaxis.label, *axes.texts)
+        (left, right), (low, high) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+        yield from (text for text in axes.get_xticklabels() if left <= text.get_position()[0] <= right)
+        yield from (text for text in axes.get_yticklabels() if low <= text.get_position()[1] <= high)
+    for box in (*figure.legends, *(axes.get_legend() for axes in figure.axes)):
+        yield from box.get_texts() if box else ()
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy_vs_ratio", "accuracy_vs_macs", "layer_widths", "training_curves", "prune_or_quantize"]
+)
+def test_nothing_lies_outside_the_picture_or_on_other_words(tmp_path, name):
     run = Run(tmp_path)
     run.add("train", layers=layers(*[64] * 16), history=epochs(2.0, 1.0))
     for kind in ("filter_wise", "channel_wise", "filter_and_channel_wise"):
@@ -428,12 +579,10 @@ def test_nothing_lies_outside_the_picture(tmp_path, name):
             prune, counts = by_ratio(kind, method, "0.20"), {"actual_ratio": 0.2}
             pruned = run.add("prune", root, columns=prune, layers=layers(*[32] * 16), top1=50.0, **counts)
             run.add("finetune", pruned, history=epochs(2.0, 1.0), **counts)
-    with style.applied():
-        figure = registry.get("figure", name)(run.load(), config(published="cifar100_vgg16_bn"))
-        style.titled(figure, "A title", tidy.setup_line(config()))
-        FigureCanvasAgg(figure).draw()
-        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    figure = finished(name, run, config(published="cifar100_vgg16_bn"))
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     assert height <= 7
+    assert not overlaps(text for text in words(figure) if not text.get_rotation() % 90)
     assert box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= width + 0.01 and box.y1 <= height + 0.01
 
 

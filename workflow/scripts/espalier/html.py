@@ -196,7 +196,7 @@ th, td { padding: .3rem .55rem; border-bottom: 1px solid var(--line); text-align
 .prose tbody th { min-width: 9rem; }
 thead th { padding: 0; vertical-align: bottom; font-weight: 600; border-bottom: 2px solid var(--ink);
   background: var(--paper); }
-thead .groups th { padding: .3rem .55rem 0; text-align: center; white-space: nowrap;
+thead .groups th { padding: .3rem .55rem 0; text-align: center; white-space: nowrap; max-width: none;
   border: solid var(--paper); border-width: 0 .4rem; box-shadow: inset 0 -1px var(--soft); }
 thead .groups td { border: 0; background: var(--paper); }
 thead button { all: unset; display: block; width: 100%; box-sizing: border-box; padding: .34rem .55rem; cursor: pointer;

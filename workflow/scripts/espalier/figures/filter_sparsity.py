@@ -66,6 +66,7 @@ def _heatmap(axes, shares: pd.DataFrame):
             linewidth=0.6,
         )
     axes.set(xlim=(0, count * 1.13), ylim=(layers - 0.4, -0.7))
+    axes.set_xticks([1, *range(10 * (1 + count // 100), count + 1, 10 * (1 + count // 100))])
     axes.set_yticks(range(layers), shares.index)
     axes.grid(False)
     for side in ("left", "bottom"):

@@ -31,7 +31,7 @@ def latency(tidy: Tidy, study: dict):
     times["y"] = times["label"].map(labels.index)
     runtimes = dict(zip(times["label"], times["runtime"], strict=True))
     looks = style.styles(["dense", *times["type"]])
-    figure = style.figure(4.4 + 3 * len(batches), min(6.9, 1.9 + 0.27 * len(labels)))
+    figure = style.figure(4.4 + 3 * len(batches), min(6.8, 1.8 + 0.27 * len(labels)))
     grid = figure.subplots(1, len(batches), squeeze=False, sharey=True)[0]
     for axes, batch in zip(grid, batches, strict=True):
         shown = times[times["batch_size"] == batch]
@@ -53,6 +53,9 @@ def latency(tidy: Tidy, study: dict):
     grid[0].invert_yaxis()
     there = set(times["type"])
     handles = [style.proxy(**(look | {"linestyle": "none"}), label=n) for n, look in looks.items() if n in there]
+    if times["kind"].str.contains("quantized").any():
+        hollow = {"marker": "o", "color": "#777777", "markerfacecolor": "white", "linestyle": "none"}
+        handles.append(style.proxy(**hollow, label="quantized"))
     handles.append(style.proxy(**style.DENSE, label="baseline"))
-    style.legend_below(figure, handles)
+    style.legend_below(figure, handles, columns=8)
     return figure

@@ -17,9 +17,9 @@ NUMBERED = 24  # at most so many layers have their widths written into the pictu
     "layer_widths",
     kind="figure",
     title="Layer widths before and after pruning",
-    caption="A row for each pruned net, a column for each layer in forward order; the number is the layer's width "
-    "(output channels or units) after pruning, the top row the width before. The darker a cell, the less is left of "
-    "the layer; a crossed cell is a layer that is gone.",
+    caption="A row for each pruned net, a column for each layer in forward order; the number, where there are few "
+    "enough layers to write it, is the layer's width (output channels or units) after pruning, in the top row before. "
+    "The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone.",
     when=when.shrunk,
 )
 def layer_widths(tidy: Tidy, study: dict):

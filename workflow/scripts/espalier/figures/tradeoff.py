@@ -6,8 +6,10 @@ rows of panels of their own: the first takes a few points, the second nearly all
 
 from __future__ import annotations
 
+import textwrap
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from espalier import published, variants, when
@@ -15,15 +17,21 @@ from espalier.figures import style
 from espalier.registry import register
 from espalier.tidy import Tidy
 
+SIZES = (7.5, 5.0)  # of the first and the last series' markers
+
 
 class _Strip(NamedTuple):
-    """A row of panels: what it shows, its points, which column is y, how each series looks, the label of x."""
+    """A row of panels: what it shows, its points, which column is y, how each series looks, the label of x by panel."""
 
     name: str
     points: pd.DataFrame
     column: str
     looks: dict[str, dict]
-    label: str
+    labels: dict[str, str]
+
+    def of(self, panel: str) -> pd.DataFrame:
+        """The points of one prune type."""
+        return self.points[(self.points["panel"] == panel) & self.points[self.column].notna()]
 
 
 _READ = (
@@ -33,6 +41,7 @@ _READ = (
     "penalty; the dotted one, where that was run, the dense net trained as long as the fine-tuned ones, which all "
     "nets are compared with."
 )
+_SHRUNK = " Nets whose weights were only set to zero cost as much as the dense one and are left out."
 
 
 @register(
@@ -40,15 +49,17 @@ _READ = (
     kind="figure",
     title="Accuracy against pruning ratio",
     caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
-    "of weights that are zero, which is not always the share asked for." + _READ,
+    "of weights that were set to zero, which is not always the share asked for." + _READ,
     when=when.pruned_otherwise,
 )
 def accuracy_vs_ratio(tidy: Tidy, study: dict):
     """x: actual ratio in percent."""
     points = _points(tidy.results, "actual_ratio", 100)
-    masked = points["prune_type"].isin(variants.MASKED)
-    label = "weights set to zero (%)" if masked.all() else f"groups{' or weights' if masked.any() else ''} removed (%)"
-    return _draw(points, label, _published(study, "share", 100), label)
+    labels = {
+        panel: "weights set to zero (%)" if panel in variants.MASKED else "groups removed (%)"
+        for panel in points["panel"].unique()
+    }
+    return _draw(points, labels, _published(study, "share", 100), labels)
 
 
 @register(
@@ -56,13 +67,14 @@ def accuracy_vs_ratio(tidy: Tidy, study: dict):
     kind="figure",
     title="Accuracy against computation",
     caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher is "
-    "better." + _READ,
+    "better." + _READ + _SHRUNK,
     when=when.shrunk_otherwise,
 )
 def accuracy_vs_macs(tidy: Tidy, study: dict):
     """x: millions of MACs; published: G as published."""
     points = _points(tidy.results, "macs", 1e-6)
-    return _draw(points, "MACs per image (M)", _published(study, "flops_g"), "FLOPs, as published (G)")
+    labels, labels_there = _shrunk(points, "MACs per image (M)"), _shrunk(points, "FLOPs, as published (G)")
+    return _draw(points, labels, _published(study, "flops_g"), labels_there)
 
 
 @register(
@@ -70,13 +82,19 @@ def accuracy_vs_macs(tidy: Tidy, study: dict):
     kind="figure",
     title="Accuracy against parameters",
     caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher is "
-    "better." + _READ,
+    "better." + _READ + _SHRUNK,
     when=when.shrunk_otherwise,
 )
 def accuracy_vs_params(tidy: Tidy, study: dict):
     """x: millions of parameters."""
     points = _points(tidy.results, "params", 1e-6)
-    return _draw(points, "parameters (M)", _published(study, "params_m"), "parameters (M)")
+    labels = _shrunk(points, "parameters (M)")
+    return _draw(points, labels, _published(study, "params_m"), labels)
+
+
+def _shrunk(points: pd.DataFrame, label: str) -> dict[str, str]:
+    """That label for each panel of nets that something was taken out of."""
+    return {panel: label for panel in points["panel"].unique() if panel not in variants.MASKED}
 
 
 def _points(results: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
@@ -139,39 +157,27 @@ def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     )
 
 
-def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_there: str):
-    """Strips of panels, one panel for each prune type: after fine-tuning, right after pruning, published. Strips are
-    rows; with one prune type they stand side by side."""
-    panels = list(dict.fromkeys(points["panel"]))
-    looks = style.styles([*points["series"], *(there["series"] if there is not None else ())])
-    strips = []
-    if (tuned := points[points["after"].notna()]["schedule"]).size:
-        name = "after fine-tuning" if tuned.isna().any() else "after gradual pruning"
-        strips.append(_Strip(name, points, "after", looks, label))
-    if points["before"].notna().any():
-        hollow = _changed(looks, markerfacecolor="white")
-        strips.append(_Strip("right after pruning", points, "before", hollow, label))
-    if there is not None:
-        strips.append(_Strip("published", there, "after", _changed(looks, color=style.PUBLISHED), label_there))
+def _draw(points: pd.DataFrame, labels: dict, there: pd.DataFrame | None, labels_there: dict):
+    """Strips of panels, one panel for each prune type in `labels`. Strips are rows; with one prune type they stand side
+    by side. A strip has no panel for what it has no points of."""
+    looks = _looks([*points["series"], *(there["series"] if there is not None else ())])  # the same in all figures
+    panels, points = list(labels), points[points["panel"].isin(labels)]
+    there = there[there["panel"].isin(labels)] if there is not None else points[:0]
+    named = {*points["series"], *there["series"]}
+    looks = {series: look for series, look in looks.items() if series in named}
+    strips = list(_strips(points, labels, there, labels_there, looks))
     rows = len(panels) > 1
     shape = (len(strips), len(panels)) if rows else (1, len(strips))
     width = max(6.2, min(3.4, 13.6 / shape[1]) * shape[1])
-    figure = style.figure(width, min(7.0, 1.6 + 1.8 * shape[0]) if rows else 4.0)
+    figure = style.figure(width, min(style.TALLEST, 1.6 + 1.8 * shape[0]) if rows else 4.0)
     grid = figure.subplots(*shape, squeeze=False)
+    drawn: list[dict] = []
     for i, strip in enumerate(strips):
-        first = grid[i, 0] if rows else grid[0, i]
-        for j, panel in enumerate(panels):
-            axes = grid[i, j] if rows else first
-            if j:
-                axes.sharex(first)
-                axes.sharey(first)
-                axes.tick_params(labelleft=False)
-            _panel(axes, strip, panel)
-            if i == 0 or not rows:
-                axes.set_title(panel if rows else f"{panel}, {strip.name}")
-            if not rows or strip is strips[-1] or strips[i + 1].points is not strip.points:
-                axes.set_xlabel(strip.label)
-        first.set_ylabel(f"{strip.name}\ntop-1 (%)" if rows else "top-1 (%)")
+        same = [axes for other, axes in zip(strips, drawn, strict=False) if other.points is strip.points]
+        drawn.append(_row(strip, dict(zip(panels, grid[i] if rows else grid[0, i : i + 1], strict=True)), same))
+    for axes in drawn:
+        style.grounded(next(iter(axes.values())), "x")
+    (_label_rows if rows else _label_side_by_side)(strips, drawn)
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
     handles.append(style.proxy(**style.DENSE, label="dense"))
     if points["control_top1"].notna().any():
@@ -180,19 +186,74 @@ def _draw(points: pd.DataFrame, label: str, there: pd.DataFrame | None, label_th
     return figure
 
 
+def _strips(points: pd.DataFrame, labels: dict, there: pd.DataFrame, labels_there: dict, looks: dict):
+    """After fine-tuning, right after pruning, as published: those that there are points of."""
+    if (tuned := points[points["after"].notna()]["schedule"]).size:
+        ways = [way for way, some in (("fine-tuning", tuned.isna()), ("gradual pruning", tuned.notna())) if some.any()]
+        yield _Strip(f"after {' or '.join(ways)}", points, "after", looks, labels)
+    if points["before"].notna().any():
+        yield _Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"), labels)
+    if len(there):
+        yield _Strip("published", there, "after", _changed(looks, color=style.PUBLISHED), labels_there)
+
+
+def _label_rows(strips: list[_Strip], drawn: list[dict]) -> None:
+    """Strips below each other: the prune type above the topmost panel, x below the last of those that show the same."""
+    for strip, axes in zip(strips, drawn, strict=True):
+        next(iter(axes.values())).set_ylabel(f"{textwrap.fill(strip.name, 20)}\ntop-1 (%)")
+    for panel in strips[0].labels:
+        column = [(strip, axes[panel]) for strip, axes in zip(strips, drawn, strict=True) if panel in axes]
+        for i, (strip, axes) in enumerate(column):
+            if i == 0:
+                axes.set_title(panel)
+            if i + 1 == len(column) or column[i + 1][0].points is not strip.points:
+                axes.set_xlabel(strip.labels[panel])
+
+
+def _label_side_by_side(strips: list[_Strip], drawn: list[dict]) -> None:
+    """Strips of one panel each."""
+    for strip, panels in zip(strips, drawn, strict=True):
+        for panel, axes in panels.items():
+            axes.set(title=f"{panel}, {strip.name}", xlabel=strip.labels[panel], ylabel="top-1 (%)")
+
+
+def _looks(series: list[str]) -> dict[str, dict]:
+    """How each series looks. Later ones are smaller, so that they do not hide the earlier ones below them."""
+    looks = style.styles(series)
+    sizes = np.linspace(*SIZES, len(looks))
+    return {name: look | {"markersize": size} for (name, look), size in zip(looks.items(), sizes, strict=True)}
+
+
 def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
     return {series: look | change for series, look in looks.items()}
 
 
+def _row(strip: _Strip, places: dict, same: list[dict]) -> dict:
+    """Draw the panels of a strip, on the same scales; what it has no points of is taken out of `places`. same: the
+    panels of strips with the same x."""
+    drawn = {panel: axes for panel, axes in places.items() if len(strip.of(panel))}
+    for panel, axes in places.items():
+        if panel not in drawn:
+            axes.remove()
+    first, *others = drawn.values()
+    for above in same:
+        first.sharex(next(iter(above.values())))
+    for axes in others:
+        axes.sharex(first)
+        axes.sharey(first)
+        axes.tick_params(labelleft=False)
+    for panel, axes in drawn.items():
+        _panel(axes, strip, panel)
+    return drawn
+
+
 def _panel(axes, strip: _Strip, panel: str) -> None:
     """The lines of one prune type."""
-    points = strip.points[(strip.points["panel"] == panel) & strip.points[strip.column].notna()]
+    points = strip.of(panel)
     shown = [series for series in strip.looks if series in set(points["series"])]
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
         axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
-    if not shown:
-        axes.text(0.5, 0.5, f"none {strip.name}", transform=axes.transAxes, ha="center", va="center", color="#777777")
     lines = [("dense_top1", style.DENSE)]
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))

@@ -69,8 +69,10 @@ def training_curves(tidy: Tidy, study: dict):
         names = tuned["series"].nunique()
         (grid[2][0] if sparse else grid[1][1]).legend(
             *grid[1][1].get_legend_handles_labels(),
-            loc="center" if sparse else "lower right",
-            fontsize=8.5 if names < 7 else 7,
+            loc="lower center" if sparse else "lower right",
+            fontsize=8.5 if names < 5 else 7.5 if names < 7 else 7,
+            labelspacing=0.35,
+            title="on the right" if sparse else None,
         ).set_in_layout(False)
     return figure
 
@@ -84,7 +86,8 @@ def _later(history: pd.DataFrame) -> pd.DataFrame:
     later = history[
         ((history["step"] == "finetune") & history["prune_type"].notna()) | history.index.isin(labels.index)
     ]
-    return later.assign(series=later["prune_type"].where(later["step"] == "finetune", labels))
+    tuned = later["prune_type"] + ("" if labels.empty else ", fine-tuned")  # told apart from the nets of `labels`
+    return later.assign(series=tuned.where(later["step"] == "finetune", labels))
 
 
 def _titles(later: pd.DataFrame):

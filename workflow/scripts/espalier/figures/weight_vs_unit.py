@@ -14,9 +14,9 @@ from espalier.tidy import Tidy
     title="Weight against unit pruning",
     caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial weights, "
     "and the published curves in grey. Thin lines without markers are other ways to choose, where they were run: at "
-    "random, or the smallest weights of the whole net. The rings are the knees: the largest sparsity "
-    f"up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's curves part, and "
-    "by how much, is in the table of findings.",
+    "random, or the smallest weights of the whole net. The rings, and the numbers above a panel, are the knees: the "
+    f"largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's "
+    "curves part, and by how much, is in the table of findings.",
     when=when.weights_and_units,
 )
 def weight_vs_unit(tidy: Tidy, study: dict):
@@ -30,21 +30,24 @@ def weight_vs_unit(tidy: Tidy, study: dict):
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     looks = style.styles(variants.KINDS)
+    names = dict.fromkeys(name for curves_of_init in others.values() for name in curves_of_init)
+    thin = {
+        name: {"color": style.COLOURS[2 + i % 6], "linestyle": style.LINES[2 + i % 6], "linewidth": 0.9}
+        for i, name in enumerate(names)
+    }
     for axes, (title, frame) in zip(grid, panels, strict=True):
+        knees = {}
         for kind in variants.KINDS:
             curve = curves.curve(frame, kind)
             look = looks[kind] | ({"color": style.PUBLISHED} if title == "published" else {})
-            knee = curves.knee(curve)
-            name = f"{kind}, knee at {100 * knee:.3g} %"
+            knee = knees[kind] = curves.knee(curve)
             spread = curves.curve(frame, kind, "top1_sd") if "top1_sd" in frame else curve * float("nan")
-            axes.errorbar(
-                100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **look, label=name
-            )
+            axes.errorbar(100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **look)
             axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=look["color"])
-        for i, (name, curve) in enumerate(others.get(inits.get(title), {}).items()):
-            look = {"color": style.COLOURS[2 + i % 6], "linestyle": style.LINES[2 + i % 6], "linewidth": 0.9}
-            axes.plot(100 * curve.index, curve, **look, label=name)
-        axes.set(title=title, xlabel="sparsity (%)", ylim=(0, 105))
-        axes.legend(loc="lower left", fontsize=8, handlelength=2.2, borderpad=0.2)
+        for name, curve in others.get(inits.get(title), {}).items():
+            axes.plot(100 * curve.index, curve, **thin[name])
+        said = ", ".join(f"{kind} {100 * knee:.3g} %" for kind, knee in knees.items())
+        axes.set(title=f"{title}\nknees: {said}", xlabel="sparsity (%)", ylim=(0, 105))
     grid[0].set_ylabel("test top-1 (%)")
+    style.legend_below(figure, [style.proxy(**look, label=name) for name, look in (looks | thin).items()], columns=5)
     return figure

@@ -34,7 +34,7 @@ def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
     data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
     columns = (
         Column("backend", "Backend"),
-        Column("package", "Package"),
+        Column("package", "Package or device"),
         Column("version", "Version"),
         Column("jobs", "Jobs"),
     )

@@ -42,7 +42,7 @@ def sparse_weights(tidy: Tidy, study: dict) -> Table:
     n = nets["seed"].nunique()
     thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))
     notes = (
-        f"Zero is set what is below the threshold in absolute value, of the config: {thresholds}.",
+        f"Set to zero is what is, in absolute value, below the threshold of the config: {thresholds}.",
         *(["Means over the seeds."] if n > 1 else []),
         *(["Published counts are of layers of the full width; shares may be compared."] if len(there) else []),
     )
