@@ -3,7 +3,7 @@
 #   snakemake --cores all                          run config.yaml
 #   snakemake --cores all --configfile FILE        run another config instead
 #   snakemake --report results/report.html         put the results into one page
-#   snakemake --cores all pages                    the results as Markdown pages with their figures, in results/pages
+#   snakemake pages --cores all                    the results as Markdown pages with their figures, in results/pages
 
 from pathlib import Path
 

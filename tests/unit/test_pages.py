@@ -29,7 +29,7 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     out = tmp_path / "pages"
     out.mkdir()
     config = {"studies": {"s": study}, "seeds": study["seeds"]}
-    command = "snakemake --cores all pages"
+    command = "snakemake pages --cores all"
     write_pages(
         records, {"s": study}, out, items=[figure, table], manifests=[manifest],
         config=config, command=command, revision="1234567",

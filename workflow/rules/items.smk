@@ -81,4 +81,4 @@ def command_of_run():
     """The command that computes this run, the config by its path from here."""
     given = [Path(file) for file in workflow.overwrite_configfiles]
     here = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
-    return " ".join(["snakemake --cores all", *(f"--configfile {file}" for file in here), "pages"])
+    return " ".join(["snakemake pages --cores all", *(f"--configfile {file}" for file in here)])
