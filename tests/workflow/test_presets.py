@@ -19,10 +19,30 @@ COUNTS = {
         "quantize_keras_model": SEEDS * (5 + 2),
         "measure_latency": SEEDS * 2,
     },
-    "mnist": {"train_keras_model": SEEDS * 2, "prune_keras_model": SEEDS * 2 * 20, "measure_latency": SEEDS},
+    # Two initialisations, 20 sparsities each; of the second random choice 2 x 2 and a global threshold 3, the dense net
+    # and two pruned ones trained on, these by two schedules and from scratch; 3 schemes.
+    "mnist": {
+        "train_keras_model": SEEDS * 2, "prune_keras_model": SEEDS * (2 * 20 + 4 + 3),
+        "finetune_keras_model": SEEDS * (1 + 2 * 2), "scratch_keras_model": SEEDS * 2,
+        "quantize_keras_model": SEEDS * 3, "measure_latency": SEEDS,
+    },
+    # Keras, three seeds: 3 gradual, 2 at once; those and the dense one trained on, one from scratch; 3 + 2 schemes.
+    # PyTorch, one: plain and group lasso, a threshold on each, filters; 3 schemes.
     "cifar10": {
-        "train_model": 2, "prune_model": 3, "finetune_model": 2, "train_keras_model": 1, "prune_keras_model": 2,
-        "finetune_keras_model": 1,
+        "train_keras_model": SEEDS, "prune_keras_model": SEEDS * (3 + 2), "finetune_keras_model": SEEDS * (1 + 2),
+        "scratch_keras_model": SEEDS, "quantize_keras_model": SEEDS * (3 + 2),
+        "train_model": 2, "prune_model": 3, "finetune_model": 2, "quantize_model": 3, "measure_latency": SEEDS + 1,
+    },
+    # Dense and two penalised; four published filter-wise rows, random, weights and one of filters and channels; all of
+    # them trained on, and the dense net; one rewound, one from scratch; 3 + 2 schemes.
+    "cifar100": {
+        "train_model": 3, "prune_model": 4 + 2 + 1, "finetune_model": 4 + 2 + 1 + 1 + 1, "scratch_model": 1,
+        "quantize_model": 3 + 2, "measure_latency": 1,
+    },
+    # MobileNetV2: 4 gradual, 2 at once; 3 + 2 schemes. VGG16: 1 gradual, 2 at once; 5 + 2 + 3.
+    "cats_dogs": {
+        "train_keras_model": 2, "prune_keras_model": (4 + 2) + (1 + 2), "finetune_keras_model": (2 + 1) + (2 + 1),
+        "quantize_keras_model": (3 + 2) + (5 + 2 + 3), "measure_latency": 2,
     },
 }  # fmt: skip
 REPORT = {"prepare_dataset", "collect_records", "draw_figure", "make_table", "make_run_table", "make_runtime_table"}
