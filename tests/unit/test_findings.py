@@ -735,7 +735,7 @@ def test_fine_tuned_nets_against_the_same_architecture_from_scratch(tmp_path):
     answer = found(retrained(tmp_path, images=400), config())[FROM_SCRATCH]
     # 2 sqrt(88 * 12 / 400 + 87 * 13 / 400) = 4.68; 2 sqrt(70 * 30 / 400 + 84 * 16 / 400) = 5.87
     assert answer.answer == (
-        "Fine-tuning is behind in 1, makes no difference that chance does not explain in 1 of 2 comparisons. "
+        "Fine-tuning is ahead in 0 of 2 comparisons (1 undecided, 1 behind). "
         "One seed was run and one of the 400 test images is 0.25 points: smaller differences say nothing."
     )
     assert answer.evidence == (
@@ -749,7 +749,7 @@ def test_fine_tuned_nets_against_the_same_architecture_from_scratch(tmp_path):
 def test_rewound_nets_against_the_usual_fine_tuning(tmp_path):
     answer = found(retrained(tmp_path, images=400), config())[REWINDING]
     # 2 sqrt(91 * 9 / 400 + 88 * 12 / 400) = 4.33; 2 sqrt(85 * 15 / 400 + 70 * 30 / 400) = 5.81
-    assert answer.answer.startswith("Rewinding is ahead in 1, makes no difference that chance does not explain in 1 of")
+    assert answer.answer.startswith("Rewinding is ahead in 1 of 2 comparisons (1 undecided).")
     assert "filter_wise sum 0.40, rewound 91.00 (9 epochs) against filter_wise sum 0.40 88.00" in answer.evidence
     assert "more than twice the standard error of the difference, 4.33. " in answer.evidence
     assert (
@@ -803,3 +803,19 @@ def test_rewound_nets_are_not_counted_among_the_fine_tuned_and_have_baselines_of
 
 def run_dense(run: Run) -> dict:
     return json.loads(run.records[0].read_text())
+
+
+def test_curves_are_of_fine_tuned_nets_and_those_of_rewound_ones_are_others(tmp_path):
+    run = Run(tmp_path, backend="keras", model="mlp")
+    dense = run.add("train", top1=90.0)
+    for kind, method in (("weight", "magnitude"), ("unit", "l2")):
+        pruned = run.add("prune", dense, columns=by_ratio(kind, method, "0.50"), top1=10.0)
+        run.add("finetune", pruned, name="rewind=true", columns={"retraining": "rewind"}, top1=80.0)
+        run.add("finetune", pruned, top1=70.0)
+    results = run.load().results
+    ((_, points),) = curves.of_run(results)
+    assert curves.curve(points, "weight").to_dict() == curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.5: 70.0}
+    others = curves.baselines(results)[""]
+    assert {name: curve.to_dict() for name, curve in others.items()} == {
+        "weight magnitude, rewound": {0.5: 80.0}, "unit l2, rewound": {0.5: 80.0}
+    }  # fmt: skip

@@ -32,10 +32,11 @@ def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
-    """For each initialisation the curves of other methods and scopes than those of `of_run`, by their name: "weight
-    random", "weight magnitude global"."""
+    """For each initialisation the curves of other methods and scopes than those of `of_run`, and of nets that were
+    rewound, by their name: "weight random", "weight magnitude global", "weight magnitude, rewound"."""
     _, points = _first(results)
-    names = [variants.pruning_label(row.copy()) for _, row in points.assign(ratio="0").iterrows()]
+    labels = ((variants.pruning_label(row), variants.retraining(row)) for _, row in points.assign(ratio="0").iterrows())
+    names = [", ".join(word for word in words if word) for words in labels]
     points = points.assign(name=[name.replace(" 0.00", "") for name in names])
     return {
         init: {name: _by_ratio(rows, "top1") for name, rows in group.groupby("name", sort=False)}
@@ -44,9 +45,13 @@ def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
 
 
 def _first(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pruned nets of the first method and scope of each initialisation and prune type, and the others."""
-    points = variants.pruned(results).assign(init=lambda rows: rows["init"].fillna(""))
-    ways = points["method"].fillna("") + " " + points["scope"].fillna("")
+    """The pruned nets of the first method and scope of each initialisation and prune type, and the others. Rewound nets
+    come after those that were not."""
+    points = variants.pruned(results).assign(
+        init=lambda rows: rows["init"].fillna(""), rewound=lambda rows: rows["retraining"] == "rewind"
+    )
+    points = points.sort_values("rewound", kind="stable", ignore_index=True)
+    ways = points["method"].fillna("") + " " + points["scope"].fillna("") + points["rewound"].astype(str)
     own = ways == ways.groupby([points["init"], points["prune_type"]]).transform("first")
     return points[own], points[~own]
 

@@ -57,14 +57,15 @@ def _finding(question: str, way: str, pairs: list[tuple], definition: str) -> li
     if not pairs:
         return []
     results = [decided(one, other) for one, other in pairs]
-    count = {word: results.count(word) for word in ("won", "lost", "undecided")}
-    told = {"won": "is ahead", "lost": "is behind", "undecided": "makes no difference that chance does not explain"}
-    words = ", ".join(f"{said} in {count[word]}" for word, said in told.items() if count[word])
+    won, undecided, lost = (results.count(word) for word in ("won", "undecided", "lost"))
+    others = [f"{count} {word}" for word, count in (("undecided", undecided), ("behind", lost)) if count]
+    words = f"is ahead in {won} of {len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
+    words += f" ({', '.join(others)})" if others else ""
     nets = pd.DataFrame([row for pair in pairs for row in pair])
     return [
         Finding(
             question,
-            f"{way} {words} of {len(pairs)} comparison{'' if len(pairs) == 1 else 's'}.{scatter(nets)}",
+            f"{way} {words}.{scatter(nets)}",
             " ".join(_pair(one, other) for one, other in pairs),
             f"{definition} {PAIRED}{MARGIN}",
         )

@@ -50,9 +50,10 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     nets = variants.pruned(tidy.results)
     both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
     both &= nets["retraining"] != "rewind"  # rewinding is a question of its own
-    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))[both]
+    nets = nets[both]
     if nets.empty:
         return []
+    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))
     dense, caution = reference(nets)
     near = int((nets["drop"] <= NEAR).sum())
     lost = (nets["reference_top1"] - nets["before"]).median()
