@@ -546,9 +546,12 @@ def test_rewound_fine_tuning_takes_the_schedule_of_the_training():
 
 
 def test_rewinding_is_to_the_training_that_the_weights_come_from():
-    own = {"train": {"epochs": 6, "milestones": [4]}}
+    own = {"train": {"epochs": 6, "milestones": [4], "batch_size": 32, "momentum": 0.9}}
+    keys = ("epochs", "offset", "milestones", "batch_size", "momentum")
     job = last(own, {"prune": PRUNE}, {"finetune": {"rewind": True}}, train=SCHEDULE)
-    assert [job.params["recipe"][key] for key in ("epochs", "offset", "milestones")] == [6, 0, [4]]
+    assert [job.params["recipe"][key] for key in keys] == [6, 0, [4], 32, 0.9]
+    job = last(own, {"prune": PRUNE}, {"finetune": {"rewind": True}}, train=SCHEDULE, finetune={"batch_size": 64})
+    assert [job.params["recipe"][key] for key in keys] == [6, 0, [4], 64, 0.9]
     anew = {"scratch": {"epochs": 8, "milestones": [7]}}
     job = last(own, {"prune": PRUNE}, anew, {"finetune": {"rewind": True, "epochs": 2}}, train=SCHEDULE)
     assert [job.params["recipe"][key] for key in ("epochs", "offset", "milestones")] == [2, 6, [7]]

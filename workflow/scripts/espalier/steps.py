@@ -20,6 +20,7 @@ AMOUNTS = {
 NEW = ("train", "scratch")  # steps that train from new weights
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
 RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
+STEPS = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
 GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys of a prune step that only gradual pruning has a use for
 
 
@@ -71,7 +72,7 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list, b
         _check_flops(before, place("budget"))
     keep, own = recipe.pop("keep_penalty", False), {**section, **given}
     if rewind := recipe.pop("rewind", False):
-        recipe |= _rewound(study, given, recipe, before, place, path)
+        recipe |= _rewound(study, given, before, place, path)
     if kind == "finetune" and "penalty" not in own:  # then nothing but keep_penalty leaves one on
         recipe |= {"penalty": inherited["penalty"] if keep else None, "prune_type": inherited["penalty_type"]}
         if "coefficient" not in own:
@@ -155,11 +156,12 @@ def _check_flops(before: Sequence, path: list) -> None:
         )
 
 
-def _rewound(study: dict, given: dict, recipe: dict, before: Sequence, place, path: list) -> dict:
+def _rewound(study: dict, given: dict, before: Sequence, place, path: list) -> dict:
     """What learning-rate rewinding changes in the recipe of fine-tuning: its schedule is that of the last training from
-    new weights, from an `offset` (epochs) on."""
-    training = next(job for job in reversed(before) if job.step in NEW)
-    origin, section = training.params["recipe"], study["finetune"]
+    new weights, from an `offset` (epochs) on. What a rate is worth by, the size of batches and the optimizer, is as
+    there too, unless the study's `finetune` or the step says otherwise."""
+    began = next(job for job in reversed(before) if job.step in NEW)
+    origin, section = began.params["recipe"], study["finetune"]
     beside = given if "rewind" in given else {**section, **given}  # a step that rewinds wins over its section
     if clash := next((key for key in RATES if key in beside), None):
         raise ConfigError(
@@ -168,7 +170,7 @@ def _rewound(study: dict, given: dict, recipe: dict, before: Sequence, place, pa
             allowed=f"false, or true without {', '.join(RATES)}",
             corrected={"rewind": False},
         )
-    if training.params.get("scratch") == "flops":
+    if began.params.get("scratch") == "flops":
         raise ConfigError(
             place("rewind"),
             "how many epochs there are to rewind is not known before the training from scratch, whose budget is flops",
@@ -182,7 +184,8 @@ def _rewound(study: dict, given: dict, recipe: dict, before: Sequence, place, pa
             allowed="false, or true after a training with plateau: null",
             corrected={"rewind": False},
         )
-    epochs = recipe["epochs"] if "epochs" in {**section, **given} else origin["epochs"]
+    own = {**section, **given}
+    epochs = own.get("epochs", origin["epochs"])
     if epochs > origin["epochs"]:
         raise ConfigError(
             place("epochs"),
@@ -190,7 +193,8 @@ def _rewound(study: dict, given: dict, recipe: dict, before: Sequence, place, pa
             allowed=f"a whole number from 1 to {origin['epochs']}",
             corrected={"epochs": origin["epochs"]},
         )
-    return {key: origin[key] for key in RATES} | {"epochs": epochs, "offset": origin["epochs"] - epochs}
+    taken = {key: origin[key] for key in (*RATES, *(key for key in STEPS if key not in own))}
+    return taken | {"epochs": epochs, "offset": origin["epochs"] - epochs}
 
 
 def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: list) -> set:
