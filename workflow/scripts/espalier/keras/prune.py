@@ -83,7 +83,8 @@ def prune_model(
         asked = max(portion(ratio, total), already)
         if gone != asked:
             raise RuntimeError(f"{out}: {gone} of the {total} {by[0]} of a {scope} scope are gone, not {asked}")
-    first = [layer.kernel.numpy() for layer in layers(models.load(dense))] if dense else before
+    pruned_before = dense is not None and Path(dense) != Path(parent)
+    first = [layer.kernel.numpy() for layer in layers(models.load(dense))] if pruned_before else before
     counts = [count(old, new) for old, new in zip(first, after, strict=True)]
     return {"measured": {"actual_ratio": sum(gone for gone, _ in counts) / sum(total for _, total in counts)}}
 
