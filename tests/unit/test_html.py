@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from espalier.html import Column, Table, number, sort_key, text
+from espalier.html import Column, Table, decimals, number, sort_key, text, without_constant
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,40 @@ def test_cells():
     assert text(97.123, column, float("nan")) == "97.12"  # one seed: no spread
     assert text(float("nan"), column) == text(None, column) == "–"
     assert text("not run", column) == "not run"
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        (0.0276015, "0.0276"),
+        (0.00578, "0.00578"),
+        (0.37, "0.370"),
+        (0.9996, "1.00"),
+        (15.507, "15.51"),  # two decimals at least
+        (134.678692, "134.68"),
+        (-0.0231, "−0.0231"),
+        (0.0, "0.00"),
+    ],
+)
+def test_small_numbers_keep_three_digits(value, shown):
+    assert text(value, Column("flops", "FLOPs", 2, significant=3)) == shown
+
+
+def test_the_spread_has_the_decimals_of_the_number():
+    assert text(0.02760, Column("flops", "FLOPs", 2, significant=3), 0.000123) == "0.0276 ± 0.0001"
+
+
+def test_as_many_decimals_as_the_digits_asked_for_need():
+    assert [decimals(value, 3) for value in (0.0231, 0.515, 9.999, 48.2, 1234.5)] == [4, 3, 1, 1, 0]
+
+
+def test_columns_of_one_value_become_a_note():
+    rows = pd.DataFrame({"net": ["a", "b"], "by": ["X", "X"], "threads": [2.0, None], "of": ["y", "z"], "n": [1, 1]})
+    columns = tuple(Column(key, key.title()) for key in rows)
+    left, note = without_constant(columns, rows, ("by", "threads", "of"))
+    assert [column.key for column in left] == ["net", "of", "n"]
+    assert note == ("The same in all rows. By: X. Threads: 2.",)
+    assert without_constant(columns, rows, ("of",)) == (columns, ())
 
 
 def test_sort_keys_are_exact_and_nothing_for_what_is_absent():
@@ -97,6 +131,20 @@ def test_a_column_of_numbers_with_a_word_in_it_stays_one_of_numbers():
     data = pd.DataFrame({"name": ["a", "b"], "zeros": [50.0, "not pruned"]})
     page = Page(Table("t", "s", (Column("name", "Layer"), Column("zeros", "Zeros", 2)), data).page("x"))
     assert page.cells[1::2] == [["50.0", "number", "50.00"], ["not pruned", "number", "not pruned"]]
+
+
+def test_words_in_place_of_numbers_as_they_are_leave_them_numbers():
+    data = pd.DataFrame({"name": ["a", "b"], "asked": [20.0, "2:4"]})
+    page = Page(Table("t", "s", (Column("name", "Net"), Column("asked", "Asked")), data).page("x"))
+    assert page.cells[1::2] == [["20.0", "number", "20"], ["2:4", "number", "2:4"]]
+
+
+def test_a_table_may_show_a_sum_of_its_rows_and_its_csv_has_them_all(table):
+    shown = pd.DataFrame({"name": ["both"], "top1": [80.0], "top1_sd": [None], "n": [4]})
+    short = Table(table.title, table.setup, table.columns, table.data, shown=shown)
+    assert short.csv() == table.csv()
+    assert [cell[2] for cell in Page(short.page("x")).cells] == ["both", "80.00", "4"]
+    assert short.markdown().splitlines()[2:] == ["| both | 80.00 | 4 |"]
 
 
 def test_headings_are_buttons_that_say_how_the_table_is_sorted(table):

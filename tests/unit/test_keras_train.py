@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from espalier.data import load as load_data
 from espalier.keras import models, profile, prune, train
-from espalier.keras.runtime import start, tf
+from espalier.keras.runtime import start, tf, versions
 
 MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
 RECIPE = {
@@ -491,3 +491,8 @@ def test_fine_tuning_follows_the_last_learning_rates_of_the_training(squares, tm
     assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.1, 0.01])  # of epochs 3 and 4 of 4
     found = trained(tmp_path / "usual.keras", squares, recipe, parent=parent)
     assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.02 + 0.08 * k / 10 for k in (4, 9)])
+
+
+def test_a_record_tells_the_versions_and_the_machine():
+    found = versions()
+    assert {"tensorflow", "tf_keras", "numpy", "snakemake", "processor"} <= found.keys() and found["device"]

@@ -311,6 +311,7 @@ def test_auto_is_the_device_that_there_is_and_the_record_tells_which():
     assert device().type == ("cuda" if there else "cpu")
     start(1)
     assert device().type == "cpu" and versions()["device"] == "cpu"
+    assert {"torch", "torch_pruning", "numpy", "snakemake", "processor"} <= versions().keys()
 
 
 @pytest.fixture

@@ -36,8 +36,7 @@ def write(path, columns=None, details=None, timing=None):
 def test_a_record_says_all_that_is_known_of_a_node(tmp_path):
     write(tmp_path / "record.json")
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record == COLUMNS | DETAILS | {"summary": [], "timing": TIMING, "software": record["software"]}
-    assert set(record["software"]) == {"python", "torch"}
+    assert record == COLUMNS | DETAILS | {"summary": [], "timing": TIMING, "software": {"torch": "2"}}
 
 
 WRONG = [

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 from a_run import Run
 
 from espalier import registry, tidy
@@ -30,4 +31,23 @@ def test_rules_stand_below_the_steps(tmp_path):
         ["all", "all", 4, 40.0, 4.25, 700.0],
     ]
     assert pd.isna(table.data["import_percent"][2])
+    assert table.data["evaluate_percent"].notna().tolist() == [True, False, False, True]
     assert table.data["import_percent"][3] == 10.0  # of the jobs that say: 3 of 30 seconds
+
+
+def test_what_was_not_measured_is_not_zero(tmp_path):
+    run = Run(tmp_path, "one")
+    run.add("train", timing={"seconds": 30.0, "evaluate_seconds": 3.0})
+    parts = {"import_seconds": 0.0, "work_seconds": 0.0, "evaluate_seconds": 0.0}
+    (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, **parts}))
+    (tmp_path / "a.tsv").write_text(f"{HEADER}0.5\t0:00:00\t6.36\t10\n")  # seen before it had loaded anything
+    data = registry.get("table", "runtime")(
+        tidy.load(run.collect()),
+        {"one": {"title": "The first"}},
+        prepare_dataset=[str(tmp_path / "data.json")],
+        collect_records=[str(tmp_path / "a.tsv")],
+    ).data.set_index("step")
+    assert data.loc["prepare_dataset", ["import_percent", "work_percent", "evaluate_percent"]].isna().all()
+    assert pd.isna(data.loc["collect_records", "peak_memory_mib"])
+    assert data.loc["prepare_dataset", "peak_memory_mib"] == 90.0
+    assert data.loc["all", "evaluate_percent"] == pytest.approx(100 * 3 / 36)

@@ -22,9 +22,10 @@ MINUS = "\N{MINUS SIGN}"
 class Column:
     """A shown column of a table.
 
-    digits: decimals of its numbers (None: as they are); signed: a plus sign for gains; spread: the column with the
-    standard deviation; group: heading over several columns; help: what it means, shown on hovering; prose: sentences,
-    so that the table takes the width there is and wraps.
+    digits: decimals of its numbers (None: as they are); significant: of small numbers so many digits, where those
+    decimals leave fewer; signed: a plus sign for gains; spread: the column with the standard deviation; group: heading
+    over several columns; help: what it means, shown on hovering; prose: sentences, so that the table takes the width
+    there is and wraps.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Column:
     signed: bool = False
     spread: str = ""
     prose: bool = False
+    significant: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Table:
     """A table before it is written: exact values in `data`, how they are shown in `columns`.
 
     setup: the line above it (data, resolution, epochs, weights, seeds); notes: sentences below it. The CSV holds all of
-    `data`, shown or not.
+    `data`, shown or not; `shown`: the rows of the page, where they sum up those of `data`.
     """
 
     title: str
@@ -50,6 +52,12 @@ class Table:
     columns: tuple[Column, ...]
     data: pd.DataFrame
     notes: tuple[str, ...] = ()
+    shown: pd.DataFrame | None = None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """What the page shows."""
+        return self.data if self.shown is None else self.shown
 
     def csv(self) -> str:
         """The data as CSV, numbers exact, absent values empty."""
@@ -64,8 +72,8 @@ class Table:
     def markdown(self) -> str:
         """The shown columns as a Markdown table, headings of groups before their columns', notes as a list below."""
         heads = [f"{column.group}: {column.title}" if column.group else column.title for column in self.columns]
-        lines = [heads, ["---:" if _all_numbers(self.data[c.key], c) else "---" for c in self.columns]]
-        for _, row in self.data.iterrows():
+        lines = [heads, ["---:" if _all_numbers(self.rows[c.key], c) else "---" for c in self.columns]]
+        for _, row in self.rows.iterrows():
             cells = (text(row[c.key], c, row[c.spread] if c.spread else None) for c in self.columns)
             lines.append([cell.replace("|", r"\|") for cell in cells])
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -73,7 +81,7 @@ class Table:
 
     def page(self, name: str) -> str:
         """The table as an HTML document; `name` is that of the CSV file it offers."""
-        numeric = [_all_numbers(self.data[column.key], column) for column in self.columns]
+        numeric = [_all_numbers(self.rows[column.key], column) for column in self.columns]
         data = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(self.csv().encode()).decode()}"
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return _PAGE.format(
@@ -83,10 +91,21 @@ class Table:
             script=_SCRIPT,
             kind="prose" if any(column.prose for column in self.columns) else "figures",
             head=_groups(self.columns) + _head(self.columns, numeric),
-            body="\n".join(_row(row, self.columns, numeric) for _, row in self.data.iterrows()),
+            body="\n".join(_row(row, self.columns, numeric) for _, row in self.rows.iterrows()),
             notes=f'<ul class="notes">{notes}</ul>' if notes else "",
             csv=f'<a class="csv" download="{escape(name)}.csv" href="{data}">Download CSV</a>',
         )
+
+
+def without_constant(
+    columns: tuple[Column, ...], rows: pd.DataFrame, keys: tuple[str, ...]
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """`columns` without those of `keys` that have one value, the same in all rows, and a note that says it: such a
+    column takes the width that the others need."""
+    alike = [column for column in columns if column.key in keys and rows[column.key].nunique() == 1]
+    said = [f"{column.title}: {text(rows[column.key].dropna().iloc[0], column)}." for column in alike]
+    note = (f"The same in all rows. {' '.join(said)}",) if said else ()
+    return tuple(column for column in columns if column not in alike), note
 
 
 def text(value, column: Column, spread=None) -> str:
@@ -95,8 +114,9 @@ def text(value, column: Column, spread=None) -> str:
         return ABSENT
     if not _numeric(value):
         return str(value)
-    shown = number(value, column.digits, column.signed)
-    return shown if _absent(spread) else f"{shown} ± {number(spread, column.digits)}"
+    digits = decimals(value, column.significant, column.digits) if column.significant else column.digits
+    shown = number(value, digits, column.signed)
+    return shown if _absent(spread) else f"{shown} ± {number(spread, digits)}"
 
 
 def number(value, digits: int | None = None, signed: bool = False) -> str:
@@ -111,6 +131,14 @@ def number(value, digits: int | None = None, signed: bool = False) -> str:
     if not shown.strip("+-0.,"):  # -0.00 and +0.00 are 0.00
         shown = shown.lstrip("+-")
     return shown.replace("-", MINUS)
+
+
+def decimals(value: float, significant: int, least: int = 0) -> int:
+    """The decimals that show so many significant digits of a number, and at least `least` of them."""
+    if not value:
+        return least
+    exponent = int(f"{value:.{significant - 1}e}".partition("e")[2])
+    return max(least, significant - 1 - exponent)
 
 
 def sort_key(value) -> str:
@@ -131,8 +159,6 @@ def _numeric(value) -> bool:
 def _all_numbers(values: pd.Series, column: Column) -> bool:
     """Whether a column is of numbers, but for words in place of some of them: then it is right-aligned."""
     there = [value for value in values if not _absent(value)]
-    if there and column.digits is None:
-        return all(map(_numeric, there))
     return any(map(_numeric, there)) if there else column.digits is not None
 
 
@@ -192,6 +218,7 @@ thead { position: sticky; top: 0; z-index: 2; background: var(--paper); }
 th, td { padding: .3rem .55rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 .figures :is(th, td) { max-width: 21rem; }
 .figures tbody th { max-width: 17rem; }
+.figures thead th[data-column] { max-width: 8rem; white-space: normal; }
 .prose tbody :is(th, td) { padding-block: .5rem; }
 .prose tbody th { min-width: 9rem; }
 thead th { padding: 0; vertical-align: bottom; font-weight: 600; border-bottom: 2px solid var(--ink);

@@ -38,14 +38,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Value:
-    """A published column: `scale` times it is the column `result` of a run's results."""
+    """A published column: `scale` times it is the column `result` of a run's results. of_machine: whether it is a time,
+    which on another machine is another."""
 
     name: str
     result: str
     title: str
     digits: int
     scale: float = 1.0
-    fine: int | None = None  # decimals of what a run has beside it, where nets may be much smaller
+    of_machine: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,10 +202,10 @@ def _setup(study: dict, result, published_epochs: int | None) -> Setup:
 # The studies. "FLOPs" of the CIFAR-100 tables are multiply-accumulates by an old count, "model size/MB" are millions of
 # parameters (report/published/README.md).
 
-_FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9, 4)
-_PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6, 3)
-_FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9, 4)
-_PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6, 3)
+_FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9)
+_PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6)
+_FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9)
+_PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6)
 _TOP1 = Value("top1", "top1", "Top-1 (%)", 2)
 _TOP5 = Value("top5", "top5", "Top-5 (%)", 2)
 _ACTUAL_RATIO = Value("actual_ratio", "actual_ratio", "Ratio done", 4)
@@ -251,12 +252,12 @@ def _mnist_curves(table: pd.DataFrame) -> pd.DataFrame:
     return curves.assign(scope="layer", share=curves["ratio"].astype(float))
 
 
-_SIZE = Value("size_mb", "h5_bytes", "File (MiB)", 2, MIB, 3)
+_SIZE = Value("size_mb", "h5_bytes", "File (MiB)", 2, MIB)
 _FILE = replace(_SIZE, result="size_bytes")  # of a quantized net: the file itself, no .h5
 _WRAPPED = replace(_SIZE, result="wrapped_bytes")
-_ZIPPED = Value("zipped_mb", "h5_zipped_bytes", "File, zipped (MiB)", 2, MIB, 3)
+_ZIPPED = Value("zipped_mb", "h5_zipped_bytes", "File, zipped (MiB)", 2, MIB)
 _LOSS = Value("test_loss", "test_loss", "Test loss", 4)
-_MS = Value("ms_per_image", "ms_per_image", "Time for one image (ms)", 1, fine=3)
+_MS = Value("ms_per_image", "ms_per_image", "Time for one image (ms)", 1, of_machine=True)
 _GRADUAL = {"prune_type": "weight", "method": "magnitude", "schedule": "gradual"}
 
 
@@ -368,7 +369,7 @@ STUDIES = {
                 (_WRAPPED, _ZIPPED, _LOSS, _TOP1),
             ),
         ),
-        "The published pruned file of 16.28 MB still held the training wrappers and the optimizer: the file before "
+        "The published pruned file of 16.28 MiB still held the training wrappers and the optimizer: the file before "
         "both are stripped stands beside it here. All other sizes here are of .h5 files without wrappers and "
         "optimizer, in MiB. Neither the final sparsity nor the layers nor the epochs were published: the published row "
         "stands beside every sparsity that was run.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import platform
 from pathlib import Path
 
 import jsonschema
@@ -24,7 +23,7 @@ def write(path: str | Path, columns: dict, details: dict, timing: dict, software
 
     columns: what the grid knows of the node. details: "measured" scalars, "layers", "history" and "summary" rows where
     there are any, and of a training what only its job knows: "weights", those it really began with, and "epochs".
-    timing: seconds and memory. software: versions.
+    timing: seconds and memory. software: versions, and the machine (espalier.software).
     Raises jsonschema.ValidationError if the record does not meet its schema, ValueError if a value is not a finite
     number: such a record is a bug, and must not reach a table.
     """
@@ -32,7 +31,7 @@ def write(path: str | Path, columns: dict, details: dict, timing: dict, software
     record["measured"] = details["measured"]
     record |= {rows: details.get(rows, []) for rows in ("layers", "history", "summary")}
     record["timing"] = timing
-    record["software"] = {"python": platform.python_version(), **software}
+    record["software"] = software
     _validator().validate(record)
     write_json(path, record)
 

@@ -35,6 +35,8 @@ FILES = ("results", "history", "layers", "latency", "summary")
 
 NUMBERS = {"seed", "width", "epochs", "coefficient", "blocks", "threshold"}  # of ID; all else is text, ratio too
 MIB = 2**20
+SOFTWARE = "software_"  # how the columns begin that say what made a result
+MACHINE = ("device", "processor")  # those of them that are no package
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
         seen[record["node"]] = known = _from_trainings(record, seen.get(record["parent"]))
         row |= known | record["measured"]
         row |= {f"timing_{key}": value for key, value in record["timing"].items()}
-        row |= {f"software_{key}": value for key, value in record["software"].items()}
+        row |= {f"{SOFTWARE}{key}": value for key, value in record["software"].items()}
         results.append(row)
         history += [{"node": record["node"], **row} for row in record.get("history") or ()]
         layers += [{"node": record["node"], **row} for row in record.get("layers") or ()]
@@ -156,6 +158,14 @@ def over_seeds(results: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
 def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
     """For every row, `column` of the node named in its column `to` ("parent", "root", "reference")."""
     return results[to].map(results.set_index("node")[column])
+
+
+def software(results: pd.DataFrame) -> dict[str, list[str]]:
+    """Package -> the versions that the jobs of these results reported; what they ran on (MACHINE) last."""
+    names = [column.removeprefix(SOFTWARE) for column in results if column.startswith(SOFTWARE)]
+    names.sort(key=lambda name: MACHINE.index(name) + 1 if name in MACHINE else 0)
+    found = {name: sorted(set(results[SOFTWARE + name].dropna())) for name in names}
+    return {name: versions for name, versions in found.items() if versions}
 
 
 def data_name(dataset: dict) -> str:
@@ -280,7 +290,7 @@ def _write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
     """Write rows under `columns` and whatever more they have: what was measured, then timing, then software, each in
     the order in which it first appears."""
     more = dict.fromkeys(key for row in rows for key in row if key not in columns)
-    columns = [*columns, *sorted(more, key=lambda key: key.startswith("timing_") + 2 * key.startswith("software_"))]
+    columns = [*columns, *sorted(more, key=lambda key: key.startswith("timing_") + 2 * key.startswith(SOFTWARE))]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

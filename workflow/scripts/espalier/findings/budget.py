@@ -6,7 +6,7 @@ import pandas as pd
 
 from espalier import variants, when
 from espalier.findings.finding import Finding, finding, less_than_an_image, percent, reference, within
-from espalier.html import number
+from espalier.html import decimals, number
 from espalier.speed import with_times
 from espalier.tidy import Tidy
 from espalier.variants import LIMITS, NEAR
@@ -119,7 +119,8 @@ def _time(row) -> str:
     if pd.isna(row["ms_per_image"]):
         return _macs(row["speed_up"])
     gain = f", {row['measured']:.1f} times as fast as dense" if pd.notna(row["measured"]) else ""
-    return f"{row['ms_per_image']:.3g} ms for one image in {variants.runtime(row)}{gain}"
+    time = row["ms_per_image"]
+    return f"{number(time, decimals(time, 3))} ms for one image in {variants.runtime(row)}{gain}"
 
 
 def _macs(speed_up: float) -> str:

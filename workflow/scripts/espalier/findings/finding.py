@@ -95,12 +95,12 @@ def scatter(nets: pd.DataFrame) -> str:
 
 def reference(nets: pd.DataFrame) -> tuple[str, str]:
     """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution where some of them did
-    not train for as many epochs as that."""
+    not train for as many epochs as that net."""
     longer = nets["reference"] != nets["dense"]
     name = "the dense net trained as long" if len(nets) and longer.all() else "dense"
     if longer.any() and not longer.all():
         name = "dense (trained as long, where that was run)"
-    than, caution = "dense" if name == "dense" else "that", ""
+    than, caution = "dense" if name == "dense" else "the dense net they are compared with", ""
     for word, others in (("more", nets["trained"] > nets["reference_trained"]),
                          ("fewer", nets["trained"] < nets["reference_trained"])):  # fmt: skip
         if others.any():

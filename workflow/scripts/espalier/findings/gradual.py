@@ -110,8 +110,8 @@ def _compared(study: dict) -> str:
     if dense.empty:
         return ""
     dense = dense.iloc[0]
-    words = f"{pruned['size_mb']:.2f} MB pruned against {dense['size_mb']:.2f} unpruned"
+    words = f"{pruned['size_mb']:.2f} MiB pruned against {dense['size_mb']:.2f} MiB unpruned"
     with_them = (
         ": the document compared a file with wrappers and optimizer" if pruned["size_mb"] > dense["size_mb"] else ""
     )
-    return f"{words}{with_them}. Zipped: {pruned['zipped_mb']:.2f} against {dense['zipped_mb']:.2f}."
+    return f"{words}{with_them}. Zipped: {pruned['zipped_mb']:.2f} MiB against {dense['zipped_mb']:.2f} MiB."

@@ -149,11 +149,8 @@ def _reproduced(tidy: Tidy, study: dict) -> str:
 
 def _software(tidy: Tidy) -> str:
     """The versions that the jobs reported."""
-    columns = [column for column in tidy.results if column.startswith("software_")]
-    versions = {c.removeprefix("software_"): sorted(set(tidy.results[c].dropna().astype(str))) for c in columns}
-    return escape(
-        "Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions.items() if found) + "."
-    )
+    versions = tidy_table.software(tidy.results).items()
+    return escape("Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions) + ".")
 
 
 _STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>

@@ -67,8 +67,8 @@ def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
         Finding(
             "Is int8 slower or faster than float32?",
             f"{'; '.join(answers)}.",
-            f"Times float32 / int8, medians over {times['node'].nunique()} nets: "
-            + "; ".join(f"{scheme} at batch {batch}: {gain:.2f}" for (scheme, batch), gain in medians.items())
+            "Times float32 / int8, medians: "
+            + "; ".join(_medians(rows) for _, rows in times.groupby("scheme", sort=False))
             + f". {first['runtime']}, threads: {first['threads']}.{_slow_static(times)}",
             f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
             f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
@@ -86,6 +86,13 @@ def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
     float_ms = pd.Series(exports.reindex(keys).to_numpy(), times.index)
     float_ms = float_ms.fillna(times["dense_ms"].where(times["kind"] == "quantized"))
     return times.assign(gain=float_ms / times["median_ms"]).dropna(subset=["gain"])
+
+
+def _medians(times: pd.DataFrame) -> str:
+    """The median gains of a scheme's nets by batch size, and how many nets these are."""
+    count, gains = times["node"].nunique(), times.groupby("batch_size", sort=False)["gain"].median()
+    nets = f"{count} net{'' if count == 1 else 's'}"
+    return f"{times['scheme'].iloc[0]} ({nets}) {listed(f'{gain:.2f} at batch {b}' for b, gain in gains.items())}"
 
 
 def _slow_static(times: pd.DataFrame) -> str:

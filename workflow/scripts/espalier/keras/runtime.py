@@ -10,6 +10,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from espalier import software
+
 os.environ["TF_USE_LEGACY_KERAS"] = (
     "1"  # tf.keras is tf-keras (Keras 2), as the TensorFlow Model Optimization toolkit needs
 )
@@ -62,9 +64,7 @@ def start(threads: int, device: str = "cpu") -> None:
 
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
-    from importlib.metadata import version
-
     names = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert")
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
-    return {name: version(name) for name in names} | {"device": f"cuda ({card})" if cards else "cpu"}
+    return software.versions(*names) | {"device": f"cuda ({card})" if cards else "cpu"}

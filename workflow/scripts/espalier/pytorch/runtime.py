@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
+from espalier import software
+
 _device = torch.device("cpu")
 
 
@@ -47,8 +49,5 @@ def device() -> torch.device:
 
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
-    from importlib.metadata import version
-
-    software = {name: version(name) for name in ("torch", "torchvision", "onnx", "onnxruntime")}
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
-    return software | {"device": name}
+    return software.versions("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime") | {"device": name}

@@ -7,9 +7,7 @@ import pandas as pd
 from espalier import when
 from espalier.html import Column, Table
 from espalier.registry import register
-from espalier.tidy import Tidy
-
-PREFIX = "software_"
+from espalier.tidy import SOFTWARE, Tidy, software
 
 
 @register(
@@ -17,24 +15,21 @@ PREFIX = "software_"
     kind="table",
     scope="run",
     title="Software",
-    caption="The versions that the jobs themselves reported, by framework. More than one version in a row means that "
-    "results of different environments stand side by side.",
+    caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one version "
+    "in a row means that results of different environments stand side by side.",
     when=when.always,
 )
 def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
-    """One row per backend and package."""
-    rows = []
-    for backend, jobs in tidy.results.groupby("backend", sort=False):
-        for column in (c for c in jobs if c.startswith(PREFIX)):
-            if versions := sorted(set(jobs[column].dropna().astype(str))):
-                name = column.removeprefix(PREFIX)
-                rows.append(
-                    {"backend": backend, "package": name, "version": ", ".join(versions), "jobs": jobs[column].count()}
-                )
+    """One row per backend and package, then the device and the processor."""
+    rows = [
+        {"backend": backend, "package": name, "version": ", ".join(versions), "jobs": jobs[SOFTWARE + name].count()}
+        for backend, jobs in tidy.results.groupby("backend", sort=False)
+        for name, versions in software(jobs).items()
+    ]
     data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
     columns = (
         Column("backend", "Backend"),
-        Column("package", "Package or device"),
+        Column("package", "Package, device, processor"),
         Column("version", "Version"),
         Column("jobs", "Jobs"),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from espalier import variants, when
-from espalier.html import Column, Table
+from espalier.html import Column, Table, without_constant
 from espalier.registry import register
 from espalier.speed import slow_dynamic, speed_ups
 from espalier.tidy import Tidy, setup_line
@@ -20,8 +22,10 @@ from espalier.tidy import Tidy, setup_line
     when=when.timed,
 )
 def latency(tidy: Tidy, study: dict) -> Table:
-    """One row per net, seed and batch size."""
-    times = speed_ups(tidy)
+    """One row per net, seed and batch size; nets of one baseline and batch size together, the baseline first."""
+    times = pd.concat(
+        [nets.sort_values("batch_size", kind="stable") for _, nets in speed_ups(tidy).groupby("baseline", sort=False)]
+    )
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
     times.insert(0, "name", variants.labels(times))
     times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
@@ -39,6 +43,7 @@ def latency(tidy: Tidy, study: dict) -> Table:
         Column("repeats", "Repeats"),
         *([Column("seed", "Seed")] if times["seed"].nunique() > 1 else []),
     )
-    notes = ["Times are of this machine, and of this run only."]
+    columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
+    notes = ["Times are of this machine, and of this run only.", *alike]
     notes += [slow] if (slow := slow_dynamic(times)) else []
     return Table(f"{study['title']}: prediction time", setup_line(study, tidy.results), columns, times, tuple(notes))

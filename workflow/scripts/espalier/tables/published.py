@@ -6,10 +6,12 @@ import pandas as pd
 
 from espalier import published as published_figures
 from espalier import variants, when
-from espalier.html import Column, Table
+from espalier.html import Column, Table, decimals, number, without_constant
 from espalier.registry import register
 from espalier.speed import with_times
 from espalier.tidy import Tidy, setup_line
+
+SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than the published ones
 
 
 @register(
@@ -17,9 +19,10 @@ from espalier.tidy import Tidy, setup_line
     kind="table",
     scope="study",
     title="Published and reproduced",
-    caption="Each published row, and beside each published figure what this run has in its place and the difference "
-    "(this run - published). Comparable says whether the two may be compared at all, and the last column in which "
-    "respects the set-ups differ; counts of another width or resolution differ because the nets do.",
+    caption="Each published row, and beside each published figure what this run has in its place; where rows may be "
+    "compared, the difference too (this run - published). Comparable says whether they may; in which respects set-ups "
+    "differ is said in the last column, or below the table where it is the same for all rows. Counts of another width "
+    "or resolution differ because the nets do.",
     when=when.has_published,
 )
 def published(tidy: Tidy, study: dict) -> Table:
@@ -33,12 +36,17 @@ def published(tidy: Tidy, study: dict) -> Table:
     data["here"] = data["variant"].map(dict(zip(found["variant"], variants.labels(found), strict=True)))
     data["remark"] = [variants.remark(row) for _, row in data.iterrows()]
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
+    comparable = (data["verdict"] == "yes").any()
+    columns = tuple(_columns(data, study["published"]))
+    columns, alike = without_constant(columns, data, () if comparable else ("differs",))
     return Table(
         f"{study['title']}: published and reproduced",
         setup_line(study, tidy.results),
-        tuple(_columns(data, study["published"])),
+        columns,
         data,
         (
+            *alike,
+            *([] if comparable else ["No row may be compared, so that no differences are shown; the CSV has them."]),
             f"Published: {entry.title}. {entry.note}",
             f"Set-up of the published run: {_words(entry.setup)}. {_befores(data, study['published'])}".strip(),
             "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed.",
@@ -73,14 +81,18 @@ def _columns(data: pd.DataFrame, published_id: str):
     elif _several(data):
         yield Column("here", "What stands beside it")
     for value in published_figures.values(published_id):
+        if data[value.name].isna().all():
+            continue
+        here, difference = f"{value.name}_reproduced", f"{value.name}_difference"
         yield Column(value.name, "Published", value.digits, value.title)
-        fine = value.digits if value.fine is None else value.fine
-        yield Column(f"{value.name}_reproduced", "Here", fine, value.title, spread=f"{value.name}_sd")
-        yield Column(f"{value.name}_difference", "Difference", fine, value.title, signed=True)
+        spread = f"{value.name}_sd"
+        yield Column(here, "Here", value.digits, value.title, spread=spread, significant=SIGNIFICANT)
+        if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
+            yield Column(difference, "Difference", value.digits, value.title, signed=True)
     if data["n"].max() > 1:
         yield Column("n", "Seeds")
     if data["differs"].notna().any():
-        yield Column("differs", "What differs")
+        yield Column("differs", "Set-ups differ in")
     if data["remark"].notna().any():
         yield Column("remark", "Remark", help="On what is measured here")
 
@@ -101,10 +113,8 @@ def _befores(data: pd.DataFrame, published_id: str) -> str:
     for value in extra:
         there, here = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
         if len(there) and len(here):
-            parts.append(
-                f"{value.title}: published {there.iloc[0]:.{value.digits}f}, here "
-                f"{here.iloc[0]:.{value.fine or value.digits}f}"
-            )
+            own = number(here.iloc[0], decimals(here.iloc[0], SIGNIFICANT, value.digits))
+            parts.append(f"{value.title}: published {number(there.iloc[0], value.digits)}, here {own}")
     return "; ".join(parts) + "." if parts else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import variants, when
-from espalier.html import Column, Table
+from espalier.html import Column, Table, without_constant
 from espalier.registry import register
 from espalier.speed import FLOAT16_IS_STORAGE, slow_dynamic, speed_ups, with_times
 from espalier.tidy import MIB, Tidy, setup_line
@@ -55,16 +55,19 @@ def quantization(tidy: Tidy, study: dict) -> Table:
         Column("int8_operators", "8-bit operators", 0),
         *([Column("ms_per_image", "Time for one image (ms)", 3)] if timed else []),
         *([Column("timed_threads", "Threads", 0)] if timed else []),
-        Column("runtime", "Run by"),
         *([Column("n", "Seeds")] if nets["n"].max() > 1 else []),
     )
+    columns, alike = without_constant(columns, nets, ("timed_threads",))
     notes = [
         "Times smaller: the dense net's file in float32, as training saved it / this file.",
         "Mean ± sample standard deviation over the seeds." if nets["n"].max() > 1 else "One seed: no spread is known.",
     ]
+    for backend in nets["backend"].unique():
+        trained, exported = variants.RUNTIMES[backend]
+        notes.append(f"Nets as trained are run by {trained}, quantized and exported ones by {exported}.")
     notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
     if timed:
-        notes.append("Times are medians of calls with one image, of this machine, and of this run only.")
+        notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
         notes += [slow] if (slow := slow_dynamic(speed_ups(tidy))) else []
     notes += _differences(nets)
     title = f"{study['title']}: quantization"

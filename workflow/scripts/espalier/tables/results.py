@@ -16,7 +16,8 @@ from espalier.tidy import MIB, Tidy, setup_line
     scope="study",
     title="All results",
     caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
-    "fine-tuning. Ratio asked is what the config says, ratio done the share of groups (or weights) that went. "
+    "fine-tuning. Removed: asked is what the config says, a share in percent, a number of blocks (N), a pattern (2:4: "
+    "two of each four weights stay) or a threshold (<), and done the share of groups (or weights) that went. "
     "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the counts "
     "promise, not a measured time. Epochs are those of all steps that led to the net: training, training with a "
     "penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their own, named "
@@ -34,7 +35,7 @@ def results(tidy: Tidy, study: dict) -> Table:
     for name in ("size", "zipped"):
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
-    nets["asked"] = nets["ratio"].astype(float)
+    nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
     nets["remark"] = [variants.remark(row) for _, row in nets.iterrows()]
     return Table(
         f"{study['title']}: all results",
@@ -57,12 +58,21 @@ def results(tidy: Tidy, study: dict) -> Table:
     )
 
 
+def _asked(row):
+    """What the config asked to go: a share as a number, in percent; else in words. None, if it asked nothing."""
+    if pd.notna(row["blocks"]):
+        return f"N = {row['blocks']:g}"
+    if pd.notna(row["pattern"]):
+        return row["pattern"]
+    if pd.notna(row["threshold"]):
+        return f"< {row['threshold']:g}"
+    return None if pd.isna(row["ratio"]) else round(100 * float(row["ratio"]), 6)
+
+
 def _columns(nets: pd.DataFrame):
     yield Column("name", "Net")
-    if nets["blocks"].notna().any():
-        yield Column("blocks", "Blocks asked", group="Removed")
-    if nets["ratio"].notna().any():
-        yield Column("asked", "Ratio asked", 2, "Removed")
+    if nets["asked"].notna().any():
+        yield Column("asked", "Asked (%)" if nets["ratio"].notna().any() else "Asked", group="Removed")
     yield Column("removed", "Done (%)", 2, "Removed", spread="removed_sd", help="Share of groups or weights that went")
     if nets["after"].notna().any():
         yield Column("before", "Pruned", 2, "Test accuracy (%)", spread="before_sd", help="Top-1 right after pruning")

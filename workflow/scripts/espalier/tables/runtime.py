@@ -14,6 +14,7 @@ from espalier.registry import register
 from espalier.tidy import Tidy
 
 PARTS = ("import", "work", "evaluate")
+SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and may miss all of a shorter one
 
 
 @register(
@@ -23,7 +24,8 @@ PARTS = ("import", "work", "evaluate")
     title="Run time and memory",
     caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many jobs, "
     "their time in all and at the median, how it divides into importing the framework, the work itself and evaluation "
-    "(counts, sizes, accuracy), and the highest memory of any of them. Times are wall-clock; jobs ran side by side, so "
+    "(counts, sizes, accuracy), and the highest memory of any of them. A dash stands for what was not measured, as the "
+    "memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs ran side by side, so "
     "that they add up to more than the run took. A job that was not done again shows the time that it once took.",
     when=when.always,
 )
@@ -38,7 +40,8 @@ def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Tab
     jobs = pd.concat([steps, pd.DataFrame(others)], ignore_index=True) if others else steps
     rows = [
         {"study": study, "step": step} | _sums(group)
-        for (study, step), group in jobs.groupby(["study", "step"], sort=False)
+        for study, own in jobs.groupby("study", sort=False)
+        for step, group in own.groupby("step", sort=False)
     ]
     data = pd.DataFrame([*rows, {"study": "all", "step": "all"} | _sums(jobs)])
     columns = (
@@ -60,11 +63,12 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
 
 
 def _job(file: str) -> dict:
-    """A job's time and memory from its own file or Snakemake's, which has a dash for what it was too short to see."""
+    """A job's time and memory from its own file or Snakemake's, if the job was long enough for that to see it."""
     if Path(file).suffix == ".json":
         return {f"timing_{key}": value for key, value in json.loads(Path(file).read_text()).items()}
     row = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
-    return {"timing_seconds": row["s"], "timing_peak_memory_mib": row["max_rss"]}
+    memory = row["max_rss"] if row["s"] >= SAMPLED else float("nan")
+    return {"timing_seconds": row["s"], "timing_peak_memory_mib": memory}
 
 
 def _sums(jobs: pd.DataFrame) -> dict:
@@ -72,7 +76,7 @@ def _sums(jobs: pd.DataFrame) -> dict:
     shares = {}
     for part in PARTS:
         spent = jobs.get(f"timing_{part}_seconds", pd.Series(dtype=float))
-        if spent.notna().any():
+        if spent.sum() > 0:  # a part that none of the jobs has is 0 in their files
             shares[f"{part}_percent"] = 100 * spent.sum() / seconds[spent.notna()].sum()
     sums = {"jobs": len(jobs), "seconds": seconds.sum(), "median_seconds": seconds.median()}
     return sums | dict.fromkeys(f"{part}_percent" for part in PARTS) | shares | {"peak_memory_mib": _peak(jobs)}

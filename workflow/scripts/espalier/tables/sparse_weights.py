@@ -26,7 +26,7 @@ def sparse_weights(tidy: Tidy, study: dict) -> Table:
     """One row for all layers and one per parameter; columns by net. Several seeds: means."""
     nets = tidy.results[tidy.results["prune_type"].isin(variants.MASKED) & tidy.results["threshold"].notna()]
     nets = nets[nets["step"] == "prune"]
-    counts = dict(_by_net(tidy, nets))
+    counts, trainings = dict(_by_net(tidy, nets)), _trainings(nets)
     layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
     data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Column("layer", "Parameters of")]
     there = published.by_layer(study.get("published")).rename(columns={"sparse": "zeros"})
@@ -34,15 +34,17 @@ def sparse_weights(tidy: Tidy, study: dict) -> Table:
     for name, found in counts.items():
         shares = found[["zeros", "total"]].assign(share=100 * found["zeros"] / found["total"])
         data = data.join(shares.add_prefix(f"{name}: "))
+        heading = trainings.get(name, name)
         columns += [
-            Column(f"{name}: zeros", "Zeros", 0, name),
-            Column(f"{name}: total", "Of", 0, name),
-            Column(f"{name}: share", "Share (%)", 3, name),
+            Column(f"{name}: zeros", "Zeros", 0, heading),
+            Column(f"{name}: total", "Of", 0, heading),
+            Column(f"{name}: share", "Share (%)", 3, heading),
         ]
     n = nets["seed"].nunique()
     thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))
     notes = (
-        f"Set to zero is what is, in absolute value, below the threshold of the config: {thresholds}.",
+        f"Set to zero is what is, in absolute value, below the threshold of the config: {thresholds}. Nets are named "
+        "by their training.",
         *(["Means over the seeds."] if n > 1 else []),
         *(["Published counts are of layers of the full width; shares may be compared."] if len(there) else []),
     )
@@ -57,6 +59,11 @@ def parameters(layers: pd.DataFrame) -> pd.DataFrame:
     biases = biases.assign(layer=biases["layer"] + ".bias", total=biases["biases"], zeros=biases["bias_zeros"])
     both = pd.concat([weights, biases]).sort_index(kind="stable")  # a layer's bias after its weight
     return both[["node", "layer", "zeros", "total"]].reset_index(drop=True)
+
+
+def _trainings(nets: pd.DataFrame) -> dict[str, str]:
+    """Name of a net -> how it was trained: what tells nets apart whose weights were counted in one way."""
+    return dict(zip(variants.labels(nets), variants.labels(nets, variants.training_label), strict=True))
 
 
 def _by_net(tidy: Tidy, nets: pd.DataFrame):
