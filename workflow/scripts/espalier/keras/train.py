@@ -179,6 +179,23 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
     variables, decay = net.trainable_variables, recipe["weight_decay"]
     decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or recipe["decay_norm_and_bias"])}
 
+    # Not rewritten by AutoGraph, which would go on into each layer's Python: as long again as building the graph.
+    @tf.autograph.experimental.do_not_convert
+    def one_step(images, truth, rate):
+        target = tf.one_hot(truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes)
+        with tf.GradientTape() as tape:
+            logits = net(images, training=True)
+            if binary:
+                logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, variables)
+        gradients = [g + decay * v if v.ref() in decayed else g for g, v in zip(gradients, variables, strict=True)]
+        gradients = [g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)]
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == truth, tf.int32))
+
     @tf.function
     def run(images, labels, order, rates, first):
         loss_sum, hits = 0.0, 0
@@ -186,25 +203,9 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
             if before_step is not None:
                 before_step(first + step)
             chosen = order[step * size : (step + 1) * size]
-            truth = tf.gather(labels, chosen)
-            target = tf.one_hot(
-                truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes
-            )
-            with tf.GradientTape() as tape:
-                logits = net(tf.gather(images, chosen), training=True)
-                if binary:
-                    logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
-                losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-                loss = tf.reduce_mean(losses)
-            gradients = tape.gradient(loss, variables)
-            gradients = [g + decay * v if v.ref() in decayed else g for g, v in zip(gradients, variables, strict=True)]
-            gradients = [
-                g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)
-            ]
-            optimizer.learning_rate.assign(rates[step])
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            loss_sum += tf.reduce_sum(losses)
-            hits += tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == truth, tf.int32))
+            loss, right = one_step(tf.gather(images, chosen), tf.gather(labels, chosen), rates[step])
+            loss_sum += loss
+            hits += right
         return loss_sum, hits
 
     return run
