@@ -103,7 +103,7 @@ def test_counts_before_pruning_are_those_of_the_training(tmp_path):
         ({"width": 0.25}, {}, "no: width"),
         ({"model": "resnet50"}, {}, "no: model"),
         ({"coefficient": 1e-4}, {}, "no: coefficient"),
-        ({"select": "last"}, {}, "no: select"),  # published is the best epoch on the test images
+        ({"select": "last"}, {}, "no: selection"),  # published is the best epoch on the test images
         ({"select": "best_test"}, {}, "yes"),
         (
             {"epochs": 6, "weights": "random", "width": 0.25},

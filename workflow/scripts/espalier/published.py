@@ -33,7 +33,7 @@ class Setup:
     width: float
     coefficient: float | None = None  # of the penalty, where there is one
     model: str | None = None
-    select: str | None = None  # which epoch's weights a training ended with, as in the recipe
+    selection: str | None = None  # `select`: which epoch's weights a training ended with, as in the recipe
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _befores(data: pd.DataFrame, published_id: str) -> str:
 def _words(setup: published_figures.Setup) -> str:
     epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
     penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
-    if setup.select == "best_test":
+    if setup.selection == "best_test":
         penalty += ", the epoch that is best on the test images"
     net = "" if setup.model is None else f"{setup.model}, "
     data = f"{setup.data} at {setup.resolution}x{setup.resolution}"
