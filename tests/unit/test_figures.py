@@ -207,6 +207,18 @@ def test_training_curves(tmp_path):
     assert legend(figure) == ["dense", "l2_groups filter_wise", "validation images", "training images"]
 
 
+def test_training_curves_of_pruned_nets_from_scratch_stand_beside_those_of_fine_tuned_ones(tmp_path):
+    run = Run(tmp_path)
+    root = run.add("train", history=epochs(1.0, 2.0))
+    pruned = run.add("prune", root, columns=by_ratio("filter_wise", "sum", "0.20"))
+    run.add("finetune", pruned, history=epochs(3.0, 4.0))
+    run.add("scratch", pruned, history=epochs(5.0, 6.0))
+    tuned = draw("training_curves", run, config()).axes[1]
+    assert tuned.get_title() == "fine-tuning of 1 pruned net; training of 1 pruned net from scratch"
+    lines = {line.get_label(): list(line.get_ydata()) for line in tuned.lines}
+    assert lines == {"filter_wise, fine-tuned": [3.0, 4.0], "filter_wise, from scratch": [5.0, 6.0]}
+
+
 def test_a_wild_epoch_makes_the_loss_logarithmic(tmp_path):
     run = Run(tmp_path)
     run.add("train", history=epochs(2000.0, 2.0, 1.5, 1.0))

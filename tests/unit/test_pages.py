@@ -21,7 +21,9 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     manifest = tmp_path / "digits_32x32x3" / "manifest.json"
     manifest.parent.mkdir()
     splits = {"train": [0, 1293], "validation": [1293, 1437], "test": [1437, 1797]}
-    manifest.write_text(json.dumps({"splits": splits, "classes": ["0", "1"], "sha256": "f00d"}))
+    files = [{"file": "a.gz", "official": False}, {"file": "b.gz", "official": True}, {"file": "c"}]
+    source = {"form": "IDX files", "files": files, "note": "copies"}
+    manifest.write_text(json.dumps({"splits": splits, "classes": ["0", "1"], "sha256": "f00d", "source": source}))
     figure, table = tmp_path / "s" / "training_curves.svg", tmp_path / "s" / "results.csv"
     figure.parent.mkdir()
     figure.write_text("<svg/>")
@@ -39,7 +41,8 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     assert f"\n\n    {command}\n\n" in page and "code at 1234567" in page
     # three nets of two seeds, ten seconds each; dense 91 and 93: mean 92, sample standard deviation sqrt(2)
     assert "| [The study s](s/README.md) | digits 32x32x3 | vgg16_bn | 0, 1 | 8 | 92.00 ± 1.41 |" in page
-    assert "| digits_32x32x3 | train 1,293, validation 144, test 360 | 2 | `f00d` |" in page
+    origin = "IDX files; copies; not the publisher's file: a.gz"
+    assert f"| digits_32x32x3 | train 1,293, validation 144, test 360 | 2 | {origin} | `f00d` |" in page
     assert "| pytorch | torch | 2.14.1 | 8 |" in page
     assert yaml.safe_load((out / "config.yaml").read_text()) == config
     assert (out / "results.csv").read_bytes() == (records / "results.csv").read_bytes()

@@ -105,7 +105,7 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
         "## Studies",
         "\n".join(lines),
         "## Data",
-        "\n".join(["| data set | images | classes | SHA-256 of the prepared images |", "| --- " * 4 + "|"]
+        "\n".join(["| data set | images | classes | read from | SHA-256 of the prepared images |", "| --- " * 5 + "|"]
                   + [_data_row(Path(path)) for path in manifests]),
         "## Software",
         registry.get("table", "environment")(measured, studies).markdown(),
@@ -116,8 +116,16 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
 def _data_row(path: Path) -> str:
     manifest = json.loads(path.read_text(encoding="utf-8"))
     counts = ", ".join(f"{name} {end - start:,}" for name, (start, end) in manifest["splits"].items())
-    cells = (path.parent.name, counts, len(manifest["classes"]), f"`{manifest['sha256']}`")
+    cells = (path.parent.name, counts, len(manifest["classes"]), _origin(manifest["source"]), f"`{manifest['sha256']}`")
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _origin(source: dict) -> str:
+    """What a data set was read from, in words; files that are not the publisher's by their names."""
+    others = [file["file"] for file in source.get("files", ()) if file.get("official") is False]
+    notes = [source["note"]] if "note" in source else []
+    notes += [f"not the publisher's file: {', '.join(others)}"] if others else []
+    return "; ".join((source["form"], *notes))
 
 
 def _copy(path: Path, folder: Path) -> None:

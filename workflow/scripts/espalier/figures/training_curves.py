@@ -10,6 +10,8 @@ from espalier.figures import style
 from espalier.registry import register
 from espalier.tidy import Tidy
 
+AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown together by its prune type
+
 
 @register(
     "training_curves",
@@ -17,10 +19,10 @@ from espalier.tidy import Tidy
     title="Training curves",
     caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin "
     "lines of the same style training images, which may be augmented, so that their accuracy can be the lower one. "
-    "Right, where nets were trained on, validation images alone: of fine-tuned nets the median over all nets of a "
-    "prune type, the band from the worst to the best of them; of nets that were pruned while they were trained, or "
-    "trained to be quantized, a line each. Where weights were pruned gradually, a panel below shows the share of zeros "
-    "in what is pruned. A penalty is not part of the loss shown.",
+    "Right, where nets were trained on, validation images alone: of fine-tuned nets, and of pruned ones trained from "
+    "scratch, the median over all nets of a prune type, the band from the worst to the best of them; of nets that were "
+    "pruned while they were trained, or trained to be quantized, a line each. Where weights were pruned gradually, a "
+    "panel below shows the share of zeros in what is pruned. A penalty is not part of the loss shown.",
     when=when.always,
 )
 def training_curves(tidy: Tidy, study: dict):
@@ -78,22 +80,23 @@ def training_curves(tidy: Tidy, study: dict):
 
 
 def _later(history: pd.DataFrame) -> pd.DataFrame:
-    """The epochs after the first training: of fine-tuned nets with their prune type as `series`, of nets that were
-    pruned or quantized by training with their label."""
+    """The epochs after the first training: of fine-tuned nets, and of pruned ones trained from scratch, with their
+    prune type as `series`, of nets that were pruned or quantized by training with their label."""
     gradual = (history["step"] == "prune") & (history["schedule"] == "gradual")
     by_training = history[gradual | (history["step"] == "quantize")]
     labels = pd.Series(variants.labels(by_training), by_training.index, dtype=object)
-    later = history[
-        ((history["step"] == "finetune") & history["prune_type"].notna()) | history.index.isin(labels.index)
-    ]
-    tuned = later["prune_type"] + ("" if labels.empty else ", fine-tuned")  # told apart from the nets of `labels`
-    return later.assign(series=tuned.where(later["step"] == "finetune", labels))
+    of_types = history["step"].isin(AFTER) & history["prune_type"].notna()
+    later = history[of_types | history.index.isin(labels.index)]
+    alone = labels.empty and "scratch" not in set(later["step"])  # then there is nothing to tell fine-tuning apart from
+    how = later["step"].map({"finetune": "" if alone else ", fine-tuned", "scratch": ", from scratch"})
+    return later.assign(series=(later["prune_type"] + how).where(later["step"].isin(AFTER), labels))
 
 
 def _titles(later: pd.DataFrame):
     """What the nets of the right column were trained for."""
     words = {
         "finetune": "fine-tuning of {} pruned {}",
+        "scratch": "training of {} pruned {} from scratch",
         "prune": "gradual pruning of {} {}",
         "quantize": "quantization-aware training of {} {}",
     }
