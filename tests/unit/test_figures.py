@@ -213,8 +213,9 @@ def test_training_curves_of_pruned_nets_from_scratch_stand_beside_those_of_fine_
     pruned = run.add("prune", root, columns=by_ratio("filter_wise", "sum", "0.20"))
     run.add("finetune", pruned, history=epochs(3.0, 4.0))
     run.add("scratch", pruned, history=epochs(5.0, 6.0))
-    tuned = draw("training_curves", run, config()).axes[1]
-    assert tuned.get_title() == "fine-tuning of 1 pruned net; training of 1 pruned net from scratch"
+    figure = draw("training_curves", run, config())
+    assert titles(figure)[1] == "fine-tuning of 1 pruned net; training of 1 pruned net from scratch"
+    tuned = figure.axes[1]
     lines = {line.get_label(): list(line.get_ydata()) for line in tuned.lines}
     assert lines == {"filter_wise, fine-tuned": [3.0, 4.0], "filter_wise, from scratch": [5.0, 6.0]}
 
