@@ -406,6 +406,25 @@ def test_images_of_every_kind_become_rgb_or_grey(tmp_path):
         assert len(prepared(tmp_path, "image_folder", path="kinds", channels=channels).train) == 10
 
 
+def test_sixteen_bits_a_pixel_become_eight(tmp_path):
+    content = io.BytesIO()
+    Image.fromarray(np.full((6, 6), 257 * 100, np.uint16)).save(content, "PNG")
+    names = [f"{split}/{of}/0.png" for split in ("train", "test") for of in ("x", "y")]
+    as_folder(tmp_path / "deep", dict.fromkeys(names, content.getvalue()))
+    for channels in (1, 3):
+        assert (prepared(tmp_path, "image_folder", path="deep", channels=channels).train.images == 100).all()
+
+
+def test_linked_folders_are_followed(tmp_path):
+    as_folder(tmp_path / "disk", pets())
+    (tmp_path / "pets").mkdir()
+    for split in ("train", "validation"):
+        if (tmp_path / "disk" / split).exists():
+            (tmp_path / "pets" / split).symlink_to(tmp_path / "disk" / split)
+    found, linked = (prepared(tmp_path, "image_folder", path, path=path) for path in ("disk", "pets"))
+    assert len(linked.train) == len(found.train) and (linked.train.images == found.train.images).all()
+
+
 def test_an_image_that_is_not_square_is_squashed_or_cropped(tmp_path):
     wide = Image.new("RGB", (12, 6))
     wide.paste((255, 255, 255), (3, 0, 9, 6))  # the square in the middle
@@ -433,7 +452,7 @@ MISTAKES = {
         lambda root: as_zip(root / "pets.zip", pets()).write_bytes(
             (root / "pets.zip").read_bytes().replace(photograph(1)[-20:], b"\0" * 20)
         ),
-        "pets.zip is damaged at train/cats/cats.1.png",
+        "pets.zip cannot be read at train/cats/cats.1.png",
     ),
     "no image": (
         lambda root: as_folder(root / "pets", pets() | {"train/cats/bad.jpg": b"<html>"}),

@@ -75,6 +75,20 @@ def test_weight_against_unit(tmp_path):
     assert ever.published == "never."
 
 
+def test_a_curve_of_which_some_nets_were_fine_tuned_is_of_the_nets_right_after_pruning(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train", top1=98.0)
+    for kind in ("weight", "unit"):
+        for ratio, top1 in (("0.25", 97.5), ("0.50", 90.0), ("0.90", 30.0)):
+            pruned = run.add("prune", dense, columns=by_ratio(kind, "l2", ratio), top1=top1)
+            if kind == "unit" and ratio != "0.25":
+                run.add("finetune", pruned, top1=97.0)
+    ((_, points),) = curves.of_run(run.load().results)
+    unit = curves.curve(points, "unit")
+    assert unit.to_dict() == {0.0: 98.0, 0.25: 97.5, 0.5: 90.0, 0.9: 30.0}
+    assert curves.knee(unit) == 0.25
+
+
 def test_the_knee_moves_with_the_initial_weights(tmp_path):
     answers = found(mlp(tmp_path, TWO_INITS), config(published="mnist_mlp"))
     knee = answers["Where is the knee, after which accuracy falls?"]

@@ -30,7 +30,7 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     table.write_text("a,b\n")
     out = tmp_path / "pages"
     out.mkdir()
-    config = {"studies": {"s": study}, "seeds": study["seeds"]}
+    config = {"studies": {"s": study}, "seeds": study["seeds"], "data_root": "/somewhere"}
     command = "snakemake pages --cores all"
     write_pages(
         records, {"s": study}, out, items=[figure, table], manifests=[manifest],
@@ -44,7 +44,7 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     origin = "IDX files; copies; not the publisher's file: a.gz"
     assert f"| digits_32x32x3 | train 1,293, validation 144, test 360 | 2 | {origin} | `f00d` |" in page
     assert "| pytorch | torch | 2.14.1 | 8 |" in page
-    assert yaml.safe_load((out / "config.yaml").read_text()) == config
+    assert yaml.safe_load((out / "config.yaml").read_text()) == config | {"data_root": None}  # not where data lay here
     assert (out / "results.csv").read_bytes() == (records / "results.csv").read_bytes()
 
     page = (out / "s" / "README.md").read_text()

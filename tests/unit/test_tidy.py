@@ -188,12 +188,15 @@ def test_one_reference_for_gradually_pruned_and_quantized_nets(tmp_path):
     for record, name in ((other, "other"), (control, "control")):  # two nodes of one step need names of their own
         path = run.records[1 + (record is control)] = tmp_path / f"{name}.json"
         path.write_text(json.dumps(record | {"node": f"{record['node']}~epochs={record['epochs']}"}))
+    for ratio in ("0.25", "0.30"):
+        run.add("prune", dense, columns=gradual(ratio, epochs=3))
     slow = run.add("prune", dense, columns=gradual("0.50", epochs=3))  # trained for 3 epochs more
     longer = run.add("prune", dense, columns=gradual("0.75", epochs=9))
     at_once = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
     made = [run.quantize(net, "qat_int8") for net in (slow, at_once, dense)]
     results = run.load().results.set_index("node")
-    # One of 3 epochs is as long as the net of 50 % and what was made of it; none is as long as that of 75 %.
+    # One of 3 epochs is as long as the nets up to 50 % and what was made of it, which are four; the dense net itself is
+    # as long as three; none is as long as that of 75 %.
     assert (results["reference"] == f"{control['node']}~epochs=3").all()
     assert results["trained"].loc[[net["node"] for net in (dense, slow, longer, at_once, *made)]].tolist() == [
         6, 9, 15, 6, 9, 6, 6,
@@ -229,6 +232,15 @@ def test_a_dense_net_trained_on_is_the_reference_only_if_something_was_trained_a
     assert set(run.load().results["reference"]) == {dense["node"]}
     run.quantize(longer, "static_int8")
     assert set(run.load().results["reference"]) == {longer["node"]}
+
+
+def test_the_dense_net_is_the_reference_where_few_pruned_nets_were_trained_on(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    run.add("finetune", dense)
+    pruned = [run.add("prune", dense, columns=by_ratio("unit", "l2", ratio)) for ratio in ("0.25", "0.50", "0.90")]
+    run.add("finetune", pruned[1])  # 0.50 is now a step to this one: two nets of 6 epochs, one of 12
+    assert set(run.load().results["reference"]) == {dense["node"]}
 
 
 def test_two_trainings_without_penalty_are_each_dense(tmp_path):

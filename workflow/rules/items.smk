@@ -1,5 +1,7 @@
 # The items of the report, its figures and tables: which there are, and what each is made of.
 
+import json
+
 from espalier import figures, published, tables
 from espalier.fingerprint import fingerprint
 from espalier.tidy import setup_line
@@ -78,7 +80,12 @@ def files_of_pages():
 
 
 def command_of_run():
-    """The command that computes this run, the config by its path from here."""
+    """The command that computes this run: the config by its path from here, or by its name if it is elsewhere, and the
+    keys that were given beside it."""
     given = [Path(file) for file in workflow.overwrite_configfiles]
-    here = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
-    return " ".join(["snakemake pages --cores all", *(f"--configfile {file}" for file in here)])
+    files = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
+    keys = [
+        f"'{key}={json.dumps(value)}'" for key, value in workflow.config_settings.config.items() if key != "data_root"
+    ]
+    parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in files)]
+    return " ".join([*parts, *(["--config", *keys] if keys else [])])

@@ -46,12 +46,20 @@ def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
 
 def _first(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pruned nets of the first method and scope of each initialisation and prune type, and the others. Rewound nets
-    come after those that were not."""
+    come after those that were not. A curve is of one kind of nets: where some of its ratios were not trained on after
+    pruning, of all of them as they were right after it."""
     points = variants.pruned(results).assign(
-        init=lambda rows: rows["init"].fillna(""), rewound=lambda rows: rows["retraining"] == "rewind"
+        init=lambda rows: rows["init"].fillna(""),
+        way=lambda rows: rows["method"].fillna("") + " " + rows["scope"].fillna(""),
     )
+    plain = points["after"].isna().groupby([points["init"], points["prune_type"], points["way"]]).transform("any")
+    pruned = points[plain].drop_duplicates("node").assign(after=float("nan"), retraining=None)
+    for column in ("top1", "top1_sd"):
+        pruned[column] = pruned[column.replace("top1", "before")].fillna(pruned[column])
+    points = pd.concat([pruned, points[~plain]]).sort_index()
+    points = points.assign(rewound=points["retraining"] == "rewind")
     points = points.sort_values("rewound", kind="stable", ignore_index=True)
-    ways = points["method"].fillna("") + " " + points["scope"].fillna("") + points["rewound"].astype(str)
+    ways = points["way"] + points["rewound"].astype(str)
     own = ways == ways.groupby([points["init"], points["prune_type"]]).transform("first")
     return points[own], points[~own]
 

@@ -22,7 +22,6 @@ from espalier.html import number
 from espalier.tidy import Tidy
 
 TIDY = ("results", "history", "layers", "latency")
-ON_PAGE = ("published", "findings")  # tables that are on the page; the others are linked
 
 
 def write_pages(
@@ -46,8 +45,8 @@ def write_pages(
     for name in TIDY:
         _copy(Path(folder) / f"{name}.csv", out)
     (out / "config.yaml").write_text(
-        "# As it was checked: every key that was not given has its default.\n"
-        + yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False)
+        "# As it was checked: every key that was not given has its default. Where the data lay is left out.\n"
+        + yaml.safe_dump(json.loads(json.dumps(config | {"data_root": None})), sort_keys=False)
     )
     for name, study in studies.items():
         own = [Path(item) for item in items if Path(item).parent.name == name]
@@ -98,7 +97,7 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
     hours = results["timing_seconds"].sum() / 3600
     parts = [
         "# Reproduced",
-        f"{len(results)} results, {number(hours, 1)} hours of computing on one thread each, from",
+        f"{len(results)} results, {number(hours, 1)} hours of jobs, from",
         f"    {command}",
         f"([config.yaml](config.yaml){f', code at {revision}' if revision else ''}). Every number on these pages is in "
         "the tidy tables " + ", ".join(f"[{name}.csv]({name}.csv)" for name in TIDY) + ".",

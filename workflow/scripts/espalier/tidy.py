@@ -251,8 +251,9 @@ def _references(results: pd.DataFrame) -> list[str]:
     """For each row the node that `Tidy.reference` is.
 
     A dense net trained on is as long as others if it was trained for as many epochs in all, by whatever steps: fine-
-    tuning, gradual pruning, quantization-aware training. Of several, the one that is as long as most of the pruned and
-    quantized nets is the reference. Where none is, as after a training with a penalty that has epochs of its own, it is
+    tuning, gradual pruning, quantization-aware training. Of those, and of the dense net as it was first trained, the
+    one that is as long as most of the pruned and quantized nets is the reference; a net that was only a step to a
+    fine-tuned one does not count. Where none is, as after a training with a penalty that has epochs of its own, it is
     the one whose steps of fine-tuning are those of most of them."""
     rows = results.to_dict("records")
     tunings: dict[str, tuple[str, ...]] = {}  # the steps that fine-tuned a node
@@ -263,14 +264,16 @@ def _references(results: pd.DataFrame) -> list[str]:
     references: dict[str, str] = {}
     for dense, of_dense in results.groupby("dense", sort=False):
         nets = of_dense.to_dict("records")
+        steps = {net["parent"] for net in nets if net["step"] == "finetune"}
         made = [net for net in nets if pd.notna(net["prune_type"]) or pd.notna(net["scheme"])]
+        made = [net for net in made if net["node"] not in steps]
         longer = [n for n in nets if n["step"] == "finetune" and pd.isna(n["prune_type"]) and pd.isna(n["penalty"])]
         count = {
             net["node"]: (
                 sum(net["trained"] == other["trained"] for other in made),
                 sum(tunings[net["node"]] == tunings[other["node"]] for other in made),
             )
-            for net in longer
+            for net in (*longer, *(net for net in nets if net["node"] == dense))
         }
         best = max(count, key=count.get, default=None)
         references[dense] = best if best is not None and any(count[best]) else dense

@@ -36,8 +36,14 @@ class Place:
 
         try:
             content = self.content(member)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{self.path} is damaged at {member} ({error}): fetch it again") from None
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:  # the last: a password
+            raise ValueError(f"{self.path} cannot be read at {member} ({error}): fetch it again") from None
         try:
             image = Image.open(io.BytesIO(content))
             image.load()
@@ -128,7 +134,7 @@ def read(path: Path, root: Path) -> Raw:
 def _open(path: Path) -> Place:
     if path.is_dir():
         found = []
-        for folder, folders, files in os.walk(path):
+        for folder, folders, files in os.walk(path, followlinks=True):
             below = Path(folder).relative_to(path)
             found += [f"{(below / name).as_posix()}/" for name in folders] + [(below / f).as_posix() for f in files]
         return Place(path, sorted(found), lambda member: (path / member).read_bytes())
