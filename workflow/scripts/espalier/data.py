@@ -170,7 +170,7 @@ def _fitted(image, size: int, channels: int, fit: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     picture = Image.fromarray(image.squeeze()) if isinstance(image, np.ndarray) else image
-    if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
+    if picture.mode.startswith("I;16"):  # 16 bits a pixel, which Pillow would cut off at 255
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
     picture = picture.convert({1: "L", 3: "RGB"}[channels])
     if fit == "crop":  # the largest square in the middle
