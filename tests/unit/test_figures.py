@@ -495,7 +495,8 @@ def test_a_net_trained_with_a_penalty_is_not_drawn_as_the_dense_one(tmp_path):
 def test_prune_or_quantize_is_judged_by_the_dense_net_trained_as_long(tmp_path):
     run = sizes(tmp_path)
     longer = run.add("finetune", json.loads(run.records[0].read_text()), top1=92.0, zipped_bytes=4 * MIB)
-    run.quantize(longer, "dynamic_int8", top1=88.0, zipped_bytes=MIB)
+    for scheme in ("float32", "float16", "dynamic_int8", "static_int8"):  # as many as the nets of the shorter training
+        run.quantize(longer, scheme, top1=88.0, zipped_bytes=MIB)
     figure = draw("prune_or_quantize", run, config())
     heights = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linestyle() in ("--", ":")]
     assert heights == [92.0, 91.0]
