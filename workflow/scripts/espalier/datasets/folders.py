@@ -36,14 +36,10 @@ class Place:
 
         try:
             content = self.content(member)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:  # the last: a password
-            raise ValueError(f"{self.path} cannot be read at {member} ({error}): fetch it again") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: a password, a rare method
+            raise ValueError(
+                f"{self.path} cannot be read at {member} ({error}): fetch it again, or pack it as a plain zip"
+            ) from None
         try:
             image = Image.open(io.BytesIO(content))
             image.load()
