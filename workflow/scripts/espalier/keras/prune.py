@@ -18,7 +18,8 @@ import numpy as np
 from espalier.amounts import portion
 from espalier.data import load as load_data
 from espalier.keras import models
-from espalier.keras.train import fit, make_optimizer, zero_masks
+from espalier.keras.optimizers import make_optimizer
+from espalier.keras.train import fit, zero_masks
 from espalier.registry import get, register
 
 PRUNABLE = ("Conv2D", "Dense")  # the layers, of those in our nets, whose weights are pruned; the same as TFMOT's
@@ -224,8 +225,6 @@ def gradually(
     # Those layers alone that have something to prune: around the others a wrapper does nothing but slow the graph down.
     wrapped = wrap(net, schedule, names={layer.name for layer in prunable_layers(net)})
     wrappers = [layer for layer in wrapped.layers if hasattr(layer, "pruning_step")]
-    # Optimizing a graph with so many branches takes longer than running it.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
     def before_step(step):  # what TFMOT's callback UpdatePruningStep is for; the wrappers count on by one
         for layer in wrappers:
@@ -248,7 +247,6 @@ def gradually(
         after_epoch=after_epoch,
         **how,
     )
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
     pruned = strip(wrapped)
     models.save(pruned, out)
     wrapped = wrap(pruned, schedule)  # every layer, as the documents count and save it

@@ -21,6 +21,7 @@ from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
 from espalier.keras.models import anew, build_model, kernels, load, pretrain, save, weighted_layers
+from espalier.keras.optimizers import make_optimizer
 from espalier.keras.profile import count_macs
 from espalier.schedule import learning_rate, stretched
 
@@ -136,18 +137,6 @@ def fit(
     return {"history": history} | selection.chosen(history, decides)
 
 
-def make_optimizer(net, recipe: dict):
-    """The recipe's optimizer with its variables. `epoch_graph` sets the learning rate and adds weight decay itself."""
-    from espalier.keras.runtime import keras
-
-    if recipe["optimizer"] == "adam":
-        optimizer = keras.optimizers.Adam(jit_compile=False)
-    else:
-        optimizer = keras.optimizers.SGD(momentum=recipe["momentum"], nesterov=recipe["nesterov"], jit_compile=False)
-    optimizer.build(net.trainable_variables)
-    return optimizer
-
-
 def zero_masks(net) -> dict:
     """For the kernels that have zeros: variable reference -> mask of the weights that may change (1) or not (0)."""
     values = {kernel.ref(): kernel.numpy() for layer in weighted_layers(net) for kernel in kernels(layer)}
@@ -213,12 +202,15 @@ def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable
 
 def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int, history: Sequence[dict] = ()) -> dict:
     """One pass over the training images: mean loss (with label smoothing), accuracy and last learning rate."""
+    from espalier.keras.runtime import as_built
+
     number = len(split.labels)
     steps = -(-number // recipe["batch_size"])
     order = np.random.default_rng([seed, epoch]).permutation(number) if recipe["shuffle"] else np.arange(number)
     rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps, history) for step in range(steps)]
     first = np.array((epoch - 1) * steps, np.int32)
-    loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
+    with as_built():
+        loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) "
