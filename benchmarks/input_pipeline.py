@@ -1,6 +1,6 @@
 """How fast images reach the net, and what precision and memory format its step is fastest in.
 
-    .venv/bin/python benchmarks/input_pipeline.py [--quick] [--threads 2] [--device cpu]
+    .venv/bin/python benchmarks/input_pipeline.py [--rounds 25] [--threads 2] [--device cpu]
 
 Trains VGG16-BN at 32x32 on random images and compares, in turns within one process, images per second of
 
@@ -15,9 +15,7 @@ input costs without any net is measured too: on a busy machine it is less than w
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import VisionDataset
+from turns import in_turns, show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -38,6 +37,7 @@ from espalier.pytorch.evaluate import resident, to_input, to_tensor
 from espalier.pytorch.models import build_model
 
 BATCH, SIZE, CLASSES = 128, 32, 100
+BATCHES = 2  # in a round: few, so that the ways are timed right after each other
 MANIFEST = {"mean": 0.45, "std": 0.225}
 RECIPE = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
 RECIPE |= {"epochs": 1, "batch_size": BATCH, "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 1e-4}
@@ -146,37 +146,16 @@ def alone(split: Split, augment: list):
     return run
 
 
-def in_turns(ways: dict, rounds: int, images: int) -> dict[str, list[float]]:
-    """Images per second of each way in each round, after one round that does not count."""
-    speeds = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, run in ways.items():
-            started = time.perf_counter()
-            run()
-            if number:
-                speeds[name].append(images / (time.perf_counter() - started))
-    return speeds
-
-
-def show(title: str, speeds: dict[str, list[float]]) -> None:
-    """A Markdown table; ratios are to the first way."""
-    first = next(iter(speeds.values()))
-    print(f"\n| {title} | images/s | of the first |\n| --- | ---: | ---: |")
-    for name, found in speeds.items():
-        ratio = statistics.median(own / other for own, other in zip(found, first, strict=True))
-        print(f"| {name} | {statistics.median(found):.0f} | {100 * ratio:.0f} % |", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="2 batches and 2 rounds instead of 10 and 5")
+    parser.add_argument("--rounds", type=int, default=25, help="of two batches each (default 25)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default cpu")
     given = parser.parse_args()
-    batches, rounds = (2, 2) if given.quick else (10, 5)
+    rounds = given.rounds
     runtime.start(given.threads, given.device)
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (batches * BATCH, SIZE, SIZE, 3), np.uint8)
+    images = generator.integers(0, 256, (BATCHES * BATCH, SIZE, SIZE, 3), np.uint8)
     split = Split(images, generator.integers(0, CLASSES, len(images)))
     torch.manual_seed(0)
     print(f"VGG16-BN, {SIZE}x{SIZE}, batches of {BATCH}, {given.threads} threads, {runtime.versions()['device']}.")
