@@ -33,10 +33,10 @@ COUNTS = {
         "scratch_keras_model": SEEDS, "quantize_keras_model": SEEDS * (3 + 2),
         "train_model": 2, "prune_model": 3, "finetune_model": 2, "quantize_model": 3, "measure_latency": SEEDS + 1,
     },
-    # Dense and two penalised; four published filter-wise rows, random, weights and one of filters and channels; all of
-    # them trained on, and the dense net; one rewound, one from scratch; 3 + 2 schemes.
+    # Dense and penalised; four published filter-wise rows and two of other types, random, weights; all of them trained
+    # on, and the dense net; one rewound, one from scratch; 3 + 2 schemes.
     "cifar100": {
-        "train_model": 3, "prune_model": 4 + 2 + 1, "finetune_model": 4 + 2 + 1 + 1 + 1, "scratch_model": 1,
+        "train_model": 2, "prune_model": 4 + 2 + 2, "finetune_model": 4 + 2 + 2 + 1 + 1, "scratch_model": 1,
         "quantize_model": 3 + 2, "measure_latency": 1,
     },
     # MobileNetV2: 4 gradual, 2 at once; 3 + 2 schemes. VGG16: 1 gradual, 2 at once; 5 + 2 + 3.
