@@ -152,7 +152,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default cpu")
     given = parser.parse_args()
-    rounds = given.rounds
     runtime.start(given.threads, given.device)
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (BATCHES * BATCH, SIZE, SIZE, 3), np.uint8)
@@ -162,7 +161,7 @@ def main() -> None:
     for name, (augment, steps) in AUGMENTATIONS.items():
         ways = {"this workflow": alone(split, augment)}
         ways |= {f"DataLoader, {workers} workers": usual(split, None, steps, workers) for workers in (0, 2)}
-        show(f"input alone: {name}", in_turns(ways, 2 * rounds, len(split)))
+        show(f"input alone: {name}", in_turns(ways, 2 * given.rounds, len(split)))
     learners = {name: learner_of(memory_format) for name, memory_format in FORMATS.items()}
     learner = learners["channels last"]
     for name, (augment, steps) in AUGMENTATIONS.items():
@@ -172,18 +171,18 @@ def main() -> None:
             "DataLoader, 0 workers": usual(split, learner, steps, 0),
             "DataLoader, 2 workers": usual(split, learner, steps, 2),
         }
-        show(name, in_turns(ways, rounds, len(split)))
+        show(name, in_turns(ways, given.rounds, len(split)))
     ways = {
         f"{precision}, {name}": bare(split, learners[name], precision, memory_format)
         for precision in ("float32", "bf16")
         for name, memory_format in FORMATS.items()
     }
-    show("the bare step in", in_turns(ways, rounds, len(split)))
+    show("the bare step in", in_turns(ways, given.rounds, len(split)))
     ways = {
         "bare step": bare(split, learner, "bf16"),
         "this workflow": ours(split, learner, CROP_AND_FLIP, "bf16"),
     }
-    show("random crop, flip, in bf16", in_turns(ways, rounds, len(split)))
+    show("random crop, flip, in bf16", in_turns(ways, given.rounds, len(split)))
 
 
 if __name__ == "__main__":

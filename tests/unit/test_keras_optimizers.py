@@ -48,9 +48,9 @@ def test_adam_makes_the_steps_of_its_paper(net):
 def test_adam_does_what_that_of_keras_does(net):
     generator = np.random.default_rng(1)
     gradients = generator.normal(size=(STEPS, 3, 2)) * [[1e-6, 1], [1, 1e3], [0, 1e-3]]
-    start, theirs = net.get_weights(), keras.optimizers.Adam(0.01, jit_compile=False)
+    initial, theirs = net.get_weights(), keras.optimizers.Adam(0.01, jit_compile=False)
     ours = stepped(net, {"optimizer": "adam"}, [0.01] * STEPS, gradients)
-    net.set_weights(start)
+    net.set_weights(initial)
     kernel = net.trainable_variables[0]
     for gradient in gradients:
         theirs.apply_gradients([(tf.constant(gradient, tf.float32), kernel)])

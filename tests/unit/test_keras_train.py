@@ -1,5 +1,6 @@
 """Training in the Keras backend: against numpy, interrupted and resumed, further from a pruned net, and its logs."""
 
+import contextlib
 import json
 import shutil
 
@@ -9,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from espalier.data import load as load_data
 from espalier.keras import models, profile, prune, train
-from espalier.keras.runtime import start, tf, versions
+from espalier.keras.runtime import as_built, start, tf, versions
 
 MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
 RECIPE = {
@@ -44,6 +45,26 @@ def squares(tmp_path_factory):
 
 def trained(out, data, recipe=None, **options):
     return train.train_model(out, data=data, model=MODEL, recipe=RECIPE | (recipe or {}), **{"seed": 1} | options)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_graphs_run_as_built_for_a_while_only(before):
+    def rewriting_is_off():
+        return tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
+    with pytest.raises(FloatingPointError), as_built():
+        assert rewriting_is_off()
+        raise FloatingPointError
+    assert rewriting_is_off() == before
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+def test_a_training_has_the_same_bits_whether_its_graph_is_rewritten_or_not(squares, tmp_path, monkeypatch):
+    trained(tmp_path / "as_built.keras", squares)
+    monkeypatch.setattr("espalier.keras.runtime.as_built", contextlib.nullcontext)
+    trained(tmp_path / "rewritten.keras", squares)
+    assert (tmp_path / "as_built.keras").read_bytes() == (tmp_path / "rewritten.keras").read_bytes()
 
 
 def without_seconds(history):

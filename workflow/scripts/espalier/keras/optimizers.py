@@ -16,8 +16,11 @@ def make_optimizer(net, recipe: dict):
 
 
 def _adam() -> type:
-    """Keras's Adam (Kingma and Ba 2015, arXiv:1412.6980) with the one operation that TensorFlow has for it, in place of
-    twenty: of a net with 150 variables the graph is built in half the time."""
+    """Keras's Adam (Kingma and Ba 2015, arXiv:1412.6980), its update by the operation that TensorFlow has for it.
+
+    A dozen operations for each of 150 variables took longer to build into a graph than the rest of the net. For dense
+    gradients, without Keras's variants; of the same name, which a saved optimizer carries.
+    """
     from espalier.keras.runtime import keras, tf
 
     class Adam(keras.optimizers.Adam):

@@ -25,7 +25,7 @@ def start(threads: int, device: str = "cpu") -> None:
     _device = torch.device("cuda" if there else "cpu")
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler: a second
     torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs; a twentieth of a training's time
     torch.backends.cudnn.benchmark = False
 
