@@ -280,7 +280,14 @@ def test_labels_say_in_words_what_a_node_is():
     labels = [job.label for job in made.of("a", 1)]
     assert labels[0] == "vgg16_bn, l2_groups filter_wise, seed 1"
     assert labels[1] == "vgg16_bn, l2_groups filter_wise, filter_wise mean_abs 0.40, seed 1"
-    assert built().jobs["a/seed0/train"].label == "vgg16_bn"
+    assert built().jobs["a/seed0/train"].label == "vgg16_bn, seed 0"
+
+
+def test_more_seeds_leave_the_jobs_of_a_seed_as_they_are():
+    """Else all that is there already would be run again: Snakemake compares a job's parameters with those it had."""
+    chain = [{"train": L2}, {"prune": PRUNE}, "finetune", {"quantize": {"scheme": "float32"}}]
+    one, three = (built(chain, top={"seeds": seeds}) for seeds in ([1], [0, 1, 2]))
+    assert one.of("a", 1) == three.of("a", 1)
 
 
 def test_the_frame_has_a_row_for_each_node_and_the_columns_of_a_record():
@@ -436,7 +443,7 @@ def test_a_quantized_net_is_known_by_what_was_pruned_before():
     )  # fmt: skip
     assert job.params["calibration_images"] == 128 and "recipe" not in job.params
     assert ("scheme", "static_int8", "pytorch") in job.uses
-    assert job.label == "vgg16_bn, filter_wise mean_abs 0.40, static_int8"
+    assert job.label == "vgg16_bn, filter_wise mean_abs 0.40, static_int8, seed 0"
 
 
 def test_quantization_aware_training_trains_by_the_recipe_of_fine_tuning():
@@ -567,8 +574,8 @@ def test_only_fine_tuning_is_rewound():
 
 
 def test_a_rewound_net_and_one_from_scratch_are_named_so():
-    assert last("train", {"prune": PRUNE}, {"finetune": {"rewind": True}}).label.endswith("0.40, rewound")
-    assert last("train", {"prune": PRUNE}, "scratch").label.endswith("0.40, from scratch")
+    assert last("train", {"prune": PRUNE}, {"finetune": {"rewind": True}}).label.endswith("0.40, rewound, seed 0")
+    assert last("train", {"prune": PRUNE}, "scratch").label.endswith("0.40, from scratch, seed 0")
 
 
 def test_whatever_comes_of_a_net_that_was_chosen_by_its_test_images_is_marked():

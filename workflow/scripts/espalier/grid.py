@@ -336,7 +336,7 @@ def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) 
         node = f"{parent or root}/{naming.folder(kind, given)}"
         inherited = inherited | step.columns | {"node": node, "parent": parent, "step": kind}
         inherited["chain"] = " > ".join(kind for kind, *_ in chain[: position + 1])
-        inherited["label"] = naming.label(inherited, len(study["seeds"]) > 1)
+        inherited["label"] = naming.label(inherited)
         uses = tuple(sorted(step.uses | {("model", net["name"], study["backend"])}))
         jobs.append(Job(node, parent, study["name"], seed, kind, study["backend"], step.params, dict(inherited), uses))
     return jobs

@@ -43,8 +43,8 @@ def folder(kind: str, given: dict) -> str:
     return "~".join([kind, *parts])
 
 
-def label(columns: dict, several_seeds: bool) -> str:
-    """A node in words, for messages and logs."""
+def label(columns: dict) -> str:
+    """A node in words, for messages and logs. Of the node alone: a job whose label changed would be run again."""
     parts = [columns["model"]]
     if columns["init"]:
         parts.append(columns["init"])
@@ -60,6 +60,5 @@ def label(columns: dict, several_seeds: bool) -> str:
         parts.append(words[columns["retraining"]])
     if columns["scheme"]:
         parts.append(columns["scheme"])
-    if several_seeds:
-        parts.append(f"seed {columns['seed']}")
+    parts.append(f"seed {columns['seed']}")
     return ", ".join(parts)
