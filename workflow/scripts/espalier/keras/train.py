@@ -1,8 +1,8 @@
 """Training: from initial weights, further from a net in a file, or anew with what is left of one. One recipe for all.
 
 An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory. For a
-small net that is a quarter faster than Keras's own fit, and no state of a random generator is hidden in it: the same
-seed gives the same bits, resumed or not.
+small net that is faster than Keras's own fit (benchmarks/keras_input.py), and no state of a random generator is hidden
+in it: the same seed gives the same bits, resumed or not.
 """
 
 from __future__ import annotations
