@@ -357,6 +357,22 @@ def test_a_net_is_measured_while_it_is_wrapped_and_saved_without_wrappers(halves
     assert measured["wrapped_bytes"] > 4 * (sum(wrapped.values()) + 2 * (sum(params.values()) - 8))  # Adam keeps two
 
 
+def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path):
+    import tensorflow_model_optimization as tfmot
+
+    net = conv_net()
+    decay = prune.polynomial_decay(0.6, steps=10, initial=0.0, begin=0, end=0.8, every=1)
+    wrapped = prune.wrap(net, decay)
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)
+    wrapped.compile("sgd", "mse")
+    callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
+    wrapped.fit(images, np.ones((8, 1)), batch_size=1, callbacks=callbacks, shuffle=False, verbose=0)
+    models.save(net, tmp_path / "own.keras")
+    models.save(tfmot.sparsity.keras.strip_pruning(wrapped), tmp_path / "stripped.keras")
+    assert (tmp_path / "own.keras").read_bytes() == (tmp_path / "stripped.keras").read_bytes()
+    assert any((layer.kernel.numpy() == 0).any() for layer in prune.prunable_layers(net))
+
+
 def test_the_same_seed_prunes_to_the_same_file(halves, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         gradually(tmp_path / f"{name}.keras", halves, {"epochs": 2}, seed=seed)

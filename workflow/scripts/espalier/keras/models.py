@@ -144,14 +144,19 @@ def save_h5(net, path: str | Path, *, optimizer: bool = False) -> None:
 
 
 def load(path: str | Path):
-    """The net in a .keras file. Raises ValueError for any other file; code in a file (Lambda layers) is refused."""
+    """The net in a .keras file. Raises ValueError for any other file; code in a file (Lambda layers) is refused.
+
+    Keras's own load_model reads the weights through the archive, from its beginning at every step back: four times as
+    long for a net of a few large matrices.
+    """
     from espalier.keras.runtime import keras
 
-    if Path(path).suffix != ".keras" or not zipfile.is_zipfile(
-        path
-    ):  # Keras would try older formats, which may hold code
+    if Path(path).suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .keras file")
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        net = keras.saving.deserialize_keras_object(json.loads(archive.read("config.json")), safe_mode=True)
+        net.load_weights(archive.extract("model.weights.h5", folder))
+    return net
 
 
 def weighted_layers(net) -> list:

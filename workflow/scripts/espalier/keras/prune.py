@@ -247,9 +247,8 @@ def gradually(
         after_epoch=after_epoch,
         **how,
     )
-    pruned = strip(wrapped)
-    models.save(pruned, out)
-    wrapped = wrap(pruned, schedule)  # every layer, as the documents count and save it
+    models.save(net, out)  # its layers are those that were trained, without wrappers as TFMOT's strip_pruning makes it
+    wrapped = wrap(net, schedule)  # every layer, as the documents count and save it
     summary = [_summary(layer, wrapped) for layer in net.layers]
     measured = {
         "wrapped_params": wrapped.count_params(),
@@ -295,13 +294,6 @@ def wrap(net, schedule, names: set[str] | None = None):
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
     return keras.models.clone_model(net, clone_function=wrapped)
-
-
-def strip(wrapped):
-    """The net of plain layers within a wrapped one."""
-    import tensorflow_model_optimization as tfmot
-
-    return tfmot.sparsity.keras.strip_pruning(wrapped)
 
 
 def tfmot_zeros(number: int, ratio) -> int:
