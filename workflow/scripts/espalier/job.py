@@ -44,7 +44,7 @@ class Job:
     def backend(self, *modules: str):
         """Start the job's framework and give the named modules of its backend."""
         package = f"espalier.{self.params.backend}"
-        with self.timed("import"):
+        with self.timed("import"), uncollected():
             runtime = importlib.import_module(f"{package}.runtime")
             runtime.start(self.threads, self.device)
             loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
@@ -76,15 +76,25 @@ class Job:
 
 
 @contextmanager
+def uncollected() -> Iterator[None]:
+    """No look for garbage while a framework loads, and none later among what it loaded: some million objects that stay.
+    That would be a tenth of a short job's time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
 def job(snakemake) -> Iterator[Job]:
     """Run a script's body with its output in the job's log and its libraries on the job's threads.
 
     An error goes into the log with its traceback, and to the terminal as one line that names the log.
     """
     this = Job(snakemake)
-    # A framework is some million objects that stay. To look for garbage among them while it loads, and again to take it
-    # apart at the end, is a quarter of a short job's time.
-    gc.set_threshold(100_000)
+    gc.set_threshold(100_000)  # what is imported later, and models, are objects that stay, too
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
@@ -106,4 +116,4 @@ def job(snakemake) -> Iterator[Job]:
             print(f"error: {reason}\n       (the whole story is in {this.log})", file=terminal)
             sys.exit(1)
         finally:
-            gc.freeze()
+            gc.freeze()  # nothing is taken apart at the end: what is left goes with the process
