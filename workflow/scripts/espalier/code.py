@@ -91,7 +91,8 @@ def _dump(tree: ast.Module) -> str:
     return ast.dump(tree)
 
 
-def _imports(tree: ast.Module) -> set[str]:
+@functools.cache
+def _imports(tree: ast.Module) -> frozenset[str]:
     """Modules of this package that the tree imports, wherever the statement stands, with their parent packages."""
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -101,4 +102,4 @@ def _imports(tree: ast.Module) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     names = {name for name in names if name.partition(".")[0] == PACKAGE}
-    return names | {name.rpartition(".")[0] for name in names if name.count(".") > 1}
+    return frozenset(names | {name.rpartition(".")[0] for name in names if name.count(".") > 1})
