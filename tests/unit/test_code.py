@@ -85,7 +85,7 @@ def package(tmp_path, monkeypatch, own_register):
 
 def forget():
     """A new run of the workflow: files are read anew."""
-    for cached in (code._version, code._residue, code._dump):
+    for cached in (code._version, code._residue, code._dump, code._imports):
         cached.cache_clear()
 
 

@@ -1,5 +1,6 @@
 """What every rule's script begins with: its output in the log, its time in the record, its errors in one line."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import Params, ResourceList
 
-from espalier.job import Job
+from espalier.job import Job, uncollected
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
@@ -53,6 +54,15 @@ def test_time_is_counted_by_part_and_memory_at_its_peak(run):
     assert timing["seconds"] >= timing["work_seconds"] >= 0.1
     assert timing["import_seconds"] == timing["evaluate_seconds"] == 0
     assert 5 < timing["peak_memory_mib"] < 5000
+
+
+def test_garbage_is_collected_again_after_a_framework_that_fails_to_load():
+    before = gc.get_freeze_count()
+    with pytest.raises(ImportError), uncollected():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled() and gc.get_freeze_count() > before
+    gc.unfreeze()
 
 
 def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(run):

@@ -107,6 +107,16 @@ def test_a_file_gives_the_net_back_and_is_the_same_every_time(tmp_path):
     assert 0 < (tmp_path / "a.keras").stat().st_size - 4 * net.count_params() < 40_000  # weights, no optimizer
 
 
+def test_a_net_that_was_saved_compiled_is_loaded_without_its_optimizer(tmp_path):
+    net = models.build_model({"name": "mlp", "width": 0.01}, DIGITS, 10)
+    net.compile("adam", "mse")
+    net.optimizer.build(net.trainable_variables)
+    net.save(tmp_path / "compiled.keras")
+    back = models.load(tmp_path / "compiled.keras")
+    assert getattr(back, "optimizer", None) is None
+    assert all(np.array_equal(a, b) for a, b in zip(net.get_weights(), back.get_weights(), strict=True))
+
+
 def test_a_file_that_holds_code_is_refused(tmp_path):
     net = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(1)])
     net.save(tmp_path / "code.keras")
@@ -117,7 +127,9 @@ def test_a_file_that_holds_code_is_refused(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "model.h5").write_bytes(b"\x89HDF")
     (tmp_path / "model.keras").write_bytes(b"not a zip archive")
-    for name in ("model.h5", "model.keras"):
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    for name in ("model.h5", "model.keras", "other.keras"):
         with pytest.raises(ValueError, match=f"{name} is not a .keras file"):
             models.load(tmp_path / name)
 

@@ -370,7 +370,7 @@ def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path
     models.save(net, tmp_path / "own.keras")
     models.save(tfmot.sparsity.keras.strip_pruning(wrapped), tmp_path / "stripped.keras")
     assert (tmp_path / "own.keras").read_bytes() == (tmp_path / "stripped.keras").read_bytes()
-    assert any((layer.kernel.numpy() == 0).any() for layer in prune.prunable_layers(net))
+    assert all((layer.kernel.numpy() == 0).any() for layer in prune.prunable_layers(net))
 
 
 def test_the_same_seed_prunes_to_the_same_file(halves, tmp_path):

@@ -78,7 +78,7 @@ class Job:
 @contextmanager
 def uncollected() -> Iterator[None]:
     """No look for garbage while a framework loads, and none later among what it loaded: some million objects that stay.
-    That would be a tenth of a short job's time."""
+    Looking through them is a tenth of the time that they take to load."""
     gc.disable()
     try:
         yield

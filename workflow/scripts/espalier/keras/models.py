@@ -22,6 +22,7 @@ import numpy as np
 from espalier.registry import get, register
 
 FRACTION = {"minimum": 0, "exclusiveMaximum": 1}
+WEIGHTS = "model.weights.h5"  # in a .keras file
 
 
 def build_model(
@@ -144,18 +145,21 @@ def save_h5(net, path: str | Path, *, optimizer: bool = False) -> None:
 
 
 def load(path: str | Path):
-    """The net in a .keras file. Raises ValueError for any other file; code in a file (Lambda layers) is refused.
+    """The net in a .keras file, uncompiled. Raises ValueError for any other file; code in a file (Lambda layers) is
+    refused.
 
-    Keras's own load_model reads the weights through the archive, from its beginning at every step back: four times as
-    long for a net of a few large matrices.
+    What keras.models.load_model does, but that the weights' file is taken out of the archive first: read through the
+    archive, every step back in it begins anew, which is most of the time for a net of a few large matrices.
     """
     from espalier.keras.runtime import keras
 
-    if Path(path).suffix != ".keras" or not zipfile.is_zipfile(path):
+    members = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+    if Path(path).suffix != ".keras" or not {"config.json", WEIGHTS} <= set(members):
         raise ValueError(f"{path} is not a .keras file")
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-        net = keras.saving.deserialize_keras_object(json.loads(archive.read("config.json")), safe_mode=True)
-        net.load_weights(archive.extract("model.weights.h5", folder))
+        config = json.loads(archive.read("config.json")) | {"compile_config": None}
+        net = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        net.load_weights(archive.extract(WEIGHTS, folder))
     return net
 
 

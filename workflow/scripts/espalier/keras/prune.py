@@ -247,7 +247,7 @@ def gradually(
         after_epoch=after_epoch,
         **how,
     )
-    models.save(net, out)  # its layers are those that were trained, without wrappers as TFMOT's strip_pruning makes it
+    models.save(net, out)  # TFMOT wraps the net's own layers, so this is what its strip_pruning would give
     wrapped = wrap(net, schedule)  # every layer, as the documents count and save it
     summary = [_summary(layer, wrapped) for layer in net.layers]
     measured = {
