@@ -263,6 +263,19 @@ def test_weight_against_unit(tmp_path):
         assert y == there[there["prune_type"] == kind]["top1"].tolist()
 
 
+def test_a_baseline_of_a_single_ratio_is_to_be_seen_beside_weights_and_units(tmp_path):
+    run = Run(tmp_path, backend="keras", model="mlp")
+    root = run.add("train", top1=91.0)
+    for kind, method in (("weight", "magnitude"), ("unit", "l2")):
+        for ratio in ("0", "0.50"):
+            run.add("prune", root, columns=by_ratio(kind, method, ratio), top1=80.0, actual_ratio=float(ratio))
+    run.add("prune", root, columns=by_ratio("weight", "random", "0.50"), top1=60.0, actual_ratio=0.5)
+    figure = draw("weight_vs_unit", run, config(published="mnist_mlp"))
+    assert legend(figure) == ["weight", "unit", "weight random"]
+    shown = [(line.get_marker(), list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines]
+    assert ("^", [50.0], [60.0]) in shown
+
+
 def layers(*widths: int | None) -> list[dict]:
     return [{"layer": f"conv{i}", "width": w, "weights": 9, "zeros": 0} for i, w in enumerate(widths, 1) if w]
 

@@ -29,12 +29,10 @@ def weight_vs_unit(tidy: Tidy, study: dict):
         panels.append(("published", there))
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
-    looks = style.styles(variants.KINDS)
     names = dict.fromkeys(name for curves_of_init in others.values() for name in curves_of_init)
-    thin = {
-        name: {"color": style.COLOURS[2 + i % 6], "linestyle": style.LINES[2 + i % 6], "linewidth": 0.9}
-        for i, name in enumerate(names)
-    }
+    looks = style.styles([*variants.KINDS, *names])
+    for name in names:
+        looks[name] |= {"linewidth": 0.9, "markersize": 4}
     for axes, (title, frame) in zip(grid, panels, strict=True):
         knees = {}
         for kind in variants.KINDS:
@@ -45,9 +43,9 @@ def weight_vs_unit(tidy: Tidy, study: dict):
             axes.errorbar(100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **look)
             axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=look["color"])
         for name, curve in others.get(inits.get(title), {}).items():
-            axes.plot(100 * curve.index, curve, **thin[name])
+            axes.plot(100 * curve.index, curve, **looks[name])
         said = ", ".join(f"{kind} {100 * knee:.3g} %" for kind, knee in knees.items())
         axes.set(title=f"{title}\nknees: {said}", xlabel="sparsity (%)", ylim=(0, 105))
     grid[0].set_ylabel("test top-1 (%)")
-    style.legend_below(figure, [style.proxy(**look, label=name) for name, look in (looks | thin).items()], columns=5)
+    style.legend_below(figure, [style.proxy(**look, label=name) for name, look in looks.items()], columns=5)
     return figure
