@@ -32,7 +32,7 @@ def weight_vs_unit(tidy: Tidy, study: dict):
     names = dict.fromkeys(name for curves_of_init in others.values() for name in curves_of_init)
     looks = style.styles([*variants.KINDS, *names])
     for name in names:
-        looks[name] |= {"linewidth": 0.9, "markersize": 4}
+        looks[name] |= {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # small, so on top
     for axes, (title, frame) in zip(grid, panels, strict=True):
         knees = {}
         for kind in variants.KINDS:
