@@ -1,6 +1,6 @@
 """How fast images reach the net, and what precision and memory format its step is fastest in.
 
-    .venv/bin/python benchmarks/input_pipeline.py [--rounds 25] [--threads 2] [--device cpu]
+    .venv/bin/python benchmarks/input_pipeline.py [--rounds 25] [--threads 2] [--device cpu] [--two-ways]
 
 Trains VGG16-BN at 32x32 on random images and compares, in turns within one process, images per second of
 
@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25, help="of two batches each (default 25)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default cpu")
+    parser.add_argument("--two-ways", action="store_true", help="only the bare step and this workflow, in float32")
     given = parser.parse_args()
     runtime.start(given.threads, given.device)
     generator = np.random.default_rng(0)
@@ -158,20 +159,19 @@ def main() -> None:
     split = Split(images, generator.integers(0, CLASSES, len(images)))
     torch.manual_seed(0)
     print(f"VGG16-BN, {SIZE}x{SIZE}, batches of {BATCH}, {given.threads} threads, {runtime.versions()['device']}.")
-    for name, (augment, steps) in AUGMENTATIONS.items():
+    for name, (augment, steps) in AUGMENTATIONS.items() if not given.two_ways else ():
         ways = {"this workflow": alone(split, augment)}
         ways |= {f"DataLoader, {workers} workers": usual(split, None, steps, workers) for workers in (0, 2)}
         show(f"input alone: {name}", in_turns(ways, 2 * given.rounds, len(split)))
     learners = {name: learner_of(memory_format) for name, memory_format in FORMATS.items()}
     learner = learners["channels last"]
     for name, (augment, steps) in AUGMENTATIONS.items():
-        ways = {
-            "bare step": bare(split, learner),
-            "this workflow": ours(split, learner, augment),
-            "DataLoader, 0 workers": usual(split, learner, steps, 0),
-            "DataLoader, 2 workers": usual(split, learner, steps, 2),
-        }
+        ways = {"bare step": bare(split, learner), "this workflow": ours(split, learner, augment)}
+        for workers in (0, 2) if not given.two_ways else ():
+            ways[f"DataLoader, {workers} workers"] = usual(split, learner, steps, workers)
         show(name, in_turns(ways, given.rounds, len(split)))
+    if given.two_ways:
+        return
     ways = {
         f"{precision}, {name}": bare(split, learners[name], precision, memory_format)
         for precision in ("float32", "bf16")
