@@ -4,6 +4,7 @@ import gc
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +64,14 @@ def test_garbage_is_collected_again_after_a_framework_that_fails_to_load():
         raise ImportError
     assert gc.isenabled() and gc.get_freeze_count() > before
     gc.unfreeze()
+
+
+def test_a_module_that_starts_no_framework_is_said_to_run_on_the_cpu(tmp_path):
+    this = job_of(tmp_path, "1f")
+    this.params.backend = "keras"
+    assert this.module("litert").__name__ == "espalier.keras.litert"
+    assert this.software["device"] == "cpu" and this.software["ai_edge_litert"] == metadata.version("ai-edge-litert")
+    assert this.timing()["import_seconds"] > 0
 
 
 def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(run):

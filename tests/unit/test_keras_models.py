@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from espalier import registry
 from espalier.keras import models
-from espalier.keras.runtime import keras, start
+from espalier.keras.runtime import keras, start, without
 
 DIGITS = (28, 28, 1)
 
@@ -263,3 +264,12 @@ def test_imagenet_weights_that_do_not_fit_are_refused(model, shape, words):
     with pytest.raises(ValueError, match=words):
         models.pretrain(net, model | {"weights": "imagenet", "fallback": "random"})
     assert models.pretrain(net, model) == models.pretrain(net, model | {"weights": "random"}) == "random"
+
+
+def test_modules_are_out_of_reach_for_a_while_but_those_that_are_loaded(monkeypatch):
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    with without("wave", "json"):
+        with pytest.raises(ImportError):
+            importlib.import_module("wave")
+        assert importlib.import_module("json") is json
+    assert importlib.import_module("wave").__name__ == "wave"

@@ -1,7 +1,10 @@
 """Timing nets side by side: in the right order, in turns, on the batches that were asked for."""
 
+import subprocess
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -147,6 +150,29 @@ def test_pytorch_and_onnx_runtime_side_by_side(files, digits):
     assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
 
 
+ALONE = """
+import sys
+from importlib import import_module
+import numpy as np
+
+backend, file, framework = sys.argv[1:]
+prepare, run = import_module(f"espalier.{backend}.latency").predictor(file, 1)
+assert run(prepare(np.zeros((2, 8, 8, 1), np.uint8))).shape == (2, 10)
+assert framework not in sys.modules
+"""
+
+
+def predict_without(framework, backend, file):
+    """Predict with a file in a process of its own, in which the framework must not be loaded."""
+    command = [sys.executable, "-c", ALONE, backend, str(file), framework]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(latency.__file__).parents[1])
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_pytorch_is_loaded_to_time_an_exported_net(files):
+    predict_without("torch", "pytorch", files[1] / "model.onnx")
+
+
 def test_a_file_of_another_kind_is_refused():
     with pytest.raises(ValueError, match=r"net\.pt cannot be timed: it must be a file of \.safetensors, \.onnx"):
         predictor("net.pt", 1)
@@ -191,6 +217,10 @@ def test_tensorflow_and_litert_give_the_same_logits_side_by_side(keras_files, di
     rows = latency.measure(nets, keras_predictor, digits(8, 1), dict.fromkeys(nets, "keras"), **how)
     assert [(row["node"], row["batch_size"]) for row in rows] == [(n, size) for size in (1, 16) for n in nets]
     assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
+
+
+def test_no_tensorflow_is_loaded_to_time_a_tflite_file(keras_files):
+    predict_without("tensorflow", "keras", keras_files / "model.tflite")
 
 
 def test_a_keras_net_in_a_file_of_another_kind_is_refused():

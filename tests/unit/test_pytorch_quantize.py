@@ -18,7 +18,8 @@ from torch import nn
 from espalier import data as datasets
 from espalier import registry
 from espalier.pytorch import models, quantize
-from espalier.pytorch.onnx_runtime import Net, session
+from espalier.pytorch.exported import Net
+from espalier.pytorch.onnx_runtime import session
 from espalier.pytorch.profile import profile_model
 
 SCHEMES = ["float32", "float16", "dynamic_int8", "static_int8"]

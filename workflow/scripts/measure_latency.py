@@ -5,7 +5,7 @@ from espalier.files import write_json
 from espalier.job import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
-    predictors = this.backend("latency")
+    predictors = this.module("latency")
     with this.timed("work"):
         nets = dict(zip(this.params.baselines, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)

@@ -51,6 +51,15 @@ class Job:
         self.software = runtime.versions()
         return loaded[0] if len(loaded) == 1 else loaded
 
+    def module(self, name: str):
+        """A module of the job's backend that computes on the CPU and starts, of the frameworks, what it needs itself."""
+        from espalier import software
+
+        with self.timed("import"), uncollected():
+            loaded = importlib.import_module(f"espalier.{self.params.backend}.{name}")
+        self.software = software.versions(*software.BACKENDS[self.params.backend]) | {"device": "cpu"}
+        return loaded
+
     def timing(self) -> dict[str, float]:
         """Seconds since the job began, by part, the most memory it held (MiB), and its threads."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -27,6 +27,8 @@ DERIVED = (
     "trained", "reference_trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
     "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
+ENDING = ("variant", "select", "retraining", "trained", "epochs_total")  # as they are at the end, too
+REFERENCE = ("top1", "trained", "params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")  # asked of a reference
 
 
 def of(results: pd.DataFrame) -> pd.DataFrame:
@@ -60,21 +62,17 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     gradual = (rows["step"] == "prune") & (rows["schedule"] == "gradual")
     pruned, tuned = (rows["step"] == "prune") & ~gradual, rows["end"].notna() | gradual
     rows["end"] = rows["end"].fillna(rows["node"])
-    last = nodes.loc[rows["end"]].set_axis(rows.index)
-    dense, reference = (nodes.loc[rows[of]].set_axis(rows.index) for of in ("dense", "reference"))
+    ending = [*(column for column in MEASURED if column != "actual_ratio"), *ENDING]
+    last = nodes[ending].loc[rows["end"]].set_axis(rows.index)
+    reference = nodes[list(REFERENCE)].loc[rows["reference"]].set_axis(rows.index)
     source = rows["parent"].map(nodes["top1"]).where(quantized)
     rows = rows.assign(
-        **{column: last[column] for column in MEASURED if column != "actual_ratio"},
-        variant=last["variant"],
-        select=last["select"],
-        retraining=last["retraining"],
-        trained=last["trained"],
-        epochs_total=last["epochs_total"],
+        **last,
         reference_trained=reference["trained"],
         kind=[kind(row) for row in rows[["prune_type", "scheme"]].to_dict("records")],
         before=rows["top1"].where(pruned),
         after=last["top1"].where(tuned),
-        dense_top1=dense["top1"],
+        dense_top1=rows["dense"].map(nodes["top1"]),
         control_top1=reference["top1"].where(rows["reference"] != rows["dense"]),
         reference_top1=reference["top1"],
         drop=reference["top1"] - last["top1"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 
 from espalier import software
@@ -31,7 +32,20 @@ def silent() -> Iterator[None]:
         os.close(nowhere)
 
 
-with silent():
+@contextlib.contextmanager
+def without(*modules: str) -> Iterator[None]:
+    """For a while Python finds none of these modules, but those that are loaded already."""
+    hidden = [module for module in modules if module not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # None: an import of it fails as if it were not installed
+    try:
+        yield
+    finally:
+        for module in hidden:
+            del sys.modules[module]
+
+
+# Keras takes pandas and scipy where they are, for data frames and turned images, which nothing here has: half a second.
+with silent(), without("pandas", "scipy"):
     import tensorflow as tf
     import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
@@ -76,7 +90,6 @@ def as_built() -> Iterator[None]:
 
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
-    names = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert")
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
-    return software.versions(*names) | {"device": f"cuda ({card})" if cards else "cpu"}
+    return software.versions(*software.BACKENDS["keras"]) | {"device": f"cuda ({card})" if cards else "cpu"}

@@ -1,4 +1,5 @@
-"""A saved net as a pair of functions to be timed: what comes before a call, and the call."""
+"""A saved net as a pair of functions to be timed: what comes before a call, and the call. PyTorch is loaded only for a
+net that it runs."""
 
 from __future__ import annotations
 
@@ -6,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from espalier.pytorch.evaluate import to_input, to_tensor
-from espalier.pytorch.models import load
+from espalier.pytorch.onnx_runtime import session
 
 PLAIN = {"mean": 0.5, "std": 0.5}  # which constants does not change how long a net takes
 
@@ -28,6 +27,10 @@ def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
 
 
 def _pytorch(path, threads):
+    import torch
+
+    from espalier.pytorch.models import load
+
     torch.set_num_threads(threads)
     net = load(path).to(memory_format=torch.channels_last)
 
@@ -39,18 +42,19 @@ def _pytorch(path, threads):
 
 
 def _onnx(path, threads):
-    from espalier.pytorch.onnx_runtime import session
-
     opened = session(path, threads)
     return _channels_first, lambda images: opened.run(["logits"], {"images": images})[0]
 
 
-def _channels_last(images: np.ndarray) -> torch.Tensor:
+def _channels_last(images: np.ndarray):
+    from espalier.pytorch.evaluate import to_input, to_tensor
+
     return to_input(to_tensor(images), PLAIN)
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:
-    return _channels_last(images).contiguous().numpy()
+    pixels = (images / np.float32(255) - np.float32(PLAIN["mean"])) / np.float32(PLAIN["std"])
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
 OPENERS = {".safetensors": _pytorch, ".onnx": _onnx}

@@ -1,11 +1,10 @@
-"""ONNX files, run by ONNX Runtime on the CPU."""
+"""ONNX files, run by ONNX Runtime on the CPU. No PyTorch is needed for it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import onnxruntime
-import torch
 
 
 def session(model: str | Path | bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -22,16 +21,3 @@ def session(model: str | Path | bytes, threads: int) -> onnxruntime.InferenceSes
     options.add_session_config_entry("session.force_spinning_stop", "1")
     model = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-class Net(torch.nn.Module):
-    """An ONNX file (or its bytes) as a module, so that it is evaluated by the very code that evaluates PyTorch nets."""
-
-    def __init__(self, model: str | Path | bytes, threads: int):
-        super().__init__()
-        self.session = session(model, threads)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Normalised images (n, c, h, w) -> logits (n, classes)."""
-        (logits,) = self.session.run(["logits"], {"images": images.contiguous().numpy()})
-        return torch.from_numpy(logits)

@@ -83,7 +83,7 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
     """
     from espalier.pytorch.models import load
-    from espalier.pytorch.onnx_runtime import Net
+    from espalier.pytorch.exported import Net
     from espalier.pytorch.profile import accuracy, costs
 
     data = load_data(data)
@@ -138,7 +138,7 @@ def compare(net, model, data) -> float:
     """
     import torch
 
-    from espalier.pytorch.onnx_runtime import Net
+    from espalier.pytorch.exported import Net
 
     images = torch.from_numpy(_input(data.test.images[:COMPARED], data.manifest))
     with torch.inference_mode():

@@ -50,4 +50,4 @@ def device() -> torch.device:
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
-    return software.versions("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime") | {"device": name}
+    return software.versions(*software.BACKENDS["pytorch"]) | {"device": name}
