@@ -52,7 +52,7 @@ class Job:
         return loaded[0] if len(loaded) == 1 else loaded
 
     def module(self, name: str):
-        """A module of the job's backend that computes on the CPU and starts, of the frameworks, what it needs itself."""
+        """A module of the job's backend that computes on the CPU and itself starts what framework it needs."""
         from espalier import software
 
         with self.timed("import"), uncollected():

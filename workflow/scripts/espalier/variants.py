@@ -28,7 +28,8 @@ DERIVED = (
     "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
 ENDING = ("variant", "select", "retraining", "trained", "epochs_total")  # as they are at the end, too
-REFERENCE = ("top1", "trained", "params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")  # asked of a reference
+# What a net is compared by with its reference.
+REFERENCE = ("top1", "trained", "params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")
 
 
 def of(results: pd.DataFrame) -> pd.DataFrame:

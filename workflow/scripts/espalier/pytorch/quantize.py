@@ -82,8 +82,8 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     All counts, non-zero parameters too, are those of the net that it was made from (`parent`). ONNX Runtime uses the
     job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
     """
-    from espalier.pytorch.models import load
     from espalier.pytorch.exported import Net
+    from espalier.pytorch.models import load
     from espalier.pytorch.profile import accuracy, costs
 
     data = load_data(data)
