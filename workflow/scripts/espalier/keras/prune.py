@@ -268,7 +268,7 @@ def polynomial_decay(ratio: float, *, steps: int, initial: float, begin: float, 
     Masks change only every `every` steps from the first on. So that the last change makes the final sparsity, the end
     is moved to the first such step at or after it, or to the last there is. ValueError if there is none.
     """
-    import tensorflow_model_optimization as tfmot
+    from espalier.keras.runtime import toolkit
 
     first, last = round(begin * steps), round(end * steps)
     turns = min(math.ceil((last - first) / every), (steps - first) // every)
@@ -277,21 +277,21 @@ def polynomial_decay(ratio: float, *, steps: int, initial: float, begin: float, 
             f"gradual pruning from step {first} to {last}, with masks that change every {every} steps, does not fit "
             f"into a training of {steps} steps: train longer, begin earlier or lower `every`"
         )
-    return tfmot.sparsity.keras.PolynomialDecay(initial, ratio, first, first + turns * every, frequency=every)
+    return toolkit().sparsity.keras.PolynomialDecay(initial, ratio, first, first + turns * every, frequency=every)
 
 
 def wrap(net, schedule, names: set[str] | None = None):
     """The net with TFMOT's wrapper around the layers of these names; None: around all but the one that normalises
     pixels, which TFMOT does not know. The layers are the net's own.
     """
-    import tensorflow_model_optimization as tfmot
+    from espalier.keras.runtime import keras, toolkit
 
-    from espalier.keras.runtime import keras
+    prune_low_magnitude = toolkit().sparsity.keras.prune_low_magnitude
 
     def wrapped(layer):
         if layer.name == "normalise" or (names is not None and layer.name not in names):
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+        return prune_low_magnitude(layer, pruning_schedule=schedule)
 
     return keras.models.clone_model(net, clone_function=wrapped)
 

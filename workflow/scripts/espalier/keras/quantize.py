@@ -117,13 +117,10 @@ def _simulated(inner, normalise, images: np.ndarray) -> tuple:
     inner: a net of normalised images; normalise: the layer to put before it; images: normalised ones, to calibrate by.
     Returns the rounding net of normalised images and, with its weights, that of uint8 images.
     """
-    from espalier.keras.runtime import keras, silent
-
-    with silent():
-        import tensorflow_model_optimization as tfmot
+    from espalier.keras.runtime import keras, toolkit
 
     keras.backend.reset_uids()  # names count up within a process, and they are in the file
-    rounding = tfmot.quantization.keras.quantize_model(inner)
+    rounding = toolkit().quantization.keras.quantize_model(inner)
     _set_ranges(rounding, inner, images)
     pixels = keras.Input(inner.input_shape[1:], dtype="uint8", name="images")
     return rounding, keras.Model(pixels, rounding(normalise(pixels)), name=inner.name)

@@ -49,6 +49,15 @@ with silent(), without("pandas", "scipy"):
     import tensorflow as tf
     import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
+
+def toolkit():
+    """The TensorFlow Model Optimization toolkit (TFMOT). It asks Keras 3 for what only Keras 2 had, which takes a second
+    and ends in vain, so it is not let find it."""
+    with silent(), without("keras"):
+        import tensorflow_model_optimization
+    return tensorflow_model_optimization
+
+
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
 
