@@ -66,12 +66,20 @@ def test_garbage_is_collected_again_after_a_framework_that_fails_to_load():
     gc.unfreeze()
 
 
-def test_a_module_that_starts_no_framework_is_said_to_run_on_the_cpu(tmp_path):
-    this = job_of(tmp_path, "1f")
-    this.params.backend = "keras"
-    assert this.module("litert").__name__ == "espalier.keras.litert"
-    assert this.software["device"] == "cpu" and this.software["ai_edge_litert"] == metadata.version("ai-edge-litert")
-    assert this.timing()["import_seconds"] > 0
+@pytest.mark.parametrize(
+    ("backend", "framework", "package"),
+    [("pytorch", "torch", "onnxruntime"), ("keras", "tensorflow", "ai_edge_litert")],
+)
+def test_a_module_of_a_backend_starts_no_framework_and_says_what_it_runs_with(run, backend, framework, package):
+    done, log = run(
+        f"this.params = SimpleNamespace(backend={backend!r})\n"
+        f"    this.module('latency')\n"
+        f"    print(json.dumps([{framework!r} in sys.modules, this.software]))"
+    )
+    assert done.returncode == 0, log.read_text()
+    loaded, said = json.loads(log.read_text().splitlines()[3])
+    assert not loaded
+    assert (said["device"], said[package]) == ("cpu", metadata.version(package))
 
 
 def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(run):

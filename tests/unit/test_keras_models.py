@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,10 +268,24 @@ def test_imagenet_weights_that_do_not_fit_are_refused(model, shape, words):
     assert models.pretrain(net, model) == models.pretrain(net, model | {"weights": "random"}) == "random"
 
 
-def test_modules_are_out_of_reach_for_a_while_but_those_that_are_loaded(monkeypatch):
+def test_hidden_modules_cannot_be_imported_unless_they_are_loaded(monkeypatch):
     monkeypatch.delitem(sys.modules, "wave", raising=False)
     with without("wave", "json"):
         with pytest.raises(ImportError):
             importlib.import_module("wave")
         assert importlib.import_module("json") is json
     assert importlib.import_module("wave").__name__ == "wave"
+
+
+def test_tensorflow_starts_without_what_is_not_needed_and_leaves_it_to_others():
+    program = (
+        "import sys; from espalier.keras.runtime import toolkit, keras\n"
+        "assert {'pandas', 'scipy', 'keras'}.isdisjoint(sys.modules)\n"
+        "wrapper = toolkit().sparsity.keras.prune_low_magnitude(keras.layers.Dense(1))\n"
+        "assert 'keras' not in sys.modules and wrapper.__class__.__name__ == 'PruneLowMagnitude'\n"
+        "import keras, pandas, scipy.ndimage\n"
+        "assert keras.__version__ >= '3' and pandas.DataFrame({'a': [1]}).shape == (1, 1)"
+    )
+    scripts = Path(models.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=scripts)
+    assert done.returncode == 0, done.stderr

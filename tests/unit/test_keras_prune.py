@@ -7,7 +7,7 @@ import pytest
 
 from espalier import registry
 from espalier.keras import models, prune, train
-from espalier.keras.runtime import keras, start
+from espalier.keras.runtime import keras, start, toolkit
 
 # A net 2-3-4-2 with weights that can be pruned in one's head.
 FIRST = [[3.0, -1.0, 0.5], [4.0, 1.0, -0.5]]  # columns: norms 5, 1.41, 0.71
@@ -358,9 +358,7 @@ def test_a_net_is_measured_while_it_is_wrapped_and_saved_without_wrappers(halves
 
 
 def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path):
-    import tensorflow_model_optimization as tfmot
-
-    net = conv_net()
+    tfmot, net = toolkit(), conv_net()
     decay = prune.polynomial_decay(0.6, steps=10, initial=0.0, begin=0, end=0.8, every=1)
     wrapped = prune.wrap(net, decay)
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)

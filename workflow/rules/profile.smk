@@ -21,7 +21,7 @@ rule measure_latency:
         },
         code=lambda wildcards: code_version(
             SCRIPTS / "measure_latency.py",
-            [f"espalier.{STUDIES[wildcards.study]['backend']}.latency"],
+            [f"espalier.{STUDIES[wildcards.study]['backend']}.{module}" for module in ("runtime", "latency")],
             [("model", STUDIES[wildcards.study]["model"]["name"], STUDIES[wildcards.study]["backend"])],
         ),
     message:

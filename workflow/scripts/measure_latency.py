@@ -1,11 +1,15 @@
 """Rule measure_latency: time the nets of a study side by side."""
 
+from pathlib import Path
+
 from espalier import latency
 from espalier.files import write_json
 from espalier.job import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     predictors = this.module("latency")
+    if any(Path(model).suffix == predictors.FRAMEWORK for model in this.input.models):
+        this.backend()  # the runtimes of quantized nets come seconds sooner without it
     with this.timed("work"):
         nets = dict(zip(this.params.baselines, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)

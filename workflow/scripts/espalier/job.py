@@ -52,12 +52,10 @@ class Job:
         return loaded[0] if len(loaded) == 1 else loaded
 
     def module(self, name: str):
-        """A module of the job's backend that computes on the CPU and itself starts what framework it needs."""
-        from espalier import software
-
+        """A module of the job's backend, whose framework is not started, with versions() of its own."""
         with self.timed("import"), uncollected():
             loaded = importlib.import_module(f"espalier.{self.params.backend}.{name}")
-        self.software = software.versions(*software.BACKENDS[self.params.backend]) | {"device": "cpu"}
+        self.software = loaded.versions()
         return loaded
 
     def timing(self) -> dict[str, float]:

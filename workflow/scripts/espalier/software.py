@@ -8,10 +8,6 @@ from importlib import metadata
 from pathlib import Path
 
 EVERYWHERE = ("numpy", "pandas", "snakemake")  # in the environments of all jobs
-BACKENDS = {  # in those of a backend's jobs
-    "pytorch": ("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime"),
-    "keras": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"),
-}
 CPUINFO = Path("/proc/cpuinfo")
 
 

@@ -27,7 +27,7 @@ DERIVED = (
     "trained", "reference_trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
     "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
-ENDING = ("variant", "select", "retraining", "trained", "epochs_total")  # as they are at the end, too
+ENDING = ("variant", "select", "retraining", "trained", "epochs_total")  # of the last net of the chain, too
 # What a net is compared by with its reference.
 REFERENCE = ("top1", "trained", "params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")
 

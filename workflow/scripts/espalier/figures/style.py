@@ -110,19 +110,14 @@ def titled(figure, title: str, setup: str) -> None:
 
 
 def _wrap_headings(figure) -> None:
-    """Break the headings of panels that are wider than their panel. Where none is, the panels stay as they are laid out
-    for that: to do so again is a third of the time that a figure takes."""
-    figure.get_layout_engine().execute(figure)
-    settled = True
+    """Break the headings of panels that are wider than their panel."""
+    figure.draw_without_rendering()  # lays the panels out
     for axes in figure.axes:
         heading, room = axes.set_title(axes.get_title(loc="left")), axes.get_window_extent().width
         if (width := heading.get_window_extent().width) > room:
             lines = heading.get_text().split("\n")
             fitting = max(12, int(0.95 * max(map(len, lines)) * room / width))
             heading.set_text("\n".join(textwrap.fill(line, fitting, break_on_hyphens=False) for line in lines))
-            settled = False
-    if settled:
-        figure.set_layout_engine("none")
 
 
 def grounded(axes, name: str) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from espalier.keras import litert, models
+from espalier import software
+from espalier.keras import PACKAGES, litert, models
+
+FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
+
+
+def versions() -> dict[str, str]:
+    """What a record says of the software that the nets are timed with."""
+    return software.versions(*PACKAGES) | {"device": "cpu"}
 
 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
@@ -37,4 +45,4 @@ def _tflite(path, threads):
     return litert.plain, litert.Net(path, threads)
 
 
-OPENERS = {".keras": _keras, ".tflite": _tflite}
+OPENERS = {FRAMEWORK: _keras, ".tflite": _tflite}

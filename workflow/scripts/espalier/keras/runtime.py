@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from espalier import software
+from espalier.keras import PACKAGES
 
 os.environ["TF_USE_LEGACY_KERAS"] = (
     "1"  # tf.keras is tf-keras (Keras 2), as the TensorFlow Model Optimization toolkit needs
@@ -34,25 +35,26 @@ def silent() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without(*modules: str) -> Iterator[None]:
-    """For a while Python finds none of these modules, but those that are loaded already."""
+    """Inside the block these modules cannot be imported; those that are loaded already stay."""
     hidden = [module for module in modules if module not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # None: an import of it fails as if it were not installed
     try:
         yield
     finally:
         for module in hidden:
-            del sys.modules[module]
+            sys.modules.pop(module, None)
 
 
-# Keras takes pandas and scipy where they are, for data frames and turned images, which nothing here has: half a second.
+# Keras loads pandas and SciPy where they are installed, for data frames and affine transforms of images. This workflow
+# gives it neither, and they take half a second.
 with silent(), without("pandas", "scipy"):
     import tensorflow as tf
     import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
 
 def toolkit():
-    """The TensorFlow Model Optimization toolkit (TFMOT). It asks Keras 3 for what only Keras 2 had, which takes a second
-    and ends in vain, so it is not let find it."""
+    """The TensorFlow Model Optimization toolkit (TFMOT). When it loads it looks in Keras 3 for a module that only
+    Keras 2 had, which takes a second and fails: so Keras 3 is hidden from it."""
     with silent(), without("keras"):
         import tensorflow_model_optimization
     return tensorflow_model_optimization
@@ -101,4 +103,4 @@ def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
-    return software.versions(*software.BACKENDS["keras"]) | {"device": f"cuda ({card})" if cards else "cpu"}
+    return software.versions(*PACKAGES) | {"device": f"cuda ({card})" if cards else "cpu"}

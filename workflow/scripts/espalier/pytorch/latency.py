@@ -8,9 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.pytorch.onnx_runtime import session
+from espalier import software
+from espalier.pytorch import PACKAGES
 
+FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
 PLAIN = {"mean": 0.5, "std": 0.5}  # which constants does not change how long a net takes
+
+
+def versions() -> dict[str, str]:
+    """What a record says of the software that the nets are timed with."""
+    return software.versions(*PACKAGES) | {"device": "cpu"}
 
 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
@@ -42,6 +49,8 @@ def _pytorch(path, threads):
 
 
 def _onnx(path, threads):
+    from espalier.pytorch.onnx_runtime import session
+
     opened = session(path, threads)
     return _channels_first, lambda images: opened.run(["logits"], {"images": images})[0]
 
@@ -57,4 +66,4 @@ def _channels_first(images: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
-OPENERS = {".safetensors": _pytorch, ".onnx": _onnx}
+OPENERS = {FRAMEWORK: _pytorch, ".onnx": _onnx}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from espalier import software
+from espalier.pytorch import PACKAGES
 
 _device = torch.device("cpu")
 
@@ -50,4 +51,4 @@ def device() -> torch.device:
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
-    return software.versions(*software.BACKENDS["pytorch"]) | {"device": name}
+    return software.versions(*PACKAGES) | {"device": name}
