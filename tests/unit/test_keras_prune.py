@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from espalier import registry
-from espalier.keras import models, prune, train
+from espalier.keras import gradual, models, prune, train
 from espalier.keras.runtime import keras, start, toolkit
 
 # A net 2-3-4-2 with weights that can be pruned in one's head.
@@ -359,8 +359,8 @@ def test_a_net_is_measured_while_it_is_wrapped_and_saved_without_wrappers(halves
 
 def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path):
     tfmot, net = toolkit(), conv_net()
-    decay = prune.polynomial_decay(0.6, steps=10, initial=0.0, begin=0, end=0.8, every=1)
-    wrapped = prune.wrap(net, decay)
+    decay = gradual.polynomial_decay(0.6, steps=10, initial=0.0, begin=0, end=0.8, every=1)
+    wrapped = gradual.wrap(net, decay)
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)
     wrapped.compile("sgd", "mse")
     callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
@@ -415,7 +415,7 @@ def test_what_was_zero_before_stays_zero(halves, tmp_path):
     ids=["on the grid", "moved up", "as far as the training goes", "one change"],
 )
 def test_the_last_change_of_the_masks_is_at_the_end_of_the_schedule(steps, begin, end, every, found):
-    decay = prune.polynomial_decay(0.75, steps=steps, initial=0.0, begin=begin, end=end, every=every)
+    decay = gradual.polynomial_decay(0.75, steps=steps, initial=0.0, begin=begin, end=end, every=every)
     assert (decay.begin_step, decay.end_step) == found
     changes, sparsity = decay(np.int64(decay.end_step))
     assert bool(changes) and float(sparsity) == 0.75
@@ -434,10 +434,10 @@ def test_a_file_that_is_not_sparse_enough_is_refused(tmp_path):
         changed = np.where(np.arange(36).reshape(kernel.shape) < zeros, 0, kernel)
         layer.kernel.assign(changed)
         if right:
-            prune.check_sparsity("net.keras", layer, "0.60")
+            gradual.check_sparsity("net.keras", layer, "0.60")
         else:
             with pytest.raises(RuntimeError, match=f"net.keras: {zeros} of the 36 weights of conv are zero, not 22"):
-                prune.check_sparsity("net.keras", layer, "0.60")
+                gradual.check_sparsity("net.keras", layer, "0.60")
 
 
 @pytest.mark.parametrize(
@@ -446,7 +446,7 @@ def test_a_file_that_is_not_sparse_enough_is_refused(tmp_path):
 )
 def test_the_wrapped_nets_have_the_published_numbers_of_parameters(name, size, total, trainable):
     net = models.build_model({"name": name}, (size, size, 3), 2)
-    schedule = prune.polynomial_decay(0.5, steps=10, initial=0.0, begin=0.0, end=1.0, every=1)
-    wrapped = prune.wrap(net, schedule)
+    schedule = gradual.polynomial_decay(0.5, steps=10, initial=0.0, begin=0.0, end=1.0, every=1)
+    wrapped = gradual.wrap(net, schedule)
     assert wrapped.count_params() == total
     assert sum(int(np.prod(weight.shape)) for weight in wrapped.trainable_weights) == trainable
