@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espalier import software
 from espalier.keras import PACKAGES, litert, models
+from espalier.latency import plain
 
 FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
 
@@ -42,7 +43,7 @@ def _keras(path, threads):
 
 
 def _tflite(path, threads):
-    return litert.plain, litert.Net(path, threads)
+    return plain, litert.Net(path, threads)
 
 
 OPENERS = {FRAMEWORK: _keras, ".tflite": _tflite}

@@ -40,11 +40,6 @@ def predict(path: str | Path, images: np.ndarray, threads: int) -> np.ndarray:
     return np.concatenate([net(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 
 
-def plain(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, c) uint8 as a batch of -1 to 1 to be timed: to what they are normalised changes no time."""
-    return (images / 127.5 - 1).astype(np.float32)
-
-
 def weighted_operators(path: str | Path) -> list[dict]:
     """The operators of a TFLite file that have weights, in order, as they are in the file.
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from espalier import software
+from espalier.latency import plain
 from espalier.pytorch import PACKAGES
 
 FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
-PLAIN = {"mean": 0.5, "std": 0.5}  # which constants does not change how long a net takes
 
 
 def versions() -> dict[str, str]:
@@ -58,12 +58,11 @@ def _onnx(path, threads):
 def _channels_last(images: np.ndarray):
     from espalier.pytorch.evaluate import to_input, to_tensor
 
-    return to_input(to_tensor(images), PLAIN)
+    return to_input(to_tensor(images), {"mean": 0.5, "std": 0.5})  # as `plain`
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:
-    pixels = (images / np.float32(255) - np.float32(PLAIN["mean"])) / np.float32(PLAIN["std"])
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(plain(images).transpose(0, 3, 1, 2))
 
 
 OPENERS = {FRAMEWORK: _pytorch, ".onnx": _onnx}
