@@ -514,6 +514,10 @@ def test_fine_tuning_follows_the_last_learning_rates_of_the_training(squares, tm
     assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.02 + 0.08 * k / 10 for k in (4, 9)])
 
 
+def test_float32_is_not_rounded_to_tensor_float():
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_a_record_tells_the_versions_and_the_machine():
     found = versions()
     assert {"tensorflow", "tf_keras", "numpy", "snakemake", "processor"} <= found.keys() and found["device"]

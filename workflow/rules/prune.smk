@@ -15,6 +15,7 @@ rule prune_model:
     threads: threads_of_node
     resources:
         mem_mb=memory_of_node,
+        device=device_of_node,
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,
@@ -36,6 +37,3 @@ use rule prune_model as prune_keras_model with:
         node=nodes("prune", "keras"),
     conda:
         "../../envs/keras.yaml"
-    resources:
-        mem_mb=memory_of_node,
-        device=device_of_node,

@@ -1,4 +1,6 @@
-# Quantization is the last step of a chain: an ONNX file of a PyTorch net, a TFLite file of a Keras net.
+# Quantization is the last step of a chain: an ONNX file of a PyTorch net, a TFLite file of a Keras net. It has no device:
+# the runtimes compute on the CPU, and so does quantization-aware training, whose gradients TensorFlow has no deterministic
+# GPU kernels for (FakeQuantWithMinMaxVarsGradient).
 
 
 rule quantize_model:
@@ -38,6 +40,3 @@ use rule quantize_model as quantize_keras_model with:
         node=nodes("quantize", "keras"),
     conda:
         "../../envs/keras.yaml"
-    resources:
-        mem_mb=memory_of_node,
-        device=device_of_node,

@@ -27,13 +27,15 @@ def resident(split: Split, device: torch.device) -> Split:
 
 @torch.inference_mode()
 def evaluate(net, split: Split, manifest: dict, batch_size: int = 256) -> dict[str, float]:
-    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or of tensors
-    on the net's device, in float32."""
+    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or tensors,
+    in float32, on the device that the net is on."""
     net.eval().to(memory_format=torch.channels_last)
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     loss, top1, top5 = 0.0, 0, 0  # tensors, of which the device is asked for the values at the end
     for start in range(0, len(split), batch_size):
-        labels = torch.as_tensor(split.labels[start : start + batch_size])
-        logits = net(to_input(to_tensor(split.images[start : start + batch_size]), manifest))
+        labels = torch.as_tensor(split.labels[start : start + batch_size]).to(device)
+        images = to_tensor(split.images[start : start + batch_size]).to(device)  # as uint8: a quarter of the bytes
+        logits = net(to_input(images, manifest))
         loss += functional.cross_entropy(logits, labels, reduction="sum").double()
         hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
         top1 += hits[:, 0].sum()

@@ -10,6 +10,7 @@ from pathlib import Path
 from espalier.data import Data
 from espalier.data import load as load_data
 from espalier.files import sizes
+from espalier.pytorch import runtime
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.models import load, weighted
 
@@ -50,11 +51,12 @@ def profile_model(model, input_size: int) -> Profile:
 
 
 def measure_model(path: str | Path, data: str | Path) -> dict:
-    """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers.
+    """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers. It computes
+    on the device that the runtime was started with.
 
     Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
     """
-    data, net = load_data(data), load(path)
+    data, net = load_data(data), load(path).to(runtime.device())
     measured = accuracy(net, data) | costs(net, data.manifest["size"]) | sizes(path)
     return {"measured": measured, "layers": [_row(name, module) for name, module in weighted(net).items()]}
 

@@ -1,0 +1,96 @@
+"""Training on a CUDA device where there is none: on fake tensors, which have a device and a shape but no values.
+PyTorch refuses to mix them with tensors of another device, as it does with real ones.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
+
+from espalier.data import Data, Split
+from espalier.pytorch import models, runtime, train
+from espalier.pytorch.evaluate import evaluate
+
+CUDA = torch.device("cuda")
+MANIFEST = {"mean": 0.5, "std": 0.25}
+RECIPE = {
+    "epochs": 1,
+    "batch_size": 16,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "decay_norm_and_bias": False,
+    "warmup_epochs": 0,
+    "warmup_from": 0.1,
+    "milestones": [],
+    "gamma": 0.1,
+    "offset": 0,
+    "plateau": None,
+    "label_smoothing": 0.1,
+    "shuffle": True,
+    "precision": "float32",
+    "coefficient": 1e-4,
+    "augment": [
+        {"resize": 40},
+        {"random_crop": {"size": 32, "padding": 2}},
+        "horizontal_flip",
+        {"color_jitter": 0.1},
+    ],
+}
+ends = pytest.raises(GuardOnDataDependentSymNode)  # when the device is asked for a value at last, and has none
+
+
+@pytest.fixture
+def fake():
+    """A mode in which tensors are fake. It is entered after what is real: files, and initial weights."""
+    return FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+
+
+def moved(net):
+    """The net on the device that there is not, in place."""
+    for module in net.modules():
+        for tensors, kind in ((module._parameters, nn.Parameter), (module._buffers, lambda tensor: tensor)):
+            for name, tensor in tensors.items():
+                tensors[name] = None if tensor is None else kind(torch.empty_like(tensor, device=CUDA))
+    net.to = lambda *_, **__: net  # which fake tensors cannot
+    return net
+
+
+@pytest.mark.parametrize(
+    ("name", "penalty"),
+    [("vgg16_bn", "filter_and_channel_wise"), ("resnet50", "depth_wise"), ("cifar10_conv", "filter_wise")],
+)
+def test_an_epoch_is_computed_on_the_device_alone(fake, monkeypatch, name, penalty):
+    net, recipe = models.build_model(name, 10, width=0.125), RECIPE | {"penalty": "group_lasso", "prune_type": penalty}
+    with fake:
+        train.pool_by_products(moved(net))
+        images = torch.empty(32, 32, 32, 3, dtype=torch.uint8, device=CUDA)
+        split = Split(images, torch.zeros(32, dtype=torch.long, device=CUDA))
+        masks = {parameter: torch.ones_like(parameter) for parameter in net.parameters()}
+        optimizer, lossy = train.make_optimizer(net, recipe), []
+
+        def backward(loss):  # a gradient lies where its parameter does; the engine itself asks for a real device
+            lossy.append(loss)
+            for parameter in net.parameters():
+                parameter.grad = torch.empty_like(parameter)
+
+        monkeypatch.setattr(torch.Tensor, "backward", backward)
+        with ends:
+            train._train_epoch(net, optimizer, Data(split, split, split, MANIFEST), recipe, [], 0, masks)
+    assert [loss.device.type for loss in lossy] == ["cuda"] * 2  # so it was the last of the epoch
+
+
+def test_images_in_memory_are_evaluated_on_the_nets_device(fake):
+    split = Split(np.zeros((300, 32, 32, 3), np.uint8), np.zeros(300, np.int64))
+    net = models.build_model("resnet50", 10, width=0.125)
+    with fake, ends:
+        evaluate(moved(net), split, MANIFEST)
+
+
+def test_float32_is_not_rounded_to_tensor_float():
+    runtime.start(1)
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
