@@ -65,6 +65,7 @@ def test_history_layers_and_latency_are_long_tables(tmp_path):
         0.5,
         0.75,
     ]
+    assert table.latency.iloc[0][["timing_seconds", "software_processor"]].tolist() == [10.0, "a processor"]
 
 
 def test_without_latency_its_table_is_there_and_empty(tmp_path):

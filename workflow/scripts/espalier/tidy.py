@@ -80,16 +80,12 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     for record in map(_read, records):
         row = {column: record.get(column) for column in ID}
         seen[record["node"]] = known = _from_trainings(record, seen.get(record["parent"]))
-        row |= known | record["measured"]
-        row |= {f"timing_{key}": value for key, value in record["timing"].items()}
-        row |= {f"{SOFTWARE}{key}": value for key, value in record["software"].items()}
-        results.append(row)
+        results.append(row | known | record["measured"] | _of_job(record))
         history += [{"node": record["node"], **row} for row in record.get("history") or ()]
         layers += [{"node": record["node"], **row} for row in record.get("layers") or ()]
         summary += [{"node": record["node"], **row} for row in record.get("summary") or ()]
     for file in map(_read, latency):
-        timing = {f"timing_{key}": value for key, value in file["timing"].items()}
-        timed += [row | timing for row in file["rows"]]
+        timed += [row | _of_job(file) for row in file["rows"]]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "results.csv", (*ID, *EPOCHS), results)
@@ -97,6 +93,12 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     _write(folder / "layers.csv", LAYERS, layers)
     _write(folder / "latency.csv", LATENCY, timed)
     _write(folder / "summary.csv", SUMMARY, summary)
+
+
+def _of_job(file: dict) -> dict:
+    """What a job says of itself: its times and memory, versions of its software, and the machine."""
+    times = {f"timing_{key}": value for key, value in file["timing"].items()}
+    return times | {f"{SOFTWARE}{key}": value for key, value in file["software"].items()}
 
 
 def _from_trainings(record: dict, parent: dict | None) -> dict:
