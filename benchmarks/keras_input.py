@@ -68,7 +68,8 @@ def ours(name: str, split: Split):
     """A function that trains an epoch as the workflow does."""
     net, optimizer = learner(name)
     run = train.epoch_graph(net, optimizer, RECIPE | {"batch_size": BATCH}, {})
-    return lambda: train._train_epoch(run, split, RECIPE | {"batch_size": BATCH}, 1, 0)
+    images = train.resident(split)
+    return lambda: train._train_epoch(run, images, RECIPE | {"batch_size": BATCH}, 1, 0)
 
 
 def fitted(name: str, split: Split, piped: bool):

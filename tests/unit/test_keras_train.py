@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from espalier.data import Split
 from espalier.data import load as load_data
 from espalier.keras import models, profile, prune, train
 from espalier.keras.runtime import as_built, start, tf, versions
@@ -512,6 +513,33 @@ def test_fine_tuning_follows_the_last_learning_rates_of_the_training(squares, tm
     assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.1, 0.01])  # of epochs 3 and 4 of 4
     found = trained(tmp_path / "usual.keras", squares, recipe, parent=parent)
     assert [row["learning_rate"] for row in found["history"]] == pytest.approx([0.02 + 0.08 * k / 10 for k in (4, 9)])
+
+
+def test_every_operation_of_an_epoch_has_a_kernel_for_a_gpu():
+    """TensorFlow lists its kernels for GPUs where there is none, too. One that it lacks is computed on the CPU, and all
+    that it needs, such as the whole data set, is copied there at each step."""
+    split = train.resident(Split(np.zeros((9, 32, 32, 1), np.uint8), np.zeros(9, np.int64)))
+    net = models.build_model({"name": "mobilenet_v2", "width": 0.35}, (32, 32, 1), 4, mean=0.0, std=1.0)
+    run = train.epoch_graph(net, train.make_optimizer(net, RECIPE), RECIPE, train.zero_masks(net))
+    arguments = (split.images, split.labels, np.arange(9), np.ones(1, np.float32), np.array(0, np.int32))
+    graph = run.get_concrete_function(*arguments).graph.as_graph_def()
+    functions = graph.library.function
+    nodes = [node for part in (graph.node, *(function.node_def for function in functions)) for node in part]
+    called = {function.signature.name for function in functions}
+    assert "ResourceGather" in {node.op for node in nodes}
+    assert {node.op for node in nodes if node.op not in called and not has_gpu_kernel(node)} == set()
+
+
+def has_gpu_kernel(node) -> bool:
+    from tensorflow.python.framework.kernels import get_registered_kernels_for_op
+
+    def fits(constraint) -> bool:
+        attribute = node.attr[constraint.name]
+        types = attribute.list.type or [attribute.type]
+        return set(types) <= set(constraint.allowed_values.list.type)
+
+    found = get_registered_kernels_for_op(node.op).kernel
+    return any(kernel.device_type in ("GPU", "DEFAULT") and all(map(fits, kernel.constraint)) for kernel in found)
 
 
 def test_float32_is_not_rounded_to_tensor_float():

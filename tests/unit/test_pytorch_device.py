@@ -10,7 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
 
 from espalier.data import Data, Split
-from espalier.pytorch import models, runtime, train
+from espalier.pytorch import models, profile, runtime, train
+from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate
 
 CUDA = torch.device("cuda")
@@ -34,14 +35,18 @@ RECIPE = {
     "shuffle": True,
     "precision": "float32",
     "coefficient": 1e-4,
-    "augment": [
-        {"resize": 40},
-        {"random_crop": {"size": 32, "padding": 2}},
-        "horizontal_flip",
-        {"color_jitter": 0.1},
-    ],
+    "augment": [{"resize": 40}, {"random_crop": {"size": 32, "padding": 2}}, "horizontal_flip"],
 }
 ends = pytest.raises(GuardOnDataDependentSymNode)  # when the device is asked for a value at last, and has none
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started():
+    threads = torch.get_num_threads()
+    runtime.start(1)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -84,13 +89,27 @@ def test_an_epoch_is_computed_on_the_device_alone(fake, monkeypatch, name, penal
     assert [loss.device.type for loss in lossy] == ["cuda"] * 2  # so it was the last of the epoch
 
 
+def test_colours_are_changed_on_the_device(fake):
+    with fake:
+        images = torch.empty(16, 3, 32, 32, dtype=torch.uint8, device=CUDA)
+        assert augment(images, [{"color_jitter": 0.1}], torch.Generator()).device.type == "cuda"
+
+
 def test_images_in_memory_are_evaluated_on_the_nets_device(fake):
     split = Split(np.zeros((300, 32, 32, 3), np.uint8), np.zeros(300, np.int64))
-    net = models.build_model("resnet50", 10, width=0.125)
+    net, calls = models.build_model("resnet50", 10, width=0.125), []
+    net.register_forward_hook(lambda net, images, logits: calls.append(logits.shape[0]))
     with fake, ends:
-        evaluate(moved(net), split, MANIFEST)
+        evaluate(moved(net), split, MANIFEST, batch_size=120)
+    assert calls == [120, 120, 60]  # so no batch waited for a value
+
+
+def test_a_record_is_measured_on_the_device(digits, tmp_path, monkeypatch):
+    models.save(models.build_model("cifar10_conv", 10, width=0.125), tmp_path / "net.safetensors")
+    monkeypatch.setattr(runtime, "_device", torch.device("meta"))  # a device everywhere, whose tensors have no values
+    with pytest.raises(RuntimeError, match="meta"):
+        profile.measure_model(tmp_path / "net.safetensors", digits(32, 3))
 
 
 def test_float32_is_not_rounded_to_tensor_float():
-    runtime.start(1)
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32

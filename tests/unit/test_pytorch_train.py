@@ -14,6 +14,7 @@ from espalier import config, progress, registry
 from espalier.data import load as load_data
 from espalier.data import prepare
 from espalier.pytorch import groups, models, profile, prune, train
+from espalier.pytorch.checkpoint import Checkpoint
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
 
@@ -323,12 +324,12 @@ def on_cuda():
 
 @cuda
 @pytest.mark.parametrize("name", ["vgg16_bn", "resnet50", "cifar10_conv"])
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize(("precision", "optimizer"), [("float32", "adam"), ("float32", "sgd"), ("bf16", "sgd")])
 def test_on_cuda_the_same_seed_gives_the_same_bits_interrupted_or_not(
-    trained, digits, tmp_path, monkeypatch, on_cuda, name, precision
+    trained, digits, tmp_path, monkeypatch, on_cuda, name, precision, optimizer
 ):
     augment = [{"random_crop": {"size": 32, "padding": 2}}, "horizontal_flip", {"color_jitter": 0.1}, "autoaugment"]
-    recipe = {"precision": precision, "augment": augment, "learning_rate": 0.01} | PENALISED
+    recipe = {"precision": precision, "optimizer": optimizer, "augment": augment, "learning_rate": 0.01} | PENALISED
     recipe |= {} if name != "resnet50" else {"prune_type": "depth_wise"}
     options = {"data": digits(32, 3), "model": {"name": name, "width": 0.125}}
     through, history = trained("through", recipe, **options)
@@ -583,6 +584,21 @@ def test_without_validation_images_nothing_is_chosen_by_them(tmp_path):
     prepare(tmp_path / "data", name="digits", size=8, channels=1, validation=0.0, mean=0.5, std=0.5)
     with pytest.raises(ValueError, match="`select: best_validation` goes by validation images, and the data set has"):
         details(tmp_path / "net.safetensors", lambda *_: tmp_path / "data", {"select": "best_validation"})
+
+
+def test_what_the_optimizer_remembers_comes_back_in_the_order_of_the_weights_in_memory(tmp_path):
+    net = models.build_model("cifar10_conv", 10, width=0.125).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    net(torch.zeros(2, 3, 32, 32)).sum().backward()
+    optimizer.step()
+    before = {weight: values["momentum_buffer"].clone() for weight, values in optimizer.state.items()}
+    state = Checkpoint(tmp_path, [], None)
+    state.keep(net, optimizer, [{"epoch": 1}])
+    optimizer.state.clear()
+    state.resume(net, optimizer)
+    for weight, kept in before.items():
+        momentum = optimizer.state[weight]["momentum_buffer"]
+        assert torch.equal(momentum, kept) and momentum.stride() == weight.stride()
 
 
 @pytest.mark.parametrize("stopped", [2, 3, 5])

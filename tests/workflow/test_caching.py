@@ -68,6 +68,16 @@ def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished)
     assert not {"train_model", "prune_model", "quantize_keras_model"} & set(planned)
 
 
+def test_another_device_reruns_nothing_and_quantization_is_done_without_it(finished):
+    assert finished.planned("--config", "device=cuda") == {}
+    tflite = next(finished.folder.glob("results/models/**/model.tflite"))
+    tflite.unlink()
+    again = ("--config", "device=cuda", "--", str(tflite.relative_to(finished.folder)))
+    assert finished.planned(*again) == {"quantize_keras_model": 1}
+    finished.run("--cores", "1", *again)  # with a CUDA device or none
+    assert tflite.exists()
+
+
 def test_editing_a_figure_redraws_that_figure_only(finished):
     path = finished.folder / "workflow/scripts/espalier/figures/layer_widths.py"
     path.write_text(path.read_text() + "\n\nANOTHER = 1\n")

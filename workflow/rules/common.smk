@@ -98,6 +98,12 @@ def device_of_node(wildcards):
     return STUDIES[job_of(wildcards).study]["device"]
 
 
+def gpu_jobs_of_node(wildcards):
+    """1 for a job that may use a GPU: `--resources gpu_jobs=1` lets one at a time run. Not `gpu`, by which executors ask a
+    cluster for one: `device: auto` does without, too."""
+    return int(device_of_node(wildcards) != "cpu")
+
+
 def memory_of_node(wildcards, attempt):
     return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
 

@@ -16,6 +16,7 @@ rule prune_model:
     resources:
         mem_mb=memory_of_node,
         device=device_of_node,
+        gpu_jobs=gpu_jobs_of_node,
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,

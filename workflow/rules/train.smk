@@ -19,6 +19,7 @@ rule train_model:
     resources:
         mem_mb=memory_of_node,
         device=device_of_node,  # not among the params: like threads, another one is no reason to train anew
+        gpu_jobs=gpu_jobs_of_node,
     params:
         step=lambda wildcards: job_of(wildcards).params,
         columns=lambda wildcards: job_of(wildcards).columns,

@@ -100,6 +100,11 @@ def as_built() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
 
 
+def kind_of_device() -> str:
+    """Where nets are trained and evaluated: "cuda" or "cpu"."""
+    return "cuda" if tf.config.get_visible_devices("GPU") else "cpu"
+
+
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it trains on."""
     cards = tf.config.get_visible_devices("GPU")

@@ -7,6 +7,7 @@ in it: the same seed gives the same bits, resumed or not.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from espalier import progress, selection
-from espalier.data import Data
+from espalier.data import Data, Split
 from espalier.data import load as load_data
 from espalier.keras.board import Board
 from espalier.keras.checkpoint import Checkpoint
@@ -48,10 +49,10 @@ def train_model(
     scratch: "epochs" or "flops" to give the parent's net new initial weights first (Liu et al. 2019, arXiv:1810.05270),
     and train it for the recipe's epochs, or for as many as cost the MACs that the recipe costs the net in the file
     `dense`. checkpoint: a folder that the state after each epoch is kept in; a training that finds one of the same
-    recipe, seed, data and parent goes on from there and ends where it would have ended. tensorboard: a folder for
-    TensorBoard's logs. Returns what `fit` does, of new weights {"weights": "random" or "imagenet"}, what the training
-    really started from, and from scratch {"epochs": their number}. Raises ValueError for what this backend cannot do
-    and FloatingPointError if the training diverges.
+    recipe, seed, data, parent and kind of device goes on from there and ends where it would have ended. tensorboard: a
+    folder for TensorBoard's logs. Returns what `fit` does, of new weights {"weights": "random" or "imagenet"}, what the
+    training really started from, and from scratch {"epochs": their number}. Raises ValueError for what this backend
+    cannot do and FloatingPointError if the training diverges.
     """
     data, masks = load_data(data), None
     if parent:
@@ -107,15 +108,18 @@ def fit(
             )
     if recipe.get("plateau") and not len(data.validation):
         raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
+    from espalier.keras.runtime import kind_of_device
+
     decides = selection.column(recipe, len(data.validation))
     optimizer = make_optimizer(net, recipe)
-    state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest], parent)
+    state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest, kind_of_device()], parent)
+    training = resident(data.train)
     run_epoch = epoch_graph(net, optimizer, recipe, masks or {}, before_step)
     history, best = state.resume(net, optimizer)
     board = Board(tensorboard, net, history)
     for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
         started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(run_epoch, data.train, recipe, epoch, seed, history)
+        row = {"epoch": epoch} | _train_epoch(run_epoch, training, recipe, epoch, seed, history)
         row |= after_epoch() if after_epoch else {}
         if len(data.validation):
             measured = evaluate(net, data.validation)
@@ -135,6 +139,14 @@ def fit(
         for variable, value in zip(net.variables, best, strict=True):
             variable.assign(value)
     return {"history": history} | selection.chosen(history, decides)
+
+
+def resident(split: Split) -> Split:
+    """The split with its images in the memory of the device that trains, as uint8: batches are then gathered there. A
+    variable, since of other tensors TensorFlow gathers bytes on the CPU only."""
+    from espalier.keras.runtime import tf
+
+    return dataclasses.replace(split, images=tf.Variable(split.images, trainable=False))
 
 
 def zero_masks(net) -> dict:
@@ -157,9 +169,9 @@ def drawn_anew(net, masks: dict, init: dict | None, seed: int) -> tuple:
 def epoch_graph(net, optimizer, recipe: dict, masks: dict, before_step: Callable | None = None):
     """A compiled function that trains one epoch: (images, labels, order, rates, first) -> summed loss, number of hits.
 
-    images (n, h, w, c) uint8 and labels (n,); order: in which they are taken; rates: the learning rate of each step;
-    first: number of the epoch's first step, from which `before_step` is told the number of each. A weight whose
-    gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
+    images (n, h, w, c) uint8 and labels (n,) as `resident` has them; order: in which they are taken; rates: the
+    learning rate of each step; first: number of the epoch's first step, from which `before_step` is told the number of
+    each. A weight whose gradients are masked never moves, whatever the optimizer: it has no momentum and no decay.
     """
     from espalier.keras.runtime import tf
 
@@ -210,7 +222,7 @@ def _train_epoch(run_epoch, split, recipe: dict, epoch: int, seed: int, history:
     rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps, history) for step in range(steps)]
     first = np.array((epoch - 1) * steps, np.int32)
     with as_built():
-        loss, hits = run_epoch(np.asarray(split.images), split.labels, order, np.array(rates, np.float32), first)
+        loss, hits = run_epoch(split.images, split.labels, order, np.array(rates, np.float32), first)
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe['learning_rate']}) "

@@ -47,11 +47,10 @@ def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minim
 
     images = functional.pad(images, [padding] * 4)
     n, _, height, width = images.shape
-    top = torch.randint(0, height - size + 1, (n, 1, 1), generator=generator)
-    left = torch.randint(0, width - size + 1, (n, 1, 1), generator=generator)
-    places = (torch.arange(n)[:, None, None], top + torch.arange(size)[:, None], left + torch.arange(size)[None, :])
-    number, rows, columns = (place.to(images.device, non_blocking=True) for place in places)
-    return images[number, :, rows, columns].permute(0, 3, 1, 2)
+    corners = (torch.randint(0, pixels - size + 1, (n, 1, 1), generator=generator) for pixels in (height, width))
+    top, left = (corner.to(images.device, non_blocking=True) for corner in corners)
+    number, window = (torch.arange(pixels, device=images.device) for pixels in (n, size))
+    return images[number[:, None, None], :, top + window[:, None], left + window].permute(0, 3, 1, 2)
 
 
 @register("horizontal_flip", kind="augmentation", backend="pytorch", title="Horizontal flip")
@@ -76,13 +75,13 @@ def color_jitter(images, strength: Strength, generator):
     n, kinds, device = len(images), len(CHANGES), images.device
     turns = torch.rand(n, kinds, generator=generator).argsort(1)
     amounts = (torch.rand(n, kinds, generator=generator) * 2 - 1) * strength
-    images = images.clone()
     for turn in range(kinds):
-        for kind, change in enumerate(CHANGES):  # the images that have this change at this turn, together
-            chosen = (turns[:, turn] == kind).nonzero().flatten()
-            amount = amounts[chosen, kind].to(device, non_blocking=True)
-            chosen = chosen.to(device, non_blocking=True)
-            images[chosen] = change(images[chosen], amount)
+        places, parts = [], []  # the images that have a change at this turn have it together
+        for kind, change in enumerate(CHANGES):
+            places.append((turns[:, turn] == kind).nonzero().flatten())
+            amount = amounts[places[-1], kind].to(device, non_blocking=True)
+            parts.append(change(images[places[-1].to(device, non_blocking=True)], amount))
+        images = _in_place(parts, places)
     return images
 
 
@@ -106,19 +105,31 @@ def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"
     pairs, operations = transform._policies, transform._AUGMENTATION_SPACE  # what its own forward goes by
     drawn = torch.randint(len(pairs), (len(images),), generator=generator).tolist()
     chances, signs = (torch.rand(len(images), 2, generator=generator).tolist() for _ in range(2))
-    images = images.clone()
     for turn in range(2):
-        groups: dict[tuple, list[int]] = {}
+        groups: dict[tuple | None, list[int]] = {}  # None: nothing is done to these
         for image, pair in enumerate(drawn):
             name, probability, level = pairs[pair][turn]
-            if chances[image][turn] <= probability:
-                negative = operations[name][1] and signs[image][turn] <= 0.5
-                groups.setdefault((name, level, negative), []).append(image)
-        for (name, level, negative), members in groups.items():
-            strengths = operations[name][0](10, *images.shape[-2:])
-            strength = 0.0 if strengths is None else float(strengths[level]) * (-1 if negative else 1)
-            chosen = torch.tensor(members).to(images.device, non_blocking=True)
-            images[chosen] = transform._apply_image_or_video_transform(
-                images[chosen], name, strength, transform.interpolation, transform._fill
-            )
+            negative = operations[name][1] and signs[image][turn] <= 0.5
+            done = (name, level, negative) if chances[image][turn] <= probability else None
+            groups.setdefault(done, []).append(image)
+        places, parts = [torch.tensor(members) for members in groups.values()], []
+        for done, place in zip(groups, places, strict=True):
+            part = images[place.to(images.device, non_blocking=True)]
+            if done:
+                name, level, negative = done
+                strengths = operations[name][0](10, *images.shape[-2:])
+                strength = 0.0 if strengths is None else float(strengths[level]) * (-1 if negative else 1)
+                part = transform._apply_image_or_video_transform(
+                    part, name, strength, transform.interpolation, transform._fill
+                )
+            parts.append(part)
+        images = _in_place(parts, places)
     return images
+
+
+def _in_place(parts: list, places: list):
+    """The images of all parts in one batch, each at its place in it (CPU). Writing into a batch in place of this makes
+    CUDA sort, for each part, where it must be deterministic."""
+    import torch
+
+    return torch.cat(parts)[torch.cat(places).argsort().to(parts[0].device, non_blocking=True)]

@@ -58,6 +58,10 @@ class Checkpoint:
             index, _, key = name.partition(".")
             state.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        for parameter, values in optimizer.state.items():  # in channels-last order where the parameter is, as before
+            for key, value in values.items():
+                if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                    values[key] = torch.empty_like(parameter).copy_(value)
         print(f"going on after epoch {len(header['history'])}", flush=True)
         best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")}
         return header["history"], best or None

@@ -26,7 +26,7 @@ def resident(split: Split, device: torch.device) -> Split:
 
 
 @torch.inference_mode()
-def evaluate(net, split: Split, manifest: dict, batch_size: int = 256) -> dict[str, float]:
+def evaluate(net, split: Split, manifest: dict, batch_size: int = 128) -> dict[str, float]:
     """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or tensors,
     in float32, on the device that the net is on."""
     net.eval().to(memory_format=torch.channels_last)

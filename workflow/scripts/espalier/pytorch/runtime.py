@@ -29,7 +29,8 @@ def start(threads: int, device: str = "cpu") -> None:
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler: a second
     torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs; a twentieth of a training's time
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # `precision: float32` is float32, not 10 of its 23 bits; for speed, bf16
+    for backend in (torch.backends.cudnn, torch.backends.cuda.matmul):
+        backend.allow_tf32 = False  # `precision: float32` is float32, not 10 of its 23 bits; for speed, bf16
 
 
 @contextmanager
