@@ -85,7 +85,9 @@ def command_of_run():
     given = [Path(file) for file in workflow.overwrite_configfiles]
     files = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
     keys = [
-        f"'{key}={json.dumps(value)}'" for key, value in workflow.config_settings.config.items() if key != "data_root"
+        f"'{key}={json.dumps(typed(value) if isinstance(value, list) else value)}'"
+        for key, value in workflow.config_settings.config.items()
+        if key != "data_root"
     ]
     parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in files)]
     return " ".join([*parts, *(["--config", *keys] if keys else [])])
