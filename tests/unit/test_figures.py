@@ -220,6 +220,18 @@ def test_training_curves_of_pruned_nets_from_scratch_stand_beside_those_of_fine_
     assert lines == {"filter_wise, fine-tuned": [3.0, 4.0], "filter_wise, from scratch": [5.0, 6.0]}
 
 
+def test_one_epoch_of_fine_tuning_is_epoch_1_and_a_net_of_two_seeds_is_one_net(tmp_path):
+    run = Run(tmp_path)
+    for seed in (0, 1):
+        root = run.add("train", seed=seed, history=epochs(1.0, 2.0))
+        pruned = run.add("prune", root, seed=seed, columns=by_ratio("filter_wise", "sum", "0.20"))
+        run.add("finetune", pruned, seed=seed, history=epochs(3.0))
+    figure = draw("training_curves", run, config())
+    assert titles(figure)[1] == "fine-tuning of 1 pruned net"
+    lowest, highest = figure.axes[3].get_xlim()
+    assert [tick for tick in figure.axes[3].get_xticks() if lowest <= tick <= highest] == [1]
+
+
 def test_a_wild_epoch_makes_the_loss_logarithmic(tmp_path):
     run = Run(tmp_path)
     run.add("train", history=epochs(2000.0, 2.0, 1.5, 1.0))

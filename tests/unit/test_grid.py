@@ -1,6 +1,7 @@
 """From a config to one job per node: what is run, on what, under which name."""
 
 import copy
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from espalier import config, grid
 
 PROJECT = Path(__file__).resolve().parents[2]
+RECORDED = PROJECT / "report" / "reference"
 SMALL = {
     "backend": "pytorch",
     "dataset": {"name": "digits", "size": 32},
@@ -622,3 +624,10 @@ def test_the_default_run_has_all_published_quantized_nets(default):
     }
     dense = {(None, scheme) for scheme in ("float32", "dynamic_int8", "float16", "static_int8", "qat_int8")}
     assert found >= dense | {("0.90", "float32"), ("0.90", "dynamic_int8")}
+
+
+@pytest.mark.parametrize("run", sorted(path.parent.name for path in RECORDED.glob("*/config.yaml")))
+def test_the_config_beside_a_recorded_run_makes_the_very_nets_of_that_run(run):
+    made = grid.build(yaml.safe_load((RECORDED / run / "config.yaml").read_text()))
+    with (RECORDED / run / "results.csv").open(newline="") as file:
+        assert list(made.jobs) == [row["node"] for row in csv.DictReader(file)]

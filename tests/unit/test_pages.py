@@ -44,7 +44,9 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):
     origin = "IDX files; copies; not the publisher's file: a.gz"
     assert f"| digits_32x32x3 | train 1,293, validation 144, test 360 | 2 | {origin} | `f00d` |" in page
     assert "| pytorch | torch | 2.14.1 | 8 |" in page
-    assert yaml.safe_load((out / "config.yaml").read_text()) == config | {"data_root": None}  # not where data lay here
+    nameless = {key: value for key, value in study.items() if key != "name"}  # which is no key of a config
+    expected = config | {"data_root": None, "studies": {"s": nameless}}  # not where data lay here
+    assert yaml.safe_load((out / "config.yaml").read_text()) == expected
     assert (out / "results.csv").read_bytes() == (records / "results.csv").read_bytes()
 
     page = (out / "s" / "README.md").read_text()

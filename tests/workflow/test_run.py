@@ -234,3 +234,4 @@ def test_the_run_as_pages_has_all_figures_and_links_that_lead_somewhere(finished
     drawn = {path.relative_to(pages).as_posix() for path in pages.rglob("*.svg")}
     assert drawn == {p.relative_to(p.parents[1]).as_posix() for p in finished.folder.glob("results/figures/*/*.svg")}
     assert "snakemake pages --cores all" in (pages / "README.md").read_text()
+    assert finished.planned("--configfile", str(pages / "config.yaml")) == {}  # the very same run

@@ -46,7 +46,7 @@ def write_pages(
         _copy(Path(folder) / f"{name}.csv", out)
     (out / "config.yaml").write_text(
         "# As it was checked: every key that was not given has its default. Where the data lay is left out.\n"
-        + yaml.safe_dump(json.loads(json.dumps(config | {"data_root": None})), sort_keys=False)
+        + yaml.safe_dump(json.loads(json.dumps(_to_be_run(config))), sort_keys=False)
     )
     for name, study in studies.items():
         own = [Path(item) for item in items if Path(item).parent.name == name]
@@ -54,6 +54,12 @@ def write_pages(
             _copy(item, out / name)
         _write(out / name / "README.md", study_page(measured.of(name), study, own))
     _write(out / "README.md", run_page(measured, studies, manifests, command, revision))
+
+
+def _to_be_run(config: dict) -> dict:
+    """The checked config as one to run: without where the data lay, and the names that its studies were given."""
+    studies = {name: {k: v for k, v in study.items() if k != "name"} for name, study in config["studies"].items()}
+    return config | {"data_root": None, "studies": studies}
 
 
 def study_page(measured: Tidy, study: dict, items: list[Path]) -> str:

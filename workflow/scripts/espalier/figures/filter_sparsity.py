@@ -17,7 +17,8 @@ from espalier.tidy import Tidy
     title="Sparse weights by filter",
     caption="A panel for each net, in it a row for each convolution and a cell for each of its filters, from the first "
     "on the left: the darker, the more of the filter's weights are under the threshold. A triangle above a row marks a "
-    "dead filter, one without any other weight; how many there are is written beside the row.",
+    "dead filter, one without any other weight; how many there are is written beside the row. Of several seeds the "
+    "first one's nets are shown.",
     when=when.thresholded,
 )
 def filter_sparsity(tidy: Tidy, study: dict):

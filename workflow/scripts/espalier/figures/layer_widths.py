@@ -19,7 +19,8 @@ NUMBERED = 24  # at most so many layers have their widths written into the pictu
     title="Layer widths before and after pruning",
     caption="A row for each pruned net, a column for each layer in forward order; the number, where there are few "
     "enough layers to write it, is the layer's width (output channels or units) after pruning, in the top row before. "
-    "The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone.",
+    "The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone. Of several seeds the "
+    "first one's nets are shown.",
     when=when.shrunk,
 )
 def layer_widths(tidy: Tidy, study: dict):

@@ -60,7 +60,7 @@ def training_curves(tidy: Tidy, study: dict):
         grid[2][1].yaxis.set_tick_params(labelleft=True)
     for axes in (grid[1][0], grid[-1][-1]):
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     handles = [style.proxy(**look, label=name) for name, look in looks.items()]
     handles += [
         style.proxy(color="#444444", linewidth=1.6, label="validation images"),
@@ -101,7 +101,7 @@ def _titles(later: pd.DataFrame):
         "quantize": "quantization-aware training of {} {}",
     }
     for step, said in words.items():
-        if count := later[later["step"] == step]["node"].nunique():
+        if count := later[later["step"] == step]["variant"].nunique():
             yield said.format(count, "net" if count == 1 else "nets")
 
 
