@@ -555,6 +555,18 @@ def test_what_group_lasso_makes_zero(tmp_path):
     assert answer.published.startswith("Run 1: 74.103 % (12740248 of 17192650).")
 
 
+def test_dead_filters_of_several_seeds_are_told_from_the_fewest_to_the_most(tmp_path):
+    run = Run(tmp_path, model="cifar10_conv")
+    for seed, filters in ((0, [27, 9]), (1, [27, 27])):
+        for penalty, zeros in ((None, [0, 0]), ("group_lasso", filters)):
+            conv = {"layer": "conv1_1", "width": 2, "weights": 54, "zeros": sum(zeros), "filter_zeros": zeros}
+            root = run.add("train", seed=seed, columns=penalised("filter_wise", penalty) if penalty else None)
+            share = 60.0 if penalty else 4.0
+            run.add("prune", root, seed=seed, columns=below(0.01), layers=[conv], sparsity=share)
+    answer = found(run, config(seeds=[0, 1]))["Does group_lasso make weights, and whole filters, zero?"]
+    assert answer.answer.endswith("dead filters: 1 to 2 of 2 against 0 of 2.")
+
+
 def test_whether_methods_beat_the_baselines(tmp_path):
     run = Run(tmp_path)
     root = run.add("train", top1=95.0)

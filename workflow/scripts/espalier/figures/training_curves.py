@@ -21,8 +21,9 @@ AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown 
     "lines of the same style training images, which may be augmented, so that their accuracy can be the lower one. "
     "Right, where nets were trained on, validation images alone: of fine-tuned nets, and of pruned ones trained from "
     "scratch, the median over all nets of a prune type, the band from the worst to the best of them; of nets that were "
-    "pruned while they were trained, or trained to be quantized, a line each. Where weights were pruned gradually, a "
-    "panel below shows the share of zeros in what is pruned. A penalty is not part of the loss shown.",
+    "pruned while they were trained, or trained to be quantized, a line each. Of several seeds: on the left "
+    "means, on the right each seed's net counts. Where weights were pruned gradually, a panel below shows the share of "
+    "zeros in what is pruned. A penalty is not part of the loss shown.",
     when=when.always,
 )
 def training_curves(tidy: Tidy, study: dict):

@@ -15,14 +15,16 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
     """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
     nets = variants.pruned(tidy.results)
     counted = nets[nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
-    zeros = filters.zeros(tidy)
-    zeros = zeros[zeros["seed"] == zeros["seed"].min()] if len(zeros) else zeros
-    dead = {node: (int(rows["dead"].sum()), len(rows)) for node, rows in zeros.groupby("node")}
+    zeros = filters.zeros(tidy).merge(tidy.results[["node", "variant"]], on="node")
+    by_seed = zeros.groupby(["variant", "seed"])["dead"].agg(["sum", "size"])
+    dead = {variant: counts.astype(int) for variant, counts in by_seed.groupby("variant")}
     plain, after = counted[counted["penalty"].isna()].iloc[0], counted[counted["penalty"].notna()]
     best = after.loc[after["sparsity"].idxmax()]
     more = best["sparsity"] > plain["sparsity"]
-    filters_more = dead.get(best["node"], (0, 0))[0] > dead.get(plain["node"], (0, 0))[0]
-    verdict = "Yes" if more and filters_more else "Weights, but no whole filters" if more else "No"
+    with_penalty, without = (
+        dead[row["variant"]]["sum"].mean() if row["variant"] in dead else 0 for row in (best, plain)
+    )
+    verdict = "Yes" if more and with_penalty > without else "Weights, but no whole filters" if more else "No"
     shares = (
         f"{number(best['sparsity'], 2)} % of the parameters are under the threshold after {best['penalty']} training"
     )
@@ -34,7 +36,7 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
             f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
             f"{number(plain['top1'], 2)}. {_taken_out(nets)}{scatter(counted).strip()}",
             "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
-            "are. Of dead filters the first seed's are counted.",
+            "are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are told.",
             _published(study),
             headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; dead filters: {_dead(dead, best)}",
         )
@@ -42,7 +44,10 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
 
 
 def _dead(dead: dict, row) -> str:
-    return "{} of {}".format(*dead[row["node"]]) if row["node"] in dead else "none counted"
+    if row["variant"] not in dead:
+        return "none counted"
+    counts = dead[row["variant"]]
+    return f"{' to '.join(map(str, sorted({counts['sum'].min(), counts['sum'].max()})))} of {counts['size'].iloc[0]}"
 
 
 def _taken_out(nets: pd.DataFrame) -> str:

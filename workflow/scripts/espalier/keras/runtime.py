@@ -106,7 +106,7 @@ def kind_of_device() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it, and of the device that it trains on."""
+    """What a record says of the software that made it, and of the device that it computes on."""
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
     return software.versions(*PACKAGES) | {"device": f"cuda ({card})" if cards else "cpu"}

@@ -51,6 +51,6 @@ def device() -> torch.device:
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it, and of the device that it trains on."""
+    """What a record says of the software that made it, and of the device that it computes on."""
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
     return software.versions(*PACKAGES) | {"device": name}
