@@ -226,12 +226,12 @@ def test_the_report_holds_every_figure_and_table(small_run, tmp_path, name):
 
 def test_the_run_as_pages_has_all_figures_and_links_that_lead_somewhere(finished):
     assert finished.planned("pages") == {"write_pages": 1, "pages": 1}
-    finished.run("--cores", "1", "pages")
+    finished.run("--cores", "1", "pages", "--config", "seeds=[0]")  # as the config has them
     pages = finished.folder / "results" / "pages"
     links = {page: re.findall(r"\]\(([^)]+)\)", page.read_text()) for page in pages.rglob("*.md")}
     assert len(links) == 1 + 4  # the run, and its studies
     assert all((page.parent / link).exists() for page, found in links.items() for link in found)
     drawn = {path.relative_to(pages).as_posix() for path in pages.rglob("*.svg")}
     assert drawn == {p.relative_to(p.parents[1]).as_posix() for p in finished.folder.glob("results/figures/*/*.svg")}
-    assert "snakemake pages --cores all" in (pages / "README.md").read_text()
+    assert "\n    snakemake pages --cores all --config 'seeds=[0]'\n" in (pages / "README.md").read_text()
     assert finished.planned("--configfile", str(pages / "config.yaml")) == {}  # the very same run
