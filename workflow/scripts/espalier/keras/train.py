@@ -101,6 +101,8 @@ def fit(
     selects by them. Raises ValueError for what this backend cannot do, or for a `plateau` or a selection that needs
     validation images and has none, and FloatingPointError if the training diverges.
     """
+    from espalier.keras.runtime import kind_of_device
+
     for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
         if recipe.get(key):
             raise ValueError(
@@ -108,8 +110,6 @@ def fit(
             )
     if recipe.get("plateau") and not len(data.validation):
         raise ValueError("`plateau` watches the accuracy on validation images, and the data set has none of them")
-    from espalier.keras.runtime import kind_of_device
-
     decides = selection.column(recipe, len(data.validation))
     optimizer = make_optimizer(net, recipe)
     state = Checkpoint(checkpoint, [recipe, *identity, seed, data.manifest, kind_of_device()], parent)
