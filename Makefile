@@ -28,4 +28,4 @@ format: .venv/ready
 	touch $@
 
 docs: .venv/ready
-	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.reference > docs/configuration.md
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page > docs/configuration.md

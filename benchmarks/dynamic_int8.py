@@ -35,9 +35,10 @@ def main() -> None:
     import onnxruntime
     import torch
 
-    from espalier import data, latency
+    from espalier.datasets import prepare as data
     from espalier.pytorch import models, quantize
     from espalier.pytorch.latency import predictor
+    from espalier.training import timing as latency
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

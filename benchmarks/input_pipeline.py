@@ -29,8 +29,8 @@ from turns import in_turns, show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from espalier import config
-from espalier.data import Data, Split
+from espalier.datasets.prepare import Data, Split
+from espalier.plan import config
 from espalier.pytorch import runtime, train
 from espalier.pytorch.augment import augment as apply
 from espalier.pytorch.evaluate import resident, to_input, to_tensor

@@ -22,12 +22,12 @@ from turns import in_turns, show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from espalier import config
-from espalier.data import Split
+from espalier.datasets.prepare import Split
 from espalier.keras import runtime, train
 from espalier.keras.models import build_model
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.runtime import keras, tf
+from espalier.plan import config
 
 RECIPE = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
 RECIPE |= {"epochs": 1, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.001}

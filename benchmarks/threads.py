@@ -36,7 +36,9 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     scripts = str(PROJECT / "workflow" / "scripts")
     sys.path.append(scripts)
-    from espalier import data, datasets, grid
+    from espalier import datasets
+    from espalier.datasets import prepare as data
+    from espalier.plan import grid
 
     jobs = grid.build(yaml.safe_load((PROJECT / "config.yaml").read_text()))
     print("| net | side by side, 1 thread each (s) | in turn, 2 threads each (s) | ratio |")

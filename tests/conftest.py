@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import settings
 
-from espalier import config, data, registry
+from espalier import registry
+from espalier.datasets import prepare as data
+from espalier.plan import config
 
 # Both frameworks in one process, which only tests do: TensorFlow's LLVM and that of Triton, which PyTorch brings on
 # Linux, get along if Triton's is loaded first, and crash otherwise.

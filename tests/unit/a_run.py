@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from espalier import tidy
-from espalier.naming import TRAININGS
+from espalier.analysis import tidy
+from espalier.plan.naming import TRAININGS
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,

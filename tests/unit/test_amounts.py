@@ -2,7 +2,7 @@
 
 import pytest
 
-from espalier.amounts import portion
+from espalier.training.portion import portion
 
 
 @pytest.mark.parametrize(

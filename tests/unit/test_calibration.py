@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from espalier.calibration import calibration
-from espalier.data import Split
+from espalier.datasets.prepare import Split
+from espalier.training.calibration import calibration
 
 
 def test_calibration_images_are_of_every_class_and_drawn_by_the_seed():

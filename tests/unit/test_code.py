@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from espalier import code, registry
+from espalier import registry
+from espalier.run import code
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
 SHIM = '''
 """A rule's script."""
-from espalier.job import job
+from espalier.run.shim import job
 
 job(snakemake)
 '''

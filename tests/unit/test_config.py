@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from espalier import config, grid, registry
-from espalier.config import ConfigError
+from espalier import registry
+from espalier.plan import config, grid
+from espalier.plan.config import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
 VALID = yaml.safe_load((PROJECT / "tests" / "config" / "valid.yaml").read_text())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from espalier import data, registry
+from espalier import registry
+from espalier.datasets import prepare as data
 
 PLAIN = {"name": "digits", "validation": 0.1, "mean": 0.45, "std": 0.225}
 

@@ -19,8 +19,10 @@ import pytest
 import torchvision
 from PIL import Image
 
-from espalier import data, datasets
-from espalier.datasets import files, idx
+from espalier import datasets
+from espalier.datasets import fetch as files
+from espalier.datasets import idx
+from espalier.datasets import prepare as data
 
 PLAIN = {"size": 6, "channels": 3, "validation": 0, "mean": 0.45, "std": 0.225}
 RANDOM = np.random.default_rng(0)

@@ -8,9 +8,11 @@ import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from espalier import figures, published, registry, tidy
-from espalier.figures import style
-from espalier.tidy import MIB
+from espalier import registry
+from espalier.analysis import published, tidy
+from espalier.analysis.tidy import MIB
+from espalier.report import figures
+from espalier.report.figures import style
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 
-from espalier import curves, findings, published
-from espalier.findings import budget, structured
-from espalier.findings.finding import listed, percent
-from espalier.findings.overview import write_overview
-from espalier.tidy import MIB
+from espalier.analysis import curves, published
+from espalier.analysis.tidy import MIB
+from espalier.report import findings
+from espalier.report.findings import budget, structured
+from espalier.report.findings.finding import listed, percent
+from espalier.report.overview import write_overview
 
 # Weight: 97.09 96.94 94.74 89.94 64.21 44.56 ...   Unit: 97.09 82.53 22.20 12.68 ...   at 0 25 50 60 70 80 % ...
 POINTS = published.frame("mnist_mlp")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espalier import config, grid
+from espalier.plan import config, grid
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = PROJECT / "report" / "reference"

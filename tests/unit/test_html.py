@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from espalier.html import Column, Table, decimals, number, sort_key, text, without_constant
+from espalier.report.table import Column, Table, decimals, number, sort_key, text, without_constant
 
 
 @pytest.mark.parametrize(

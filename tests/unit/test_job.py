@@ -11,14 +11,14 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import Params, ResourceList
 
-from espalier.job import Job, uncollected
+from espalier.run.shim import Job, uncollected
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
 PROGRAM = """
 import json, os, sys, time
 from types import SimpleNamespace
-from espalier.job import job
+from espalier.run.shim import job
 
 nothing = dict.fromkeys(["input", "output", "wildcards"])
 snakemake = SimpleNamespace(params={}, resources={}, threads=3, log=sys.argv[1], **nothing)

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from espalier import data as datasets
+from espalier.datasets import prepare as datasets
 from espalier.keras import models, profile, prune
 from espalier.keras.evaluate import evaluate
 from espalier.keras.latency import predictor

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from espalier import data as datasets
 from espalier import registry
-from espalier.calibration import calibration
+from espalier.datasets import prepare as datasets
 from espalier.keras import litert, models, profile, quantize, train
 from espalier.keras.runtime import keras, start
+from espalier.training.calibration import calibration
 
 SCHEMES = ["float32", "float16", "dynamic_int8", "static_int8", "qat_int8"]
 INT8 = SCHEMES[2:]

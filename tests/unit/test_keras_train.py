@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from espalier.data import Split
-from espalier.data import load as load_data
+from espalier.datasets.prepare import Split
+from espalier.datasets.prepare import load as load_data
 from espalier.keras import models, profile, prune, runtime, train
 from espalier.keras.runtime import as_built, start, tf, versions
 

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from espalier import latency, registry
+from espalier import registry
 from espalier.keras.latency import predictor as keras_predictor
 from espalier.pytorch import models
 from espalier.pytorch.latency import predictor
 from espalier.pytorch.onnx_runtime import session
 from espalier.pytorch.quantize import export
+from espalier.training import timing as latency
 
 SLEEP = {"slow": 0.03, "fast": 0.001, "middle": 0.01}
 HOW = {"batch_sizes": [1, 400], "threads": 3, "warmup": 2, "repeats": 7}

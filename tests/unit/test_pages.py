@@ -5,7 +5,7 @@ import json
 import a_run
 import yaml
 
-from espalier.pages import write_pages
+from espalier.report.pages import write_pages
 
 
 def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path):

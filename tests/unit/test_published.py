@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 
-from espalier import published
-from espalier.speed import with_times
-from espalier.tidy import MIB
+from espalier.analysis import published
+from espalier.analysis.speed import with_times
+from espalier.analysis.tidy import MIB
 
 AS_PUBLISHED = {"epochs": 100, "weights": "imagenet", "width": 1.0}
 CIFAR = {"dataset": {"name": "cifar100", "size": 224, "channels": 3}}

@@ -9,7 +9,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
 
-from espalier.data import Data, Split
+from espalier.datasets.prepare import Data, Split
 from espalier.pytorch import models, profile, runtime, train
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate

@@ -7,8 +7,9 @@ from torch import nn
 from torch.nn import functional
 
 from espalier import registry
-from espalier.data import load as load_data
-from espalier.pytorch import groups, judge, models
+from espalier.datasets.prepare import load as load_data
+from espalier.pytorch import groups, models
+from espalier.pytorch import importance as judge
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from espalier import registry
-from espalier.data import Split
+from espalier.datasets.prepare import Split
 from espalier.pytorch import models
 from espalier.pytorch.evaluate import evaluate, to_input, to_tensor
 from espalier.pytorch.profile import measure_model, profile_model
@@ -179,7 +179,7 @@ def test_zero_biases_are_counted_and_filters_only_of_convs_that_have_zeros(own_r
 
 
 def test_accuracy_is_that_on_the_test_images(file, digits):
-    from espalier.data import load
+    from espalier.datasets.prepare import load
 
     data, net = load(digits(8, 1)), models.load(file)
     with torch.no_grad():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from espalier import registry
-from espalier.data import load as load_data
+from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import groups, models, prune
 
 STRUCTURED = ("filter_wise", "channel_wise", "filter_and_channel_wise")

@@ -15,8 +15,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from espalier import data as datasets
 from espalier import registry
+from espalier.datasets import prepare as datasets
 from espalier.pytorch import models, quantize
 from espalier.pytorch.exported import Net
 from espalier.pytorch.onnx_runtime import session

@@ -10,13 +10,15 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from espalier import config, progress, registry
-from espalier.data import load as load_data
-from espalier.data import prepare
+from espalier import registry
+from espalier.datasets.prepare import load as load_data
+from espalier.datasets.prepare import prepare
+from espalier.plan import config
 from espalier.pytorch import groups, models, profile, prune, train
 from espalier.pytorch.checkpoint import Checkpoint
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
+from espalier.run import progress
 
 DEFAULTS = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from espalier import registry
-from espalier.data import load as load_data
+from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import groups, models, prune, unstructured
 from espalier.pytorch.profile import measure_model
 

@@ -7,8 +7,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from espalier import records
-from espalier.files import whole, write_json, zipped_size
+from espalier.run import records
+from espalier.run.files import whole, write_json, zipped_size
 
 COLUMNS = {
     "node": "a/seed0/train", "parent": None, "study": "a", "seed": 0, "step": "train", "chain": "train", "label": "net",
@@ -85,7 +85,7 @@ def test_a_missing_column_is_noticed(tmp_path):
 
 
 def test_the_columns_of_a_record_are_those_of_the_grid():
-    from espalier.grid import COLUMNS as GRID
+    from espalier.plan.grid import COLUMNS as GRID
 
     assert set(GRID) == set(COLUMNS)
     schema = records._validator().schema

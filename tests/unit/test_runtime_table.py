@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from a_run import Run
 
-from espalier import registry, tidy
+from espalier import registry
+from espalier.analysis import tidy
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\n"
 

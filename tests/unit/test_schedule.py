@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espalier.schedule import learning_rate, plateaued, stretched
+from espalier.training.schedule import learning_rate, plateaued, stretched
 
 PUBLISHED = {
     "learning_rate": 0.05, "warmup_epochs": 5, "warmup_from": 0.01, "milestones": [46, 66, 86], "gamma": 0.1

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import pytest
 
-from espalier import software
+from espalier.run import software
 
 
 @pytest.fixture(autouse=True)

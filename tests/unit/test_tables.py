@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 
-from espalier import registry, tables, tidy
-from espalier.tables import write
+from espalier import registry
+from espalier.analysis import tidy
+from espalier.report import tables
+from espalier.report.tables import write
 
 MIB = 2**20
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from a_run import Run, by_ratio, config, gradual, penalised
 
-from espalier import tidy
+from espalier.analysis import tidy
 
 
 def rows_of(path):

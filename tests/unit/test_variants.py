@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, gradual, penalised
 
-from espalier import tidy, variants
+from espalier.analysis import nets as variants
+from espalier.analysis import tidy
 
 
 def study(tmp_path) -> Run:

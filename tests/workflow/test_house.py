@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espalier import reference
+from espalier.plan import page as reference
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -9,9 +9,10 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import datasets, grid, registry
-from espalier.code import code_version
-from espalier.config import ConfigError, typed
+from espalier import datasets, registry
+from espalier.plan import grid
+from espalier.run.code import code_version
+from espalier.plan.config import ConfigError, typed
 
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
     given = workflow.config_settings.config.items()

@@ -2,9 +2,11 @@
 
 import json
 
-from espalier import figures, published, tables
-from espalier.fingerprint import fingerprint
-from espalier.tidy import setup_line
+from espalier.report import figures
+from espalier.analysis import published
+from espalier.report import tables
+from espalier.run.fingerprint import fingerprint
+from espalier.analysis.tidy import setup_line
 
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
 RUN_BY = ("threads", "device", "memory_mb")

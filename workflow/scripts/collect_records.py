@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from espalier import tidy
-from espalier.job import job
+from espalier.analysis import tidy
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     tidy.collect(this.input.records, this.input.latency, Path(this.output.results).parent)

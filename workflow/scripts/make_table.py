@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from espalier import tables
-from espalier.job import job
+from espalier.report import tables
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     tables.write(

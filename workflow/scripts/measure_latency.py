@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from espalier import latency
-from espalier.files import write_json
-from espalier.job import job
+from espalier.run.files import write_json
+from espalier.run.shim import job
+from espalier.training import timing as latency
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     predictors = this.module("latency")

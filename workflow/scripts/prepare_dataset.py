@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from espalier import data
-from espalier.files import write_json
-from espalier.job import job
+from espalier.datasets import prepare as data
+from espalier.run.files import write_json
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     data.prepare(Path(this.output.manifest).parent, **this.params.dataset["how"])

@@ -1,7 +1,7 @@
 """Rule prune_model: prune a net, at once or while it trains further, and measure what is left of it."""
 
-from espalier.files import whole
-from espalier.job import job
+from espalier.run.files import whole
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     prune, profile = this.backend("prune", "profile")

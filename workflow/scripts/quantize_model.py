@@ -1,7 +1,7 @@
 """Rule quantize_model: export a net to the runtime it is deployed with, quantized by a scheme, and measure it there."""
 
-from espalier.files import whole
-from espalier.job import job
+from espalier.run.files import whole
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     quantize = this.backend("quantize")

@@ -1,8 +1,8 @@
 """Rules train_model, regularize_model, finetune_model, scratch_model: train a net by a recipe, from new weights or a
 parent's."""
 
-from espalier.files import whole
-from espalier.job import job
+from espalier.run.files import whole
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     train, profile = this.backend("train", "profile")

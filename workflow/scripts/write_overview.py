@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from espalier.findings.overview import write_overview
-from espalier.job import job
+from espalier.report.overview import write_overview
+from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     write_overview(Path(this.input.results).parent, this.params.studies, this.output[0])

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from espalier.job import job
-from espalier.pages import write_pages
+from espalier.report.pages import write_pages
+from espalier.run.shim import job
 
 
 def revision() -> str:

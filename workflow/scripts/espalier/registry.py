@@ -101,8 +101,8 @@ SOURCES = (
     "espalier.keras.prune",
     "espalier.pytorch.quantize",
     "espalier.keras.quantize",
-    "espalier.figures",
-    "espalier.tables",
+    "espalier.report.figures",
+    "espalier.report.tables",
 )
 _loaded = False
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.data import Raw
-from espalier.datasets.files import described, fetch, has_md5
+from espalier.datasets.fetch import described, fetch, has_md5
 from espalier.datasets.folders import FORMS, find, read, watched
+from espalier.datasets.prepare import Raw
 from espalier.registry import register
 
 SIDE = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from espalier.data import Raw, stratified
+from espalier.datasets.prepare import Raw, stratified
 from espalier.registry import register
 
 

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from espalier.data import SPLIT_SEED, Raw
-from espalier.datasets.files import described, shown
+from espalier.datasets.fetch import described, shown
+from espalier.datasets.prepare import SPLIT_SEED, Raw
 
 TRAIN = "train"
 TEST = ("test", "validation", "val")  # the first of them that is there is the test split

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.data import Raw
-from espalier.datasets.files import described, fetch, has_md5
+from espalier.datasets.fetch import described, fetch, has_md5
+from espalier.datasets.prepare import Raw
 from espalier.registry import register
 
 FILES = tuple(f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.fingerprint import fingerprint
+from espalier.run.fingerprint import fingerprint
 
 
 class Checkpoint:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.data import load as load_data
+from espalier.datasets.prepare import load as load_data
 from espalier.keras import models
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.prune import prunable_layers

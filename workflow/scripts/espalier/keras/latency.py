@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from espalier import software
 from espalier.keras import PACKAGES, litert, models
-from espalier.latency import plain
+from espalier.run import software
+from espalier.training.timing import plain
 
 FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier import data as datasets
-from espalier.files import sizes, zipped_size
+from espalier.datasets import prepare as datasets
 from espalier.keras import models
 from espalier.keras.evaluate import evaluate
+from espalier.run.files import sizes, zipped_size
 
 
 def measure_model(path: str | Path, data: str | Path) -> dict:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.amounts import portion
 from espalier.keras import models
 from espalier.registry import get, register
+from espalier.training.portion import portion
 
 PRUNABLE = ("Conv2D", "Dense")  # the layers, of those in our nets, whose weights are pruned; the same as TFMOT's
 

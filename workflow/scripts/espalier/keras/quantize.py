@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier import data as datasets
-from espalier.calibration import calibration
-from espalier.files import sizes
+from espalier.datasets import prepare as datasets
 from espalier.keras import litert, models, profile, train
 from espalier.keras.evaluate import score
 from espalier.registry import get, register
-from espalier.threads import threads
+from espalier.run.files import sizes
+from espalier.run.threads import threads
+from espalier.training.calibration import calibration
 
 COMPARED = 256  # test images on which the file's outputs are compared with Keras's
 TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as sums are taken in another order

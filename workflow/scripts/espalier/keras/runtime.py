@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Iterator
 
-from espalier import software
 from espalier.keras import PACKAGES
+from espalier.run import software
 
 os.environ["TF_USE_LEGACY_KERAS"] = (
     "1"  # tf.keras is tf-keras (Keras 2), as the TensorFlow Model Optimization toolkit needs

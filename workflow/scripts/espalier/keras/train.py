@@ -15,16 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier import progress, selection
-from espalier.data import Data, Split
-from espalier.data import load as load_data
-from espalier.keras.board import Board
+from espalier.datasets.prepare import Data, Split
+from espalier.datasets.prepare import load as load_data
 from espalier.keras.checkpoint import Checkpoint
 from espalier.keras.evaluate import evaluate
 from espalier.keras.models import anew, build_model, kernels, load, pretrain, save, weighted_layers
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.profile import count_macs
-from espalier.schedule import learning_rate, stretched
+from espalier.keras.tensorboard import Board
+from espalier.run import progress
+from espalier.training import best_epoch as selection
+from espalier.training.schedule import learning_rate, stretched
 
 
 def train_model(

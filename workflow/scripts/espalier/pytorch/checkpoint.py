@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from espalier.fingerprint import fingerprint
+from espalier.run.fingerprint import fingerprint
 
 
 class Checkpoint:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from espalier.data import Split
+from espalier.datasets.prepare import Split
 
 
 def to_input(images: torch.Tensor, manifest: dict) -> torch.Tensor:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier import software
-from espalier.latency import plain
 from espalier.pytorch import PACKAGES
+from espalier.run import software
+from espalier.training.timing import plain
 
 FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
 

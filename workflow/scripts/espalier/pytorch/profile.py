@@ -7,12 +7,12 @@ import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from espalier.data import Data
-from espalier.data import load as load_data
-from espalier.files import sizes
+from espalier.datasets.prepare import Data
+from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import runtime
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.models import load, weighted
+from espalier.run.files import sizes
 
 
 @dataclass(frozen=True)

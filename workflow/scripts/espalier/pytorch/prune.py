@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from espalier.data import Data
-from espalier.data import load as load_data
+from espalier.datasets.prepare import Data
+from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import groups as grouping
 from espalier.pytorch import unstructured
-from espalier.pytorch.judge import scores as judge
+from espalier.pytorch.importance import scores as judge
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
 from espalier.registry import Entry, get
 

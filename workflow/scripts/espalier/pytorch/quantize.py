@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.calibration import calibration
-from espalier.data import load as load_data
-from espalier.files import sizes
+from espalier.datasets.prepare import load as load_data
 from espalier.registry import get, register
-from espalier.threads import threads
+from espalier.run.files import sizes
+from espalier.run.threads import threads
+from espalier.training.calibration import calibration
 
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
 BATCH = 32  # calibration images per call; no bearing on their smallest and largest values

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
-from espalier import software
 from espalier.pytorch import PACKAGES
+from espalier.run import software
 
 _device = torch.device("cpu")
 

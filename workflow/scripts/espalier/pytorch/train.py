@@ -15,9 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from espalier import progress, selection
-from espalier.data import Data
-from espalier.data import load as load_data
+from espalier.datasets.prepare import Data
+from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import checkpoint as checkpoints
 from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
@@ -26,7 +25,9 @@ from espalier.pytorch.groups import groups
 from espalier.pytorch.models import WeightsUnavailable, build_model, initialise, load, save, weighted
 from espalier.pytorch.profile import profile_model
 from espalier.registry import get
-from espalier.schedule import learning_rate, stretched
+from espalier.run import progress
+from espalier.training import best_epoch as selection
+from espalier.training.schedule import learning_rate, stretched
 
 
 def train_model(

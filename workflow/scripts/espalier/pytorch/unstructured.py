@@ -7,10 +7,10 @@ import re
 import numpy as np
 import torch
 
-from espalier.amounts import portion
-from espalier.data import Data
-from espalier.pytorch.judge import scores as judge
+from espalier.datasets.prepare import Data
+from espalier.pytorch.importance import scores as judge
 from espalier.pytorch.models import weighted
+from espalier.training.portion import portion
 
 
 def zero_weights(

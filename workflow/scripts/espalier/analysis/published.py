@@ -1,0 +1,135 @@
+"""The published figures, and what a run has to show beside them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from espalier.analysis import tidy
+from espalier.published.studies import STUDIES, Published, Rows, Setup, Value
+
+COLUMNS = (
+    "run", "penalty", "penalty_type", "prune_type", "method", "ratio", "blocks", "schedule", "scheme", "top1", "top5",
+)  # fmt: skip
+FOLDER = Path(__file__).resolve().parents[4] / "report" / "published"
+
+
+def get(published_id: str) -> Published:
+    """The published study of that id; raises LookupError with what there is."""
+    if published_id not in STUDIES:
+        raise LookupError(f"there are no published figures {published_id!r}. Allowed: {', '.join(sorted(STUDIES))}.")
+    return STUDIES[published_id]
+
+
+def files(published_id: str | None) -> list[Path]:
+    """The CSV files of a published study: inputs of every job that shows them. None: no files."""
+    return list(dict.fromkeys(FOLDER / rows.file for rows in get(published_id).rows)) if published_id else []
+
+
+def frame(published_id: str) -> pd.DataFrame:
+    """All published rows of a study, `kind` as in its entry; each of COLUMNS is there, NaN where not published."""
+    parts = [_read(rows).assign(kind=rows.kind) for rows in get(published_id).rows]
+    table = pd.concat(parts, ignore_index=True)
+    return table.reindex(columns=list(dict.fromkeys([*table.columns, *COLUMNS])))
+
+
+def by_layer(published_id: str | None) -> pd.DataFrame:
+    """The published counts of zeros, one row per run and layer: run, layer ("conv1_1.weight", "all"), sparse, total.
+    No rows, if the study has none."""
+    file = get(published_id).layers if published_id else ""
+    return pd.read_csv(FOLDER / file) if file else pd.DataFrame(columns=["run", "layer", "sparse", "total"])
+
+
+def values(published_id: str, before: bool = False) -> list[Value]:
+    """The columns that `compare` compares, each once."""
+    fullest_first = sorted(get(published_id).rows, key=lambda rows: -len(rows.values))
+    found = [v for rows in fullest_first for v in (*rows.values, *(rows.before if before else ()))]
+    return list({value.name: value for value in found}.values())
+
+
+def compare(published_id: str, results: pd.DataFrame, study: dict) -> pd.DataFrame:
+    """Published rows with what the run has beside them: one row for each result that matches, in published order.
+
+    results: the study's rows of results.csv; study: its checked config. The published columns keep their names and
+    units; a column v has beside it `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
+    `n` is the number of seeds, `init`, `variant` and `select` are the result's; `comparable` says "yes", what
+    differs ("no: data, epochs"), or "not run" for a row that the run did not compute.
+    """
+    entry = get(published_id)
+    out = []
+    for rows in entry.rows:
+        found = _measured(rows, results)
+        for _, row in _read(rows).iterrows():
+            matches = [match for _, match in found.iterrows() if _same(row, match, rows.keys)]
+            out += [_beside(entry, rows, row, match, study) for match in matches or [None]]
+    return pd.DataFrame(out)
+
+
+def differences(published: Setup, run: Setup) -> list[str]:
+    """In which respects two set-ups differ; what either of them does not say is no difference."""
+    pairs = {name: (getattr(published, name), getattr(run, name)) for name in Setup.__dataclass_fields__}
+    return [name for name, (a, b) in pairs.items() if a is not None and b is not None and a != b]
+
+
+def _read(rows: Rows) -> pd.DataFrame:
+    text = dict.fromkeys(("ratio", "coefficient", "sparsity", "final_sparsity", "run"), str)
+    return rows.read(pd.read_csv(FOLDER / rows.file, dtype=text, float_precision="round_trip"))
+
+
+def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
+    """The results that `rows` can be about, over seeds, with the values in published units."""
+    dense = {f"dense_{v.result}": v.result for v in rows.before}
+    results = results.reindex(columns=list(dict.fromkeys([*results.columns, *dense.values()])))
+    results = results.assign(
+        first_epochs=tidy.related(results, "root", "epochs"),
+        **{name: tidy.related(results, "root", column) for name, column in dense.items()},
+    )
+    for column, value in rows.where.items():
+        results = results[results[column] == value]
+    pairs = [(v.name, v.result, v.scale) for v in rows.values] + [
+        (v.name, f"dense_{v.result}", v.scale) for v in rows.before
+    ]
+    results = results.reindex(columns=list(dict.fromkeys([*results.columns, *(column for _, column, _ in pairs)])))
+    scaled = {f"{name}_reproduced": pd.to_numeric(results[column]) / scale for name, column, scale in pairs}
+    return tidy.over_seeds(results.assign(**scaled), scaled)
+
+
+def _same(published, result, keys: tuple[str, ...]) -> bool:
+    return all(_key(published[key]) == _key(result[key]) for key in keys)
+
+
+def _key(value) -> str:
+    """A key as text, however it is written: 0.2, "0.20" and "0.2" are one; NaN is ""."""
+    if pd.isna(value):
+        return ""
+    try:
+        return format(Decimal(str(value)).normalize(), "f")
+    except ArithmeticError:
+        return str(value)
+
+
+def _beside(entry: Published, rows: Rows, published, result, study: dict) -> dict:
+    """One row of `compare`."""
+    row = {"kind": rows.kind, **published}
+    for value in (*rows.values, *rows.before):
+        reproduced = None if result is None else result[f"{value.name}_reproduced"]
+        row[f"{value.name}_reproduced"] = reproduced
+        row[f"{value.name}_sd"] = None if result is None else result[f"{value.name}_reproduced_sd"]
+        row[f"{value.name}_difference"] = None if result is None else reproduced - row[value.name]
+    if result is None:
+        return row | {"n": 0, "init": None, "variant": None, "select": None, "comparable": "not run"}
+    row |= {key: result[key] for key in ("n", "init", "variant", "select")}
+    differs = differences(entry.setup, _setup(study, result, entry.setup.epochs))
+    return row | {"comparable": f"no: {', '.join(differs)}" if differs else "yes"}
+
+
+def _setup(study: dict, result, published_epochs: int | None) -> Setup:
+    """The set-up of a result. Its epochs: of training and fine-tuning, those which are not as published."""
+    epochs = [int(result[e]) for e in ("first_epochs", "epochs")]
+    epochs = next((e for e in epochs if e != published_epochs), published_epochs)
+    coefficient = result["coefficient"] if pd.notna(result["penalty"]) else None
+    data, select = study["dataset"], result["select"] if pd.notna(result["select"]) else None
+    net = result["weights"], result["width"]
+    return Setup(data["name"], data["size"], epochs, *net, coefficient, result["model"], select)

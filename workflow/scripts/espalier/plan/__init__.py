@@ -1,0 +1,1 @@
+"""From a config to jobs: checks, chains, steps, the grid."""

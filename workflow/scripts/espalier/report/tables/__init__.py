@@ -1,0 +1,60 @@
+"""The tables of the report. A table is one registered function that returns a `Table` (espalier.report.table):
+
+@register("results", kind="table", scope="study", title="All results", caption="How to read it.", when=always)
+def results(tidy, study): ...               # of one study: its part of the tidy table, its config
+@register("runtime", kind="table", scope="run", title="Run time", caption="How to read it.", when=always)
+def runtime(tidy, studies): ...             # of the whole run: the tidy table, the configs by name
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from espalier import registry
+from espalier.analysis import tidy
+
+
+def names(rows: pd.DataFrame, study: dict) -> list[str]:
+    """The tables that a study gets. rows: its part of the grid; study: its checked config."""
+    return [n for n, e in _entries("study").items() if e.options["when"](rows, study)]
+
+
+def run_names() -> list[str]:
+    """The tables of the whole run."""
+    return list(_entries("run"))
+
+
+def write(
+    name: str,
+    folder: str | Path,
+    studies: dict[str, dict],
+    study: str | None,
+    *,
+    csv: str | Path,
+    html: str | Path,
+    **files: list[str],
+) -> None:
+    """Write a table as CSV (exact values) and as an HTML page.
+
+    folder: of the tidy table; studies: the checked configs by name; study: the name of the one that the table is about,
+    None for a table of the whole run. files: what the table reads beside the tidy table, if anything.
+    """
+    measured, entry = tidy.load(folder), registry.get("table", name)
+    if study is None:
+        table, stem = entry(measured, studies, **files), name
+    else:
+        table, stem = entry(measured.of(study), studies[study]), f"{study}_{name}"
+    _write(csv, table.csv())
+    _write(html, table.page(stem))
+
+
+def _entries(scope: str) -> dict[str, registry.Entry]:
+    return {name: entry for name, entry in registry.entries("table").items() if entry.options["scope"] == scope}
+
+
+def _write(path: str | Path, text: str) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,36 @@
+"""The software of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import selections as when
+from espalier.analysis.tidy import SOFTWARE, Tidy, software
+from espalier.registry import register
+from espalier.report.table import Column, Table
+
+
+@register(
+    "environment",
+    kind="table",
+    scope="run",
+    title="Software",
+    caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one version "
+    "in a row means that results of different environments stand side by side.",
+    when=when.always,
+)
+def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
+    """One row per backend and package, then the device and the processor."""
+    rows = [
+        {"backend": backend, "package": name, "version": ", ".join(versions), "jobs": jobs[SOFTWARE + name].count()}
+        for backend, jobs in tidy.results.groupby("backend", sort=False)
+        for name, versions in software(jobs).items()
+    ]
+    data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
+    columns = (
+        Column("backend", "Backend"),
+        Column("package", "Package, device, processor"),
+        Column("version", "Version"),
+        Column("jobs", "Jobs"),
+    )
+    return Table("Software of this run", f"reported by {len(tidy.results)} jobs", columns, data)

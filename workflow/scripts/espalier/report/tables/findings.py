@@ -1,0 +1,42 @@
+"""The documents' questions, answered by this run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+import pandas as pd
+
+from espalier.analysis.tidy import Tidy, setup_line
+from espalier.registry import register
+from espalier.report.findings import names, of_study
+from espalier.report.findings.finding import Finding
+from espalier.report.table import Column, Table
+
+
+def asked(rows: pd.DataFrame, study: dict) -> bool:
+    """Whether there is any question that can be asked of a study."""
+    return bool(names(rows, study))
+
+
+@register(
+    "findings",
+    kind="table",
+    scope="study",
+    title="Findings",
+    caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
+    "follows from them stands beside it, and what the published figures say by the same definition.",
+    when=asked,
+)
+def findings(tidy: Tidy, study: dict) -> Table:
+    """One row per finding."""
+    data = pd.DataFrame(
+        [asdict(finding) for finding in of_study(tidy, study)], columns=[f.name for f in fields(Finding)]
+    )
+    columns = (
+        Column("question", "Question"),
+        Column("answer", "Answer"),
+        Column("evidence", "The numbers", prose=True),
+        *([Column("published", "Published, by the same definition")] if data["published"].any() else []),
+        Column("definition", "How it is decided"),
+    )
+    return Table(f"{study['title']}: findings", setup_line(study, tidy.results), columns, data.replace("", None))

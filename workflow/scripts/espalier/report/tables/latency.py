@@ -1,0 +1,50 @@
+"""Measured prediction times."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import nets as variants
+from espalier.analysis import selections as when
+from espalier.analysis.speed import slow_dynamic, speed_ups
+from espalier.analysis.tidy import Tidy, setup_line
+from espalier.registry import register
+from espalier.report.table import Column, Table, without_constant
+
+
+@register(
+    "latency",
+    kind="table",
+    scope="study",
+    title="Prediction time",
+    caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
+    "baseline, the dense net in the same runtime, over that of this net: same batch, same process, timed in turns. "
+    "Theoretical speed-up is what the multiply-accumulates promise; they know nothing of quantization.",
+    when=when.timed,
+)
+def latency(tidy: Tidy, study: dict) -> Table:
+    """One row per net, seed and batch size; nets of one baseline and batch size together, the baseline first."""
+    times = pd.concat(
+        [nets.sort_values("batch_size", kind="stable") for _, nets in speed_ups(tidy).groupby("baseline", sort=False)]
+    )
+    times["per_image_ms"] = times["median_ms"] / times["batch_size"]
+    times.insert(0, "name", variants.labels(times))
+    times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
+    columns = (
+        Column("name", "Net"),
+        Column("runtime", "Run by"),
+        Column("batch_size", "Images per call"),
+        Column("median_ms", "Median", 3, "Time of a call (ms)"),
+        Column("p90_ms", "90th percentile", 3, "Time of a call (ms)"),
+        Column("per_image_ms", "Per image (ms)", 4),
+        Column("speed_up", "Measured", 2, "Speed-up, baseline / this net"),
+        Column("promised", "Theoretical", 2, "Speed-up, baseline / this net"),
+        Column("against", "Baseline"),
+        Column("threads", "Threads"),
+        Column("repeats", "Repeats"),
+        *([Column("seed", "Seed")] if times["seed"].nunique() > 1 else []),
+    )
+    columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
+    notes = ["Times are of this machine, and of this run only.", *alike]
+    notes += [slow] if (slow := slow_dynamic(times)) else []
+    return Table(f"{study['title']}: prediction time", setup_line(study, tidy.results), columns, times, tuple(notes))

@@ -1,0 +1,129 @@
+"""Published figures with what the run has beside them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import nets as variants
+from espalier.analysis import published as published_figures
+from espalier.analysis import selections as when
+from espalier.analysis.speed import with_times
+from espalier.analysis.tidy import Tidy, setup_line
+from espalier.registry import register
+from espalier.report.table import Column, Table, decimals, number, without_constant
+
+SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than the published ones
+
+
+@register(
+    "published",
+    kind="table",
+    scope="study",
+    title="Published and reproduced",
+    caption="Each published row, and beside each published figure what this run has in its place; where rows may be "
+    "compared, the difference too (this run - published). Comparable says whether they may; in which respects set-ups "
+    "differ is said in the last column, or below the table where it is the same for all rows. Counts of another width "
+    "or resolution differ because the nets do.",
+    when=when.has_published,
+)
+def published(tidy: Tidy, study: dict) -> Table:
+    """One row for each published row and matching variant."""
+    entry = published_figures.get(study["published"])
+    data = published_figures.compare(study["published"], with_times(tidy), study)
+    for column in ("run", "penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks", "scheme"):
+        data[column] = data.get(column)
+    data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
+    found = variants.of(tidy.results)
+    data["here"] = data["variant"].map(dict(zip(found["variant"], variants.labels(found), strict=True)))
+    data["remark"] = [variants.remark(row) for _, row in data.iterrows()]
+    data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
+    comparable = (data["verdict"] == "yes").any()
+    columns = tuple(_columns(data, study["published"]))
+    columns, alike = without_constant(columns, data, () if comparable else ("differs",))
+    return Table(
+        f"{study['title']}: published and reproduced",
+        setup_line(study, tidy.results),
+        columns,
+        data,
+        (
+            *alike,
+            *([] if comparable else ["No row may be compared, so that no differences are shown; the CSV has them."]),
+            f"Published: {entry.title}. {entry.note}",
+            f"Set-up of the published run: {_words(entry.setup)}. {_befores(data, study['published'])}".strip(),
+            "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed.",
+        ),
+    )
+
+
+def _name(row) -> str:
+    """A published row in words."""
+    words = _pruned(row)
+    if pd.isna(row["prune_type"]):
+        words = "dense" if pd.isna(row["penalty"]) else f"trained with {row['penalty_type']} penalty"
+    parts = [words, row["scheme"], None if pd.isna(row["run"]) else f"run {row['run']}"]
+    return ", ".join(part for part in parts if pd.notna(part))
+
+
+def _pruned(row) -> str:
+    """How a published net was pruned: as much of it as was printed."""
+    parts = [row["prune_type"], row["method"]]
+    if pd.notna(row["blocks"]):
+        parts.append(f"N = {row['blocks']}")
+    elif pd.notna(row["ratio"]):
+        parts.append(f"{float(row['ratio']):.2f}")
+    return " ".join(part for part in parts if pd.notna(part))
+
+
+def _columns(data: pd.DataFrame, published_id: str):
+    yield Column("name", "Published row")
+    yield Column("verdict", "Comparable", help="Whether the set-ups are the same")
+    if data["init"].notna().any():
+        yield Column("init", "Initial weights here")
+    elif _several(data):
+        yield Column("here", "What stands beside it")
+    for value in published_figures.values(published_id):
+        if data[value.name].isna().all():
+            continue
+        here, difference = f"{value.name}_reproduced", f"{value.name}_difference"
+        yield Column(value.name, "Published", value.digits, value.title)
+        spread = f"{value.name}_sd"
+        yield Column(here, "Here", value.digits, value.title, spread=spread, significant=SIGNIFICANT)
+        if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
+            yield Column(difference, "Difference", value.digits, value.title, signed=True)
+    if data["n"].max() > 1:
+        yield Column("n", "Seeds")
+    if data["differs"].notna().any():
+        yield Column("differs", "Set-ups differ in")
+    if data["remark"].notna().any():
+        yield Column("remark", "Remark", help="On what is measured here")
+
+
+def _several(data: pd.DataFrame) -> bool:
+    """Whether several results stand beside one published row."""
+    return bool(data["name"][data["variant"].notna()].duplicated().any())
+
+
+def _befores(data: pd.DataFrame, published_id: str) -> str:
+    """What the published rows print of the net before pruning, which is the same in all of them."""
+    extra = [
+        v
+        for v in published_figures.values(published_id, before=True)
+        if v not in published_figures.values(published_id)
+    ]
+    parts = []
+    for value in extra:
+        there, here = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
+        if len(there) and len(here):
+            own = number(here.iloc[0], decimals(here.iloc[0], SIGNIFICANT, value.digits))
+            parts.append(f"{value.title}: published {number(there.iloc[0], value.digits)}, here {own}")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _words(setup: published_figures.Setup) -> str:
+    epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
+    penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
+    if setup.selection == "best_test":
+        penalty += ", the epoch that is best on the test images"
+    net = "" if setup.model is None else f"{setup.model}, "
+    data = f"{setup.data} at {setup.resolution}x{setup.resolution}"
+    return f"{net}{data}, {epochs}, initial weights {setup.weights}{penalty}"

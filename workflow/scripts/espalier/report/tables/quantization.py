@@ -1,0 +1,83 @@
+"""Quantized nets beside the nets they were made from."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import nets as variants
+from espalier.analysis import selections as when
+from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic, speed_ups, with_times
+from espalier.analysis.tidy import MIB, Tidy, setup_line
+from espalier.registry import register
+from espalier.report.table import Column, Table, without_constant
+
+
+@register(
+    "quantization",
+    kind="table",
+    scope="study",
+    title="Quantization",
+    caption="Each net that was quantized, and after it what was made of it: accuracy, its change by that and against "
+    "the dense net (the one trained as long as pruned nets, where that was run), the saved file as it is and zipped, "
+    "how many times smaller it is than the dense net's, how many of its operators compute with 8-bit integers, and the "
+    "time for one image. float32 is an export that quantizes nothing: the same net in the runtime of the quantized "
+    "ones, and what their times are to be compared with.",
+    when=when.exported,
+)
+def quantization(tidy: Tidy, study: dict) -> Table:
+    """One row per quantized net, and one before them for the net they were made from. Means over seeds."""
+    nets = variants.of(with_times(tidy))
+    nets["source"] = nets["variant"].str.rpartition("/")[0].where(nets["step"] == "quantize", nets["variant"])
+    nets = nets[nets["source"].isin(set(nets[nets["step"] == "quantize"]["source"]))]
+    names = dict(zip(nets["variant"], variants.labels(nets), strict=True))
+    nets = nets.assign(
+        net=nets["source"].map(names),
+        scheme=nets["scheme"].fillna("as trained"),
+        gain=(-nets["drop"]).where(nets["node"] != nets["reference"]),
+        runtime=[variants.runtime(row) for _, row in nets.iterrows()],
+        size_mib=nets["size_bytes"] / MIB,
+        zipped_mib=nets["zipped_bytes"] / MIB,
+    )
+    order = {source: i for i, source in enumerate(dict.fromkeys(nets["source"]))}
+    made = nets["step"] == "quantize"
+    nets = nets.iloc[(nets["source"].map(order) + 0.5 * made).argsort(kind="stable")]
+    nets = nets[["net", "scheme", *(column for column in nets if column not in ("net", "scheme"))]]
+    timed = nets["ms_per_image"].notna().any()
+    columns = (
+        Column("net", "Net"),
+        Column("scheme", "Scheme"),
+        Column("top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd"),
+        Column("change", "By quantization", 2, "Test accuracy (%)", signed=True, spread="change_sd", help="Points"),
+        Column("gain", "Against dense", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points"),
+        Column("size_mib", "Raw", 3, "Saved file (MiB)"),
+        Column("zipped_mib", "Zipped", 3, "Saved file (MiB)"),
+        Column("smaller_raw", "Raw", 2, "Times smaller than dense"),
+        Column("smaller", "Zipped", 2, "Times smaller than dense"),
+        Column("int8_operators", "8-bit operators", 0),
+        *([Column("ms_per_image", "Time for one image (ms)", 3)] if timed else []),
+        *([Column("timed_threads", "Threads", 0)] if timed else []),
+        *([Column("n", "Seeds")] if nets["n"].max() > 1 else []),
+    )
+    columns, alike = without_constant(columns, nets, ("timed_threads",))
+    notes = [
+        "Times smaller: the dense net's file in float32, as training saved it / this file.",
+        "Mean ± sample standard deviation over the seeds." if nets["n"].max() > 1 else "One seed: no spread is known.",
+    ]
+    for backend in nets["backend"].unique():
+        trained, exported = variants.RUNTIMES[backend]
+        notes.append(f"Nets as trained are run by {trained}, quantized and exported ones by {exported}.")
+    notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
+    if timed:
+        notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
+        notes += [slow] if (slow := slow_dynamic(speed_ups(tidy))) else []
+    notes += _differences(nets)
+    title = f"{study['title']}: quantization"
+    return Table(title, setup_line(study, tidy.results), columns, nets.reset_index(drop=True), tuple(notes))
+
+
+def _differences(nets: pd.DataFrame):
+    """How far the exports' outputs are from the framework's own."""
+    exports = nets[nets["scheme"] == variants.EXPORT]
+    found = exports["export_difference"].dropna() if "export_difference" in exports else pd.Series(dtype=float)
+    if len(found):
+        yield f"Outputs of the float32 exports differ from the framework's own by at most {found.max():.1e}."

@@ -1,0 +1,91 @@
+"""Where the time of a run went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from espalier.analysis import selections as when
+from espalier.analysis.tidy import Tidy
+from espalier.registry import register
+from espalier.report.table import Column, Table
+
+PARTS = ("import", "work", "evaluate")
+SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and may miss all of a shorter one
+
+
+@register(
+    "runtime",
+    kind="table",
+    scope="run",
+    title="Run time and memory",
+    caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many jobs, "
+    "their time in all and at the median, how it divides into importing the framework, the work itself and evaluation "
+    "(counts, sizes, accuracy), and the highest memory of any of them. A dash stands for what was not measured, as the "
+    "memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs ran side by side, so "
+    "that they add up to more than the run took. A job that was not done again shows the time that it once took.",
+    when=when.always,
+)
+def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Table:
+    """One row per study and step, one per rule of `rules`, and one for the whole.
+
+    rules: name -> the files in which its jobs' time and memory stand, Snakemake's benchmarks (.tsv) or our own (.json).
+    """
+    steps = pd.concat([tidy.results, _timings(tidy.latency)], ignore_index=True)
+    steps["study"] = steps["study"].map({name: study["title"] for name, study in studies.items()})
+    others = [_job(file) | {"study": "the run", "step": rule} for rule, files in rules.items() for file in files]
+    jobs = pd.concat([steps, pd.DataFrame(others)], ignore_index=True) if others else steps
+    rows = [
+        {"study": study, "step": step} | _sums(group)
+        for study, own in jobs.groupby("study", sort=False)
+        for step, group in own.groupby("step", sort=False)
+    ]
+    data = pd.DataFrame([*rows, {"study": "all", "step": "all"} | _sums(jobs)])
+    columns = (
+        Column("study", "Study"),
+        Column("step", "Step or rule"),
+        Column("jobs", "Jobs"),
+        Column("seconds", "All jobs", 1, "Time (s)"),
+        Column("median_seconds", "Median job", 2, "Time (s)"),
+        *(Column(f"{part}_percent", part.capitalize(), 1, "Share of the time (%)") for part in PARTS),
+        Column("peak_memory_mib", "Peak memory (MiB)", 0),
+    )
+    return Table("Run time and memory", _setup(tidy), columns, data)
+
+
+def _timings(latency: pd.DataFrame) -> pd.DataFrame:
+    """One row for each job that measured latency: its rows share their timing."""
+    timings = [column for column in latency if column.startswith("timing_")]
+    return latency.drop_duplicates(["study", "seed", *timings])[["study", "seed", *timings]].assign(step="latency")
+
+
+def _job(file: str) -> dict:
+    """A job's time and memory from its own file or Snakemake's, if the job was long enough for that to see it."""
+    if Path(file).suffix == ".json":
+        return {f"timing_{key}": value for key, value in json.loads(Path(file).read_text()).items()}
+    row = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
+    memory = row["max_rss"] if row["s"] >= SAMPLED else float("nan")
+    return {"timing_seconds": row["s"], "timing_peak_memory_mib": memory}
+
+
+def _sums(jobs: pd.DataFrame) -> dict:
+    seconds = jobs["timing_seconds"]
+    shares = {}
+    for part in PARTS:
+        spent = jobs.get(f"timing_{part}_seconds", pd.Series(dtype=float))
+        if spent.sum() > 0:  # a part that none of the jobs has is 0 in their files
+            shares[f"{part}_percent"] = 100 * spent.sum() / seconds[spent.notna()].sum()
+    sums = {"jobs": len(jobs), "seconds": seconds.sum(), "median_seconds": seconds.median()}
+    return sums | dict.fromkeys(f"{part}_percent" for part in PARTS) | shares | {"peak_memory_mib": _peak(jobs)}
+
+
+def _peak(jobs: pd.DataFrame):
+    return jobs["timing_peak_memory_mib"].max() if "timing_peak_memory_mib" in jobs else None
+
+
+def _setup(tidy: Tidy) -> str:
+    studies = tidy.results["study"].nunique()
+    return f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}; one job each"

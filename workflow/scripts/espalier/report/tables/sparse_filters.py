@@ -1,0 +1,55 @@
+"""Weights under a threshold, counted by filter as the CIFAR-10 document lists them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import selections as when
+from espalier.analysis import zeros as filters
+from espalier.analysis.tidy import Tidy, setup_line
+from espalier.registry import register
+from espalier.report.table import Column, Table
+
+
+@register(
+    "sparse_filters",
+    kind="table",
+    scope="study",
+    title="Sparse weights by filter",
+    caption="How the weights under the threshold, which are set to zero, are spread over the filters of each "
+    "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight is "
+    "dead: its output says nothing of the image, and pruning can take it out. The CSV has a row for each filter.",
+    when=when.thresholded,
+)
+def sparse_filters(tidy: Tidy, study: dict) -> Table:
+    """One row per net and layer; in the CSV one per filter."""
+    data = filters.zeros(tidy)
+    data["share"] = 100 * data["zeros"] / data["of"]
+    columns = (
+        Column("name", "Net"),
+        *([Column("seed", "Seed")] if data["seed"].nunique() > 1 else []),
+        Column("layer", "Layer"),
+        Column("filters", "All", group="Filters"),
+        Column("dead", "Dead", group="Filters"),
+        Column("of", "Weights of a filter"),
+        Column("least", "Least", 1, "Zeros in a filter (%)"),
+        Column("median", "Median", 1, "Zeros in a filter (%)"),
+        Column("most", "Most", 1, "Zeros in a filter (%)"),
+    )
+    shown, title = _by_layer(data), f"{study['title']}: sparse weights by filter"
+    data = data.assign(dead=data["dead"].map({True: "yes", False: "no"})).drop(columns="node")
+    notes = ("Filters are summed up by layer; the CSV has a row for each of them.",)
+    return Table(title, setup_line(study, tidy.results), columns, data, notes, shown)
+
+
+def _by_layer(data: pd.DataFrame) -> pd.DataFrame:
+    """The filters of each layer, summed up."""
+    layers = data.groupby(["name", "seed", "layer"], sort=False)
+    return layers.agg(
+        filters=("filter", "size"),
+        dead=("dead", "sum"),
+        of=("of", "first"),
+        least=("share", "min"),
+        median=("share", "median"),
+        most=("share", "max"),
+    ).reset_index()

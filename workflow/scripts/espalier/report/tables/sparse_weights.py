@@ -1,0 +1,76 @@
+"""Weights under a threshold, counted by layer as the CIFAR-10 document lists them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from espalier.analysis import nets as variants
+from espalier.analysis import published
+from espalier.analysis import selections as when
+from espalier.analysis.tidy import Tidy, setup_line
+from espalier.registry import register
+from espalier.report.table import Column, Table
+
+ALL = "all"
+
+
+@register(
+    "sparse_weights",
+    kind="table",
+    scope="study",
+    title="Sparse weights by layer",
+    caption="How many weights of each layer are under the threshold, and so set to zero: a row for each of its weights "
+    "and biases, all of them together first; for each net the number of zeros and their share. Beside them, where "
+    "there are any, the published counts, of a net whose width may be another.",
+    when=when.thresholded,
+)
+def sparse_weights(tidy: Tidy, study: dict) -> Table:
+    """One row for all layers and one per parameter; columns by net. Several seeds: means."""
+    nets = tidy.results[tidy.results["prune_type"].isin(variants.MASKED) & tidy.results["threshold"].notna()]
+    nets = nets[nets["step"] == "prune"]
+    counts, trainings = dict(_by_net(tidy, nets)), _trainings(nets)
+    layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
+    data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Column("layer", "Parameters of")]
+    there = published.by_layer(study.get("published")).rename(columns={"sparse": "zeros"})
+    counts |= {f"published, run {run}": found.set_index("layer") for run, found in there.groupby("run")}
+    for name, found in counts.items():
+        shares = found[["zeros", "total"]].assign(share=100 * found["zeros"] / found["total"])
+        data = data.join(shares.add_prefix(f"{name}: "))
+        heading = trainings.get(name, name)
+        columns += [
+            Column(f"{name}: zeros", "Zeros", 0, heading),
+            Column(f"{name}: total", "Of", 0, heading),
+            Column(f"{name}: share", "Share (%)", 3, heading),
+        ]
+    n = nets["seed"].nunique()
+    thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))
+    notes = (
+        f"Set to zero is what is, in absolute value, below the threshold of the config: {thresholds}. Nets are named "
+        "by their training.",
+        *(["Means over the seeds."] if n > 1 else []),
+        *(["Published counts are of layers of the full width; shares may be compared."] if len(there) else []),
+    )
+    title = f"{study['title']}: sparse weights by layer"
+    return Table(title, setup_line(study, tidy.results), tuple(columns), data.reset_index(), notes)
+
+
+def parameters(layers: pd.DataFrame) -> pd.DataFrame:
+    """Rows of layers.csv as one row per parameter: layer "conv1.weight" or "conv1.bias", zeros, total."""
+    weights = layers.assign(layer=layers["layer"] + ".weight", total=layers["weights"])
+    biases = layers[layers["biases"].fillna(0) > 0]
+    biases = biases.assign(layer=biases["layer"] + ".bias", total=biases["biases"], zeros=biases["bias_zeros"])
+    both = pd.concat([weights, biases]).sort_index(kind="stable")  # a layer's bias after its weight
+    return both[["node", "layer", "zeros", "total"]].reset_index(drop=True)
+
+
+def _trainings(nets: pd.DataFrame) -> dict[str, str]:
+    """Name of a net -> how it was trained: what tells nets apart whose weights were counted in one way."""
+    return dict(zip(variants.labels(nets), variants.labels(nets, variants.training_label), strict=True))
+
+
+def _by_net(tidy: Tidy, nets: pd.DataFrame):
+    """The name of each net and its counts, over seeds: zeros and total by layer, ALL of them first."""
+    counts = parameters(tidy.layers)
+    for name, seeds in nets.assign(name=variants.labels(nets)).groupby("name", sort=False):
+        own = counts[counts["node"].isin(seeds["node"])].groupby("layer", sort=False)[["zeros", "total"]].mean()
+        yield name, pd.concat([own.sum().rename(ALL).to_frame().T, own])

@@ -1,0 +1,126 @@
+"""What every rule's script begins with: the log, the threads, the clock, and the record at the end.
+
+    with job(snakemake) as this:
+        train = this.backend("train")
+        ...
+
+Nothing else of the library knows of Snakemake.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Job:
+    """One running job: Snakemake's object, and how long each part of it took."""
+
+    def __init__(self, snakemake):
+        self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
+        self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
+        self.device = snakemake.resources.get("device", "cpu")
+        self.log = Path(str(snakemake.log))
+        self.started = time.perf_counter()
+        self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
+        self.software: dict[str, str] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Count the time of a block as that of a part: import, work or evaluate."""
+        started = time.perf_counter()
+        yield
+        self.seconds[part] += time.perf_counter() - started
+
+    def backend(self, *modules: str):
+        """Start the job's framework and give the named modules of its backend."""
+        package = f"espalier.{self.params.backend}"
+        with self.timed("import"), uncollected():
+            runtime = importlib.import_module(f"{package}.runtime")
+            runtime.start(self.threads, self.device)
+            loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
+        self.software = runtime.versions()
+        return loaded[0] if len(loaded) == 1 else loaded
+
+    def module(self, name: str):
+        """A module of the job's backend, whose framework is not started, with versions() of its own."""
+        with self.timed("import"), uncollected():
+            loaded = importlib.import_module(f"espalier.{self.params.backend}.{name}")
+        self.software = loaded.versions()
+        return loaded
+
+    def timing(self) -> dict[str, float]:
+        """Seconds since the job began, by part, the most memory it held (MiB), and its threads."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
+        seconds = time.perf_counter() - self.started
+        return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
+
+    def record(self, *details: dict) -> None:
+        """Write the node's record from what the library measured."""
+        from espalier.run import records
+
+        records.write(self.output.record, self.params.columns, records.merged(*details), self.timing(), self.software)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder for the state of this training while it lasts, beside the log. Each version of the code has its own:
+        a training is not begun by one and ended by another."""
+        return self.log.with_suffix(".checkpoint") / self.params.get("code", "")
+
+    def forget_checkpoint(self) -> None:
+        """The training is done and its model written: the state is of no more use."""
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No look for garbage while a framework loads, and none later among what it loaded: some million objects that stay.
+    Looking through them is a tenth of the time that they take to load."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
+def job(snakemake) -> Iterator[Job]:
+    """Run a script's body with its output in the job's log and its libraries on the job's threads.
+
+    An error goes into the log with its traceback, and to the terminal as one line that names the log.
+    """
+    this = Job(snakemake)
+    gc.set_threshold(100_000)  # what is imported later, and models, are objects that stay, too
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    from espalier.run import progress
+
+    progress.terminal = terminal
+    this.log.parent.mkdir(parents=True, exist_ok=True)
+    resumed = this.checkpoint.exists()  # then the epochs before stay in the log
+    with this.log.open("a" if resumed else "w", buffering=1) as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        try:
+            yield this
+        except Exception as error:
+            traceback.print_exc()
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(f"error: {reason}\n       (the whole story is in {this.log})", file=terminal)
+            sys.exit(1)
+        finally:
+            gc.freeze()  # nothing is taken apart at the end: what is left goes with the process
