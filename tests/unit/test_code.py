@@ -31,19 +31,19 @@ def job(snakemake):
     return late(json.dumps(snakemake))  # a comment
 '''
 METHODS = '''
-from espalier.registry import register
+from espalier.registry import Score, register
 
 FACTOR = 2
 
 
-@register("used", kind="score", backend="pytorch", title="Used")
-def used(weight):
+@register(Score("used", backend="pytorch", title="Used"))
+def used(weight, dims):
     """Doc."""
     return helper(weight) * FACTOR
 
 
-@register("unused", kind="score", backend="pytorch", title="Unused")
-def unused(weight):
+@register(Score("unused", backend="pytorch", title="Unused"))
+def unused(weight, dims):
     import espalier.only_unused
     return weight  # unused
 
@@ -76,10 +76,10 @@ def package(tmp_path, monkeypatch, own_register):
     monkeypatch.setattr(code, "ROOT", tmp_path)
     for name in ("used", "unused"):
 
-        def function(weight): ...
+        def function(weight, dims): ...
 
         function.__module__, function.__name__, function.__qualname__ = "espalier.pytorch.methods", name, name
-        registry.register(name, kind="score", backend="pytorch", title="")(function)
+        registry.register(registry.Score(name, backend="pytorch", title=""))(function)
     yield tmp_path
     forget()
 
@@ -151,7 +151,7 @@ def test_undoing_an_edit_brings_the_version_back(package):
 def test_adding_a_method_keeps_every_version(package):
     before = version(package), version(package, ["unused"])
     path = package / "espalier/pytorch/methods.py"
-    path.write_text(path.read_text() + '\n\n@register("new", kind="score", title="")\ndef new(weight):\n    return 0\n')
+    path.write_text(path.read_text() + '\n\n@register(Score("new", title=""))\ndef new(weight, dims):\n    return 0\n')
     assert (version(package), version(package, ["unused"])) == before
 
 

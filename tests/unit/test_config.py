@@ -801,7 +801,7 @@ def test_every_default_and_example_of_the_schema_is_allowed_by_it():
 
 
 def test_a_newly_registered_name_is_allowed_at_once(own_register):
-    registry.register("newest", kind="score", backend="pytorch", title="")(lambda weight, dims: weight.sum(dims))
+    registry.register(registry.Score("newest", backend="pytorch", title=""))(lambda weight, dims: weight.sum(dims))
     tree = copy.deepcopy(VALID)
     put(tree, [*PRUNE, "method"], "newest")
     assert any("newest" in node for node in grid.build(tree).jobs)

@@ -77,7 +77,7 @@ def test_the_digest_is_of_the_labels_too(own_register, tmp_path):
     images = np.zeros((4, 2, 2), np.uint8)
     for name, labels in {"one": np.array([0, 1, 0, 1]), "other": np.array([1, 0, 1, 0])}.items():
         content = (images, labels, images, labels, ["a", "b"])
-        registry.register(name, kind="dataset", title="")(lambda content=content: content)
+        registry.register(registry.Dataset(name, title=""))(lambda content=content: content)
     how = PLAIN | {"size": 2, "channels": 1, "validation": 0}
     digests = {data.prepare(tmp_path / name, **how | {"name": name})["sha256"] for name in ("one", "other")}
     assert len(digests) == 2
@@ -96,7 +96,7 @@ def test_images_stay_on_disk_until_they_are_read(prepared):
 
 
 def test_colour_images_become_grey_or_stay_and_others_are_resized(own_register, tmp_path):
-    @registry.register("squares", kind="dataset", title="Red and blue squares")
+    @registry.register(registry.Dataset("squares", title="Red and blue squares"))
     def squares():
         images = np.zeros((4, 6, 6, 3), np.uint8)
         images[::2, ..., 0] = images[1::2, ..., 2] = 200

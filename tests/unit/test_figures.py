@@ -22,7 +22,7 @@ def applied():
 
 
 def draw(name: str, run: Run, study: dict):
-    return registry.get("figure", name)(run.load(), study)
+    return registry.get(registry.FigureItem, name)(run.load(), study)
 
 
 def series(axes) -> dict[str, tuple]:

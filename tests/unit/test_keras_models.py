@@ -80,7 +80,7 @@ def test_glorot_weights_fill_the_asked_range():
 
 
 def test_glorot_counts_the_positions_of_a_convolution():
-    draw = registry.get("init", "glorot", "keras")()
+    draw = registry.get(registry.Init, "glorot", "keras")()
     kernel = draw(np.random.default_rng(0), (3, 3, 4, 8))
     assert 0.98 < abs(kernel).max() / np.sqrt(6 / (9 * 4 + 9 * 8)) <= 1
 

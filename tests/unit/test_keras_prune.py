@@ -49,7 +49,7 @@ def conv_net():
 def pruned(tmp_path, net, prune_type, ratio, method=None, **how):
     """Prune a net by way of files: the measured ratio and the weights in the file."""
     models.save(net, tmp_path / "parent.keras")
-    method = method or registry.get("prune_type", prune_type, "keras").options["default_method"]
+    method = method or registry.get(registry.PruneType, prune_type, "keras").default_method
     out = tmp_path / "pruned.keras"
     found = prune.prune_model(
         out, parent=tmp_path / "parent.keras", prune_type=prune_type, method=method, ratio=ratio, **how
@@ -118,7 +118,7 @@ def test_the_smaller_net_computes_what_the_masked_one_does():
     )
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
     dense = np.asarray(net(images))
-    kept = prune.zero_units(net, registry.get("score", "l2", "keras"), "0.60")
+    kept = prune.zero_units(net, registry.get(registry.Score, "l2", "keras"), "0.60")
     smaller = prune.remove_units(net, kept)
     masked = np.asarray(net(images))
     assert [layer.units for layer in models.weighted_layers(net)] == [100, 100, 50, 20, 10]
@@ -221,11 +221,11 @@ def test_at_once_convolutions_are_pruned_but_not_depthwise_ones_or_the_output_la
 
 def test_scores():
     weights = np.array([[3.0], [-1.0], [-4.0], [0.0]], np.float32)
-    assert registry.get("score", "magnitude", "keras")(weights).tolist() == [3, 1, 4, 0]
+    assert registry.get(registry.Score, "magnitude", "keras")(weights).tolist() == [3, 1, 4, 0]
     units = np.array([[3.0, -4.0], [-1.0, 0.0]], np.float32)
-    assert registry.get("score", "l2", "keras")(units).tolist() == [5, 1]
-    assert registry.get("score", "l1", "keras")(units).tolist() == [7, 1]
-    drawn = registry.get("score", "random", "keras")(units, np.random.default_rng(3))
+    assert registry.get(registry.Score, "l2", "keras")(units).tolist() == [5, 1]
+    assert registry.get(registry.Score, "l1", "keras")(units).tolist() == [7, 1]
+    drawn = registry.get(registry.Score, "random", "keras")(units, np.random.default_rng(3))
     assert drawn.tolist() == np.random.default_rng(3).random(2).tolist()
 
 

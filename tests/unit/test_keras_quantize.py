@@ -282,7 +282,9 @@ def test_a_net_too_small_for_int8_is_refused(digits, tmp_path):
 
 
 def test_a_scheme_that_leaves_an_operator_in_float_is_refused(own_register, parent, digits, tmp_path):
-    @registry.register("half_done", kind="scheme", backend="keras", title="", int8=True, calibrated=True, trains=False)
+    @registry.register(
+        registry.Scheme("half_done", backend="keras", title="", int8=True, calibrated=True, trains=False)
+    )
     def half_done(lite, converter, calibration):
         converter.optimizations = [lite.Optimize.DEFAULT]
 
@@ -332,5 +334,5 @@ def vgg16():
 @pytest.mark.parametrize("scheme, mib", [("float32", 56.13), ("float16", 28.07), ("dynamic_int8", 14.09)])
 def test_vgg16_has_the_published_sizes(vgg16, scheme, mib):
     assert vgg16.count_params() == 14_715_201
-    content = quantize._converted(vgg16, registry.get("scheme", scheme, "keras"), None)
+    content = quantize._converted(vgg16, registry.get(registry.Scheme, scheme, "keras"), None)
     assert len(content) / 2**20 == pytest.approx(mib, rel=0.005)

@@ -117,7 +117,7 @@ def test_nets_with_the_same_way_to_prepare_share_their_input(digits):
 def files(module_register, tmp_path_factory):
     """A small net as a PyTorch and as an ONNX file, and 5 images."""
 
-    @registry.register("one_conv", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("one_conv", backend="pytorch", title=""))
     def one_conv(num_classes, widths=None, width=1.0):
         return nn.Sequential(
             nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, num_classes)

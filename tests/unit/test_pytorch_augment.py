@@ -30,7 +30,7 @@ def images():
 
 
 def test_every_augmentation_has_an_example_here():
-    assert set(EXAMPLES) == set(registry.entries("augmentation", "pytorch"))
+    assert set(EXAMPLES) == set(registry.entries(registry.Augmentation, "pytorch"))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -207,6 +207,6 @@ def test_a_name_with_a_colon_and_nothing_after_it_is_the_name_alone(images):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_what_a_config_can_give_is_annotated_so_that_it_can_be_checked(name):
-    parameters = inspect.signature(registry.get("augmentation", name, "pytorch").function).parameters
+    parameters = inspect.signature(registry.get(registry.Augmentation, name, "pytorch").function).parameters
     given = [p for p in parameters.values() if p.name not in ("images", "generator")]
     assert all(p.annotation is not p.empty for p in given)

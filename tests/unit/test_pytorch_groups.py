@@ -77,13 +77,13 @@ def test_a_single_weight_is_gone_if_it_is_zero_or_its_layer_has_become_smaller()
     assert groups.actual_ratio(before, after, "filter_wise") == pytest.approx(1 / 2)
 
 
-@pytest.mark.parametrize("name", registry.entries("prune_type", "pytorch"))
+@pytest.mark.parametrize("name", registry.entries(registry.PruneType, "pytorch"))
 def test_every_prune_type_declares_what_the_config_is_checked_against(name):
-    options = registry.get("prune_type", name, "pytorch").options
+    options = registry.get(registry.PruneType, name, "pytorch").options
     assert options["amounts"] and set(options["amounts"]) <= {"ratio", "blocks", "threshold", "pattern"}
     assert options["scopes"] in ((), ("global", "layer"))
     assert options["by"] and set(options["by"]) <= set(groups.KINDS)
-    assert any(options["needs"] in model.options["has"] for model in registry.entries("model", "pytorch").values())
-    scores = registry.entries("score", "pytorch")
-    fitting = [score for score, entry in scores.items() if set(options["by"]) <= set(entry.options["of"])]
+    assert any(options["needs"] in model.has for model in registry.entries(registry.Model, "pytorch").values())
+    scores = registry.entries(registry.Score, "pytorch")
+    fitting = [score for score, entry in scores.items() if set(options["by"]) <= set(entry.of)]
     assert {"random", options.get("default_method", "l2")} <= set(fitting)  # each has its baseline by chance

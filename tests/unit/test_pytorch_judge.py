@@ -116,14 +116,14 @@ def test_weights_that_are_not_finite_are_refused(small):
         judge.scores(small, ["filters"], "l1")
 
 
-METHODS = registry.entries("score", "pytorch")
+METHODS = registry.entries(registry.Score, "pytorch")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_score_judges_the_groups_it_says_it_judges(method, digits):
     torch.manual_seed(0)
     net, data = models.build_model("resnet50", 10, width=1 / 16), load_data(digits(32, 3))
-    kinds = METHODS[method].options["of"]
+    kinds = METHODS[method].of
     assert kinds and set(kinds) <= set(groups.KINDS)
     found = judge.scores(net, kinds, method, data=data, seed=3)
     for kind in kinds:

@@ -22,7 +22,7 @@ def two_convs():
 
 
 def penalty(name, net, prune_type):
-    return registry.get("penalty", name, "pytorch")(groups(net, prune_type))
+    return registry.get(registry.Penalty, name, "pytorch")(groups(net, prune_type))
 
 
 @pytest.mark.parametrize(

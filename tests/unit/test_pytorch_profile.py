@@ -129,7 +129,7 @@ def test_pixels_enter_the_net_normalised_channels_first():
 def file(own_register, digits, tmp_path):
     """A registered net of two weight matrices, in a file: one conv filter and 100 of 640 weights are zero."""
 
-    @registry.register("two_layers", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("two_layers", backend="pytorch", title=""))
     def two_layers(num_classes, widths=None, width=1.0):
         return nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.Flatten(), nn.Linear(64, num_classes))
 
@@ -164,7 +164,7 @@ def test_what_is_measured_of_a_file(file, digits, tmp_path):
 
 
 def test_zero_biases_are_counted_and_filters_only_of_convs_that_have_zeros(own_register, digits, tmp_path):
-    @registry.register("plain", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("plain", backend="pytorch", title=""))
     def plain(num_classes, widths=None, width=1.0):
         return nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), nn.Flatten(), nn.Linear(192, num_classes))
 

@@ -408,7 +408,7 @@ def hand_made(num_classes, widths=None, width=1.0):
 
 @pytest.fixture(scope="module", autouse=True)
 def hand_made_model(module_register):
-    register = registry.register("hand_made", kind="model", backend="pytorch", title="", has=("conv_chain",))
+    register = registry.register(registry.Model("hand_made", backend="pytorch", title="", has=("conv_chain",)))
     register(hand_made)
 
 

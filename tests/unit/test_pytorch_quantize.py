@@ -45,7 +45,7 @@ def set_batch_norms(net):
 def parent(module_register, tmp_path_factory):
     """A registered net in a file, a third of each weight zero; its first conv's filter 3 all zero."""
 
-    @registry.register("two_convs", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("two_convs", backend="pytorch", title=""))
     def two_convs(num_classes, widths=None, width=1.0):
         return nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
@@ -226,7 +226,7 @@ def test_residual_nets_are_int8_in_every_branch(digits, tmp_path, removed, convs
 def test_convs_that_onnx_runtime_leaves_in_float_are_refused(own_register, digits, tmp_path):
     """int8 by the file, float when it runs: signed activations in the branches of a residual net."""
 
-    @registry.register("signed", kind="scheme", backend="pytorch", title="", calibrated=True, trains=False, int8=True)
+    @registry.register(registry.Scheme("signed", backend="pytorch", title="", calibrated=True, trains=False, int8=True))
     def signed(model, batches):
         from onnxruntime.quantization import quantize_static
 
@@ -241,7 +241,7 @@ def test_convs_that_onnx_runtime_leaves_in_float_are_refused(own_register, digit
             x = self.first(images).relu()
             return (x + self.second(x)).relu()
 
-    @registry.register("residual", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("residual", backend="pytorch", title=""))
     def residual(num_classes, widths=None, width=1.0):
         return nn.Sequential(Block(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes))
 
@@ -257,7 +257,7 @@ def test_float16_is_computed_in_float32(made):
     made_of = {output: node for node in nodes for output in node.output}
     makers = [made_of[node.input[1]] for node in nodes if node.op_type in quantize.FLOAT]
     assert [(node.op_type, node.attribute[0].i) for node in makers] == 4 * [("Cast", TensorProto.FLOAT)]
-    assert "computed in float32" in registry.get("scheme", "float16", "pytorch").title
+    assert "computed in float32" in registry.get(registry.Scheme, "float16", "pytorch").title
 
 
 def weights_in(path):
@@ -325,11 +325,11 @@ def test_a_file_holds_nothing_of_where_and_when_it_was_made(parent, made, digits
 
 
 def test_a_file_that_holds_no_int8_is_refused(own_register, parent, digits, tmp_path):
-    @registry.register("idle", kind="scheme", backend="pytorch", title="", calibrated=False, trains=False, int8=True)
+    @registry.register(registry.Scheme("idle", backend="pytorch", title="", calibrated=False, trains=False, int8=True))
     def idle(model, batches):
         return model
 
-    @registry.register("half", kind="scheme", backend="pytorch", title="", calibrated=False, trains=False, int8=True)
+    @registry.register(registry.Scheme("half", backend="pytorch", title="", calibrated=False, trains=False, int8=True))
     def half(model, batches):
         from onnxruntime.quantization import quantize_dynamic
 
@@ -435,9 +435,9 @@ def test_an_onnx_file_as_a_module_runs_on_images_in_any_order_of_memory(made, di
 
 
 def test_schemes_say_what_they_need():
-    schemes = {name: e for name, e in registry.entries("scheme", "pytorch").items() if name in SCHEMES}
+    schemes = {name: e for name, e in registry.entries(registry.Scheme, "pytorch").items() if name in SCHEMES}
     assert list(schemes) == SCHEMES
-    assert [name for name, e in schemes.items() if e.options["calibrated"]] == ["static_int8"]
-    assert [name for name, e in schemes.items() if e.options["int8"]] == INT8
-    assert not any(e.options["trains"] for e in schemes.values())
+    assert [name for name, e in schemes.items() if e.calibrated] == ["static_int8"]
+    assert [name for name, e in schemes.items() if e.int8] == INT8
+    assert not any(e.trains for e in schemes.values())
     assert all("onnxruntime.ai" in e.cite for e in schemes.values())

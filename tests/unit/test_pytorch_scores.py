@@ -39,18 +39,18 @@ def extra(score, weight, dims):
     ],
 )
 def test_scores_of_rows_and_of_columns(method, rows, columns):
-    score = registry.get("score", method, "pytorch")
+    score = registry.get(registry.Score, method, "pytorch")
     assert score(WEIGHT, 1).tolist() == pytest.approx(rows)
     assert score(WEIGHT, 0).tolist() == pytest.approx(columns)
 
 
 def test_the_group_between_the_others_is_the_first_to_go_by_fpgm():
     points = torch.tensor([[0.0, 0.0], [6.0, 8.0], [3.0, 4.0]])  # on a line, 5 apart
-    assert registry.get("score", "fpgm", "pytorch")(points, 1).tolist() == pytest.approx([15, 15, 10])
+    assert registry.get(registry.Score, "fpgm", "pytorch")(points, 1).tolist() == pytest.approx([15, 15, 10])
 
 
 def test_taylor_squares_the_sum_of_gradient_times_weight():
-    score = registry.get("score", "taylor", "pytorch")
+    score = registry.get(registry.Score, "taylor", "pytorch")
     assert score(WEIGHT, 1, gradient=GRADIENT).tolist() == [(1 - 2 + 3) ** 2, (-8 + 0 - 6) ** 2]
     assert score(WEIGHT, 0, gradient=GRADIENT).tolist() == [(1 - 8) ** 2, (-2) ** 2, (3 - 6) ** 2]
     single = WEIGHT.reshape(-1, 1)
@@ -58,17 +58,17 @@ def test_taylor_squares_the_sum_of_gradient_times_weight():
 
 
 def test_the_magnitude_of_single_weights():
-    assert registry.get("score", "magnitude", "pytorch")(WEIGHT.reshape(-1, 1), 1).tolist() == [1, 2, 3, 4, 0, 6]
+    assert registry.get(registry.Score, "magnitude", "pytorch")(WEIGHT.reshape(-1, 1), 1).tolist() == [1, 2, 3, 4, 0, 6]
 
 
 def test_the_scale_of_a_batch_norm_is_its_groups_score():
     scale = torch.tensor([0.5, 0.1])
-    assert registry.get("score", "bn_scale", "pytorch")(WEIGHT, 1, scale=scale).tolist() == scale.tolist()
+    assert registry.get(registry.Score, "bn_scale", "pytorch")(WEIGHT, 1, scale=scale).tolist() == scale.tolist()
 
 
 def test_chance_knows_the_seed_and_not_the_weights():
     def draw(weight, seed):
-        score = registry.get("score", "random", "pytorch")
+        score = registry.get(registry.Score, "random", "pytorch")
         return score(weight, 1, generator=torch.Generator().manual_seed(seed)).tolist()
 
     many = torch.ones(1000, 2)
@@ -78,7 +78,7 @@ def test_chance_knows_the_seed_and_not_the_weights():
 
 def test_every_score_reduces_any_dimensions_to_one_number_per_group():
     weight = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    for score in registry.entries("score", "pytorch").values():
+    for score in registry.entries(registry.Score, "pytorch").values():
         for dims, number, matrix in [
             ((1, 2, 3), 5, weight.flatten(1)),
             ((0, 2, 3), 4, weight.transpose(0, 1).flatten(1)),
@@ -92,7 +92,7 @@ def test_signed_scores_put_the_most_negative_groups_last_and_those_of_size_do_no
     weight = torch.tensor([[-5.0, -5.0], [1.0, 1.0]])
     lowest = {
         name: score(weight, 1).argmin().item()
-        for name, score in registry.entries("score", "pytorch").items()
+        for name, score in registry.entries(registry.Score, "pytorch").items()
         if not extra(score, weight, 1) and name != "fpgm"
     }
     assert lowest == {"mean": 0, "sum": 0} | dict.fromkeys(
@@ -101,7 +101,7 @@ def test_signed_scores_put_the_most_negative_groups_last_and_those_of_size_do_no
 
 
 def test_scores_that_were_published_for_each_layer_by_itself_say_so():
-    scopes = {name: entry.options.get("scope") for name, entry in registry.entries("score", "pytorch").items()}
+    scopes = {name: entry.scope for name, entry in registry.entries(registry.Score, "pytorch").items()}
     assert [name for name, scope in scopes.items() if scope] == ["l1", "l2", "fpgm"]
     assert {scopes[name] for name in ("l1", "l2", "fpgm")} == {"layer"}
 
@@ -109,4 +109,4 @@ def test_scores_that_were_published_for_each_layer_by_itself_say_so():
 @pytest.mark.parametrize("method", ["l1", "sum_abs", "magnitude"])
 def test_a_norm_of_several_names_is_computed_in_one_place(method, monkeypatch):
     monkeypatch.setattr("espalier.pytorch.scores._l1", lambda weight, dims: (weight, dims))
-    assert registry.get("score", method, "pytorch")(WEIGHT, 1) == (WEIGHT, 1)
+    assert registry.get(registry.Score, method, "pytorch")(WEIGHT, 1) == (WEIGHT, 1)

@@ -30,7 +30,7 @@ MODEL = {"name": "tiny", "width": 1.0}
 def tiny_model(module_register):
     """Two convs of 16 channels, batch norm, dropout and a linear layer, for 8x8 grey images."""
 
-    @registry.register("tiny", kind="model", backend="pytorch", title="", has=("conv_chain",))
+    @registry.register(registry.Model("tiny", backend="pytorch", title="", has=("conv_chain",)))
     def tiny(num_classes, widths=None, width=1.0):
         return nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
@@ -38,7 +38,7 @@ def tiny_model(module_register):
             nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, num_classes),
         )  # fmt: skip
 
-    @registry.register("plain", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("plain", backend="pytorch", title=""))
     def plain(num_classes, widths=None, width=1.0):
         return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
 

@@ -160,7 +160,7 @@ def test_the_number_of_zeros_is_exact(widths, largest, ratio, scope, seed):
 def files(own_register, tmp_path):
     """A net for 8x8 grey images, registered and saved: 16 * 9 + 8 * 16 * 9 + 32 * 10 = 1616 weights."""
 
-    @registry.register("tiny", kind="model", backend="pytorch", title="")
+    @registry.register(registry.Model("tiny", backend="pytorch", title=""))
     def tiny(num_classes, widths=None, width=1.0):
         return nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),

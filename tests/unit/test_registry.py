@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from espalier import registry
-from espalier.registry import register
+from espalier.registry import FigureItem, Penalty, Score, register
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 KINDS = {
@@ -28,68 +28,68 @@ def own(own_register):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_published_studies_need_is_registered(kind):
-    names = {*registry.entries(kind, "pytorch"), *registry.entries(kind, "keras")}
+    names = {*registry.entries(registry.KINDS[kind], "pytorch"), *registry.entries(registry.KINDS[kind], "keras")}
     assert KINDS[kind] <= names
 
 
 def test_a_function_is_registered_by_its_decorator_and_stays_itself():
-    @register("double", kind="score", backend="pytorch", title="Twice", cite="Me 2020", needs="nothing")
-    def double(x):
-        return 2 * x
+    @register(Score("double", backend="pytorch", title="Twice", cite="Me 2020", needs="nothing"))
+    def double(weight, dims):
+        return 2 * weight
 
-    entry = registry.get("score", "double", "pytorch")
-    assert double(3) == entry(3) == 6 and entry.function is double
-    assert (entry.title, entry.cite, entry.options) == ("Twice", "Me 2020", {"needs": "nothing"})
+    entry = registry.get(registry.Score, "double", "pytorch")
+    assert double(3, 0) == entry(3, 0) == 6 and entry.function is double
+    assert (entry.title, entry.cite, entry.needs) == ("Twice", "Me 2020", "nothing")
 
 
 def test_an_entry_is_of_one_backend_unless_it_serves_both():
-    register("one", kind="thing", backend="keras", title="")(len)
-    register("both", kind="thing", title="")(len)
-    assert set(registry.entries("thing", "keras")) == {"one", "both"}
-    assert set(registry.entries("thing", "pytorch")) == {"both"}
+    register(Penalty("one", backend="keras", title=""))(lambda groups: 0)
+    register(Penalty("both", title=""))(lambda groups: 0)
+    assert {"one", "both"} <= set(registry.entries(Penalty, "keras"))
+    assert "both" in registry.entries(Penalty, "pytorch") and "one" not in registry.entries(Penalty, "pytorch")
 
 
 def test_an_unknown_name_is_answered_with_what_is_allowed_and_nearest():
     with pytest.raises(registry.UnknownName, match="'mean_asb' is not a registered score for backend 'pytorch'") as e:
-        registry.get("score", "mean_asb", "pytorch")
+        registry.get(registry.Score, "mean_asb", "pytorch")
     assert e.value.nearest == "mean_abs" and "group_lasso" in e.value.allowed and "mean_abs" in str(e.value)
     with pytest.raises(registry.UnknownName) as e:
-        registry.get("score", "qqq", "pytorch")
+        registry.get(registry.Score, "qqq", "pytorch")
     assert e.value.nearest is None
 
 
 def test_a_name_of_another_backend_is_unknown():
     with pytest.raises(registry.UnknownName):
-        registry.get("model", "mlp", "pytorch")
+        registry.get(registry.Model, "mlp", "pytorch")
 
 
 def test_a_second_function_of_the_same_name_is_refused():
-    @register("twice", kind="score", backend="pytorch", title="")
+    @register(Score("twice", backend="pytorch", title=""))
     def first(weight, dims): ...
 
     with pytest.raises(ValueError, match=r"score 'twice' is registered twice: .*first.*second"):
 
-        @register("twice", kind="score", backend="pytorch", title="")
+        @register(Score("twice", backend="pytorch", title=""))
         def second(weight, dims): ...
 
-    assert registry.get("score", "twice", "pytorch").function is first
+    assert registry.get(registry.Score, "twice", "pytorch").function is first
 
 
 def test_a_module_that_is_imported_again_replaces_its_own_entries():
     def load():
-        @register("again", kind="score", backend="pytorch", title="")
+        @register(Score("again", backend="pytorch", title=""))
         def again(weight, dims): ...
 
         return again
 
     first, second = load(), load()
-    assert first is not second and registry.get("score", "again", "pytorch").function is second
+    assert first is not second and registry.get(registry.Score, "again", "pytorch").function is second
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "figure", "table"])
 def test_every_entry_says_what_it_is(kind):
     for backend in ("pytorch", "keras"):
-        for entry in registry.entries(kind, backend).values():
+        for entry in registry.entries(registry.KINDS[kind], backend).values():
             assert entry.title, f"{kind} {entry.name} has no title: register(..., title=...)"
             assert entry.function.__doc__, f"{kind} {entry.name} has no docstring"
 
@@ -97,10 +97,34 @@ def test_every_entry_says_what_it_is(kind):
 def test_what_models_have_is_what_prune_types_need():
     """Misspelt, `has` and `needs` would make a prune type impossible everywhere."""
     for backend in ("pytorch", "keras"):
-        has = {structure for m in registry.entries("model", backend).values() for structure in m.options["has"]}
-        for prune_type in registry.entries("prune_type", backend).values():
-            assert prune_type.options["needs"] in has
-            assert set(prune_type.options["amounts"]) <= {"ratio", "blocks", "threshold", "pattern"}
+        has = {structure for m in registry.entries(registry.Model, backend).values() for structure in m.has}
+        for prune_type in registry.entries(registry.PruneType, backend).values():
+            assert prune_type.needs in has
+            assert set(prune_type.amounts) <= {"ratio", "blocks", "threshold", "pattern"}
+
+
+def test_a_field_that_the_kind_does_not_have_and_one_that_is_missing_are_refused_at_registration():
+    with pytest.raises(TypeError, match="calibrated"):
+        Score("new", title="", calibrated=True)
+    with pytest.raises(TypeError, match="when"):
+        FigureItem("new", title="", caption="")
+
+
+def test_a_function_that_cannot_be_called_as_its_kind_is_refused_at_registration():
+    with pytest.raises(TypeError, match="score 'short': its function takes weight, but it is called with weight, dims"):
+        register(Score("short", title=""))(lambda weight: 0)
+    with pytest.raises(TypeError, match="score 'greedy' asks for hessian"):
+        register(Score("greedy", title=""))(lambda weight, dims, hessian: 0)
+
+
+def test_a_running_job_gets_what_it_declares_and_nothing_else():
+    with registry.only([("score", "l1", "pytorch")]):
+        assert registry.get(Score, "l1", "pytorch").name == "l1"
+        assert list(registry.entries(Score, "pytorch")) == ["l1"]
+        with pytest.raises(registry.NotDeclared, match="score 'l2'"):
+            registry.get(Score, "l2", "pytorch")
+        assert registry.entries(registry.FindingItem)  # their kind is wholly in the digest
+    assert registry.get(Score, "l2", "pytorch").name == "l2"
 
 
 def test_the_whole_register_is_read_without_a_framework():

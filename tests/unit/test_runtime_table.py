@@ -18,7 +18,7 @@ def test_rules_stand_below_the_steps(tmp_path):
     (tmp_path / "a.tsv").write_text(f"{HEADER}2.5\t0:00:02\t120.5\t300\n")
     (tmp_path / "b.tsv").write_text(f"{HEADER}1.5\t0:00:01\t-\t-\n")  # too short for Snakemake to see its memory
     (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, "threads": 1}))
-    table = registry.get("table", "runtime")(
+    table = registry.get(registry.TableItem, "runtime")(
         tidy.load(run.collect()),
         {"one": {"title": "The first"}},
         prepare_dataset=[str(tmp_path / "data.json")],
@@ -42,7 +42,7 @@ def test_what_was_not_measured_is_not_zero(tmp_path):
     parts = {"import_seconds": 0.0, "work_seconds": 0.0, "evaluate_seconds": 0.0}
     (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, **parts}))
     (tmp_path / "a.tsv").write_text(f"{HEADER}0.5\t0:00:00\t6.36\t10\n")  # seen before it had loaded anything
-    data = registry.get("table", "runtime")(
+    data = registry.get(registry.TableItem, "runtime")(
         tidy.load(run.collect()),
         {"one": {"title": "The first"}},
         prepare_dataset=[str(tmp_path / "data.json")],

@@ -16,12 +16,12 @@ MIB = 2**20
 
 
 def table(name: str, run: Run, study: dict):
-    return registry.get("table", name)(run.load(), study)
+    return registry.get(registry.TableItem, name)(run.load(), study)
 
 
 def run_table(name: str, *runs: Run):
     studies = {run.study: config(run.study) for run in runs}
-    return registry.get("table", name)(tidy.load(runs[0].collect(*runs[1:])), studies)
+    return registry.get(registry.TableItem, name)(tidy.load(runs[0].collect(*runs[1:])), studies)
 
 
 def vgg(tmp_path, seeds=(0,)) -> Run:
@@ -373,7 +373,7 @@ def test_software(tmp_path):
 def test_the_machine_stands_below_the_software(tmp_path):
     run = vgg(tmp_path).load()
     more = {"software_processor": "Maker 9000", "software_device": "cpu", "software_numpy": "2.4.6"}
-    data = registry.get("table", "environment")(replace(run, results=run.results.assign(**more)), {}).data
+    data = registry.get(registry.TableItem, "environment")(replace(run, results=run.results.assign(**more)), {}).data
     assert data["package"].tolist() == ["python", "torch", "numpy", "device", "processor"]
     assert data["version"].tolist()[-2:] == ["cpu", "Maker 9000"]
 
@@ -413,8 +413,8 @@ def test_a_table_is_written_as_csv_and_page(tmp_path):
 
 @pytest.mark.parametrize("kind", ["figure", "table"])
 def test_every_item_has_a_title_and_says_how_to_read_it(kind):
-    for entry in registry.entries(kind).values():
-        assert entry.title and len(entry.options["caption"]) > 60 and callable(entry.options["when"]), entry.name
+    for entry in registry.entries(registry.KINDS[kind]).values():
+        assert entry.title and len(entry.caption) > 60 and callable(entry.when), entry.name
 
 
 def test_all_tables_compare_with_the_dense_net_trained_as_long(tmp_path):

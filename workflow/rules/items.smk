@@ -19,7 +19,7 @@ def title_of_study(wildcards):
 
 def item_of(kind, wildcards):
     """The register's entry of a figure or table."""
-    return registry.get(kind, wildcards.item)
+    return registry.get(registry.KINDS[kind], wildcards.item)
 
 
 def code_of_item(script, kind):

@@ -54,7 +54,7 @@ rule draw_figure:
         study=lambda wildcards: REPORTED[wildcards.study],
         setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
         published=published_of_study,
-        caption=lambda wildcards: item_of("figure", wildcards).options["caption"],
+        caption=lambda wildcards: item_of("figure", wildcards).caption,
         code=code_of_item("draw_figure", "figure"),
     message:
         "drawing {wildcards.item} of {wildcards.study}"
@@ -89,7 +89,7 @@ rule make_table:
         item=lambda wildcards: wildcards.item,
         setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
         published=published_of_study,
-        caption=lambda wildcards: item_of("table", wildcards).options["caption"],
+        caption=lambda wildcards: item_of("table", wildcards).caption,
         code=code_of_item("make_table", "table"),
     message:
         "making the table {wildcards.item} of {wildcards.study}"
@@ -118,7 +118,7 @@ use rule make_table as make_run_table with:
         item=lambda wildcards: wildcards.item,
         setup=None,
         published=published_of_all(),
-        caption=lambda wildcards: item_of("table", wildcards).options["caption"],
+        caption=lambda wildcards: item_of("table", wildcards).caption,
         code=code_of_item("make_table", "table"),
     message:
         "making the table {wildcards.item} of the run"
@@ -134,7 +134,7 @@ use rule make_run_table as make_runtime_table with:
             "<results>/tables/runtime.html",
             caption="../../report/captions/table.rst",
             category="The run",
-            labels={"table": registry.get("table", "runtime").title},
+            labels={"table": registry.get(registry.TableItem, "runtime").title},
         ),
     log:
         "<results>/logs/tables/runtime.log",
@@ -146,7 +146,7 @@ use rule make_run_table as make_runtime_table with:
         item="runtime",
         setup=None,
         published=None,
-        caption=registry.get("table", "runtime").options["caption"],
+        caption=registry.get(registry.TableItem, "runtime").caption,
         rules=list(timed_rules()),
         code=code_version(SCRIPTS / "make_table.py", uses=[("table", "runtime", registry.ANY)]),
     message:

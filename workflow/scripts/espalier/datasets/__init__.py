@@ -12,7 +12,7 @@ import inspect
 import os
 from pathlib import Path
 
-from espalier.registry import Entry, get
+from espalier.registry import Dataset, Entry, get
 
 VARIABLE = "ESPALIER_DATA"  # the environment variable that says where data sets are
 DEFAULT = "data"
@@ -49,11 +49,11 @@ def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
 
 
 def _found(name: str, root: str | Path, path: str | None) -> list[Path]:
-    entry = get("dataset", name)
-    find = entry.options.get("sources")
+    entry = get(Dataset, name)
+    find = entry.sources
     return find(**arguments(entry, root, path)) if find else []
 
 
 def reads_files(name: str) -> bool:
     """Whether a data set is read from files (and does not come with an installed package)."""
-    return "root" in inspect.signature(get("dataset", name).function).parameters
+    return "root" in inspect.signature(get(Dataset, name).function).parameters

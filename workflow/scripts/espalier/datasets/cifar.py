@@ -13,7 +13,7 @@ import numpy as np
 from espalier.datasets.fetch import described, fetch, has_md5
 from espalier.datasets.folders import FORMS, find, read, watched
 from espalier.datasets.prepare import Raw
-from espalier.registry import register
+from espalier.registry import Dataset, register
 
 SIDE = 32
 
@@ -152,13 +152,13 @@ CIFAR100 = Cifar(
 CITE = "Krizhevsky 2009, Learning multiple layers of features from tiny images"
 
 
-@register("cifar10", kind="dataset", title="CIFAR-10", cite=CITE, sources=CIFAR10.sources)
+@register(Dataset("cifar10", title="CIFAR-10", cite=CITE, sources=CIFAR10.sources))
 def cifar10(root, path=None):
     """60,000 colour images of 32x32 pixels in ten classes, 10,000 of them for test."""
     return CIFAR10.read(root, path)
 
 
-@register("cifar100", kind="dataset", title="CIFAR-100", cite=CITE, sources=CIFAR100.sources)
+@register(Dataset("cifar100", title="CIFAR-100", cite=CITE, sources=CIFAR100.sources))
 def cifar100(root, path=None):
     """60,000 colour images of 32x32 pixels in a hundred classes, 10,000 of them for test."""
     return CIFAR100.read(root, path)

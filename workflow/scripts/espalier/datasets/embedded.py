@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from espalier.datasets.prepare import Raw, stratified
-from espalier.registry import register
+from espalier.registry import Dataset, register
 
 
 @register(
-    "digits",
-    kind="dataset",
-    title="Handwritten digits of scikit-learn",
-    cite="Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
-    classes=tuple("0123456789"),
+    Dataset(
+        "digits",
+        title="Handwritten digits of scikit-learn",
+        cite="Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
+        classes=tuple("0123456789"),
+    )
 )
 def digits():
     """1,797 grey images of 8x8 pixels in ten classes, embedded in scikit-learn; a fifth, stratified, is for test."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from espalier.datasets.fetch import described, fetch, has_md5
 from espalier.datasets.prepare import Raw
-from espalier.registry import register
+from espalier.registry import Dataset, register
 
 FILES = tuple(f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
 
@@ -80,12 +80,9 @@ _fashion_mnist = _finder("fashion_mnist", "FashionMNIST/raw")
 
 
 @register(
-    "mnist",
-    kind="dataset",
-    title="MNIST",
-    cite="LeCun et al. 1998, Proc. IEEE 86(11)",
-    sources=_mnist,
-    classes=tuple("0123456789"),
+    Dataset(
+        "mnist", title="MNIST", cite="LeCun et al. 1998, Proc. IEEE 86(11)", sources=_mnist, classes=tuple("0123456789")
+    )
 )
 def mnist(root, path=None):
     """70,000 grey images of 28x28 pixels of handwritten digits, 10,000 of them for test."""
@@ -95,11 +92,7 @@ def mnist(root, path=None):
 
 
 @register(
-    "fashion_mnist",
-    kind="dataset",
-    title="Fashion-MNIST",
-    cite="Xiao et al. 2017, arXiv:1708.07747",
-    sources=_fashion_mnist,
+    Dataset("fashion_mnist", title="Fashion-MNIST", cite="Xiao et al. 2017, arXiv:1708.07747", sources=_fashion_mnist)
 )
 def fashion_mnist(root, path=None):
     """70,000 grey images of 28x28 pixels of clothes, bags and shoes in ten classes, 10,000 of them for test."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from espalier.datasets import folders
-from espalier.registry import register
+from espalier.registry import Dataset, register
 
 
 def _cats_vs_dogs(root: Path, path: Path | None = None) -> list[Path]:
@@ -16,18 +16,19 @@ def _image_folder(root: Path, path: Path) -> list[Path]:
     return folders.watched(path)
 
 
-@register("image_folder", kind="dataset", title="Images in folders of classes", sources=_image_folder)
+@register(Dataset("image_folder", title="Images in folders of classes", sources=_image_folder))
 def image_folder(root, path):
     """Any set of images, in a folder for each class: all below `path`, a directory or a zip."""
     return folders.read(path, root)
 
 
 @register(
-    "cats_vs_dogs",
-    kind="dataset",
-    title="Cats and dogs",
-    cite="Elson et al. 2007, Asirra, ACM CCS; Kaggle Dogs vs. Cats",
-    sources=_cats_vs_dogs,
+    Dataset(
+        "cats_vs_dogs",
+        title="Cats and dogs",
+        cite="Elson et al. 2007, Asirra, ACM CCS; Kaggle Dogs vs. Cats",
+        sources=_cats_vs_dogs,
+    )
 )
 def cats_vs_dogs(root, path=None):
     """Photographs of cats and dogs, in whatever folder or zip lies in cats_vs_dogs; nothing is downloaded."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from espalier import datasets
-from espalier.registry import get
+from espalier.registry import Dataset, get
 
 SPLITS = ("train", "validation", "test")
 SPLIT_SEED = 0  # which images are test or validation images never changes with a run's seed
@@ -84,7 +84,7 @@ def prepare(
     ValueError for a class that the data set does not have, for fewer than two, and for files that are damaged or not
     laid out as they should be, FileNotFoundError for missing ones, RuntimeError if they cannot be downloaded.
     """
-    entry = get("dataset", name)
+    entry = get(Dataset, name)
     raw = Raw(*entry(**datasets.arguments(entry, data_root, path)))
     names = raw.classes if classes is None else list(classes)
     places = np.full(len(raw.classes), -1, np.int64)  # the new number of each class, -1 of those that are not kept

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 
-from espalier.registry import get, register
+from espalier.registry import Init, Model, get, register
 
 FRACTION = {"minimum": 0, "exclusiveMaximum": 1}
 WEIGHTS = "model.weights.h5"  # in a .keras file
@@ -41,7 +41,7 @@ def build_model(
     options = {key: value for key, value in model.items() if key not in ("name", "weights", "fallback")}
     images = keras.Input(image_shape, dtype="uint8", name="images")
     pixels = keras.layers.Rescaling(1 / (255 * std), offset=-mean / std, name="normalise")(images)
-    logits = get("model", model["name"], "keras")(pixels, num_classes, **options)
+    logits = get(Model, model["name"], "keras")(pixels, num_classes, **options)
     return initialised(keras.Model(images, logits, name=model["name"]), init, seed)
 
 
@@ -56,7 +56,7 @@ def anew(net, init: dict | None = None, seed: int = 0):
 def initialised(net, init: dict | None, seed: int):
     """The net with the weights of its matrices and filters drawn by a registered initialisation, if one is given."""
     if init:
-        draw = get("init", init["name"], "keras")(**{key: value for key, value in init.items() if key != "name"})
+        draw = get(Init, init["name"], "keras")(**{key: value for key, value in init.items() if key != "name"})
         generator = np.random.default_rng(seed)
         for kernel in (kernel for layer in weighted_layers(net) for kernel in kernels(layer)):
             kernel.assign(draw(generator, tuple(kernel.shape)))
@@ -73,15 +73,15 @@ def pretrain(net, model: dict) -> str:
         return "random"
     from espalier.keras.runtime import keras
 
-    entry = get("model", model["name"], "keras")
-    if not entry.options.get("imagenet"):
+    entry = get(Model, model["name"], "keras")
+    if not entry.imagenet:
         raise ValueError(f"{entry.name} has no ImageNet weights: take `weights: {model['weights']}` out of its model")
     if model.get("width", 1.0) != 1.0 or net.input_shape[-1] != 3:
         raise ValueError(
             f"the ImageNet weights of {entry.name} are for `width: 1.0` and images of 3 channels, "
             f"not {model.get('width', 1.0)} and {net.input_shape[-1]}"
         )
-    build = getattr(keras.applications, entry.options["application"])
+    build = getattr(keras.applications, entry.application)
     try:
         source = build(include_top=False, weights="imagenet", input_shape=net.input_shape[1:])
     except Exception as error:  # Keras raises no narrower one if a download fails
@@ -185,11 +185,7 @@ def _scaled(number: int, width: float) -> int:
 
 
 @register(
-    "mlp",
-    kind="model",
-    backend="keras",
-    title="Multilayer perceptron 1000-1000-500-200",
-    has=("dense_layers", "layers"),
+    Model("mlp", backend="keras", title="Multilayer perceptron 1000-1000-500-200", has=("dense_layers", "layers"))
 )
 def mlp(pixels, num_classes, width=1.0):
     """Four hidden ReLU layers without biases, an output layer with them. width: factor on the hidden layers' units."""
@@ -201,7 +197,7 @@ def mlp(pixels, num_classes, width=1.0):
     return _head(x, num_classes)
 
 
-@register("cifar10_cnn", kind="model", backend="keras", title="Small convolutional net", has=("layers",), smallest=4)
+@register(Model("cifar10_cnn", backend="keras", title="Small convolutional net", has=("layers",), smallest=4))
 def cifar10_cnn(pixels, num_classes, width=1.0):
     """Two convolutions with max pooling, a hidden layer of 256 units, an output layer. width: factor on all but that.
 
@@ -220,15 +216,16 @@ def cifar10_cnn(pixels, num_classes, width=1.0):
 
 
 @register(
-    "vgg16",
-    kind="model",
-    backend="keras",
-    title="VGG16",
-    cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
-    has=("layers",),
-    smallest=32,
-    imagenet=True,
-    application="VGG16",
+    Model(
+        "vgg16",
+        backend="keras",
+        title="VGG16",
+        cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
+        has=("layers",),
+        smallest=32,
+        imagenet=True,
+        application="VGG16",
+    )
 )
 def vgg16(pixels, num_classes, width=1.0):
     """The convolutions of VGG16, named as in keras.applications, global average pooling, an output layer.
@@ -248,15 +245,16 @@ def vgg16(pixels, num_classes, width=1.0):
 
 
 @register(
-    "mobilenet_v2",
-    kind="model",
-    backend="keras",
-    title="MobileNetV2",
-    cite="Sandler et al. 2018, arXiv:1801.04381",
-    has=("layers", "batch_norm"),
-    smallest=32,
-    imagenet=True,
-    application="MobileNetV2",
+    Model(
+        "mobilenet_v2",
+        backend="keras",
+        title="MobileNetV2",
+        cite="Sandler et al. 2018, arXiv:1801.04381",
+        has=("layers", "batch_norm"),
+        smallest=32,
+        imagenet=True,
+        application="MobileNetV2",
+    )
 )
 def mobilenet_v2(pixels, num_classes, width=1.0, batch_norm_momentum: Annotated[float, FRACTION] = 0.999):
     """The MobileNetV2 of keras.applications, global average pooling, an output layer.
@@ -274,18 +272,19 @@ def mobilenet_v2(pixels, num_classes, width=1.0, batch_norm_momentum: Annotated[
     return _head(keras.layers.GlobalAveragePooling2D(name="global_average_pooling2d")(base.output), num_classes)
 
 
-@register("normal", kind="init", backend="keras", title="Normal distribution")
+@register(Init("normal", backend="keras", title="Normal distribution"))
 def normal(stddev: Annotated[float, {"exclusiveMinimum": 0}] = 0.05):
     """N(0, stddev^2), whatever the size of the layer."""
     return lambda generator, shape: generator.normal(0.0, stddev, shape)
 
 
 @register(
-    "glorot",
-    kind="init",
-    backend="keras",
-    title="Glorot uniform",
-    cite="Glorot and Bengio 2010, Training deep networks, AISTATS",
+    Init(
+        "glorot",
+        backend="keras",
+        title="Glorot uniform",
+        cite="Glorot and Bengio 2010, Training deep networks, AISTATS",
+    )
 )
 def glorot():
     """Uniform in +-sqrt(6 / (fan in + fan out))."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from espalier.keras import models
-from espalier.registry import get, register
+from espalier.registry import PruneType, Score, get, register
 from espalier.training.portion import portion
 
 PRUNABLE = ("Conv2D", "Dense")  # the layers, of those in our nets, whose weights are pruned; the same as TFMOT's
@@ -50,18 +50,16 @@ def prune_model(
     on the file read back; of gradual pruning more, see `gradual.gradually`. Raises ValueError for what it cannot do,
     RuntimeError if the file is not as asked.
     """
-    kind, score = get("prune_type", prune_type, "keras"), get("score", method, "keras")
+    kind, score = get(PruneType, prune_type, "keras"), get(Score, method, "keras")
     if ratio is None or any(amount is not None for amount in (blocks, threshold, pattern)):
         raise ValueError(f"{prune_type} pruning of a keras net takes a ratio, such as 0.50, and nothing else")
     if not 0 <= Fraction(str(ratio)) < 1:
         raise ValueError(f"the ratio is {ratio}, but must be from 0 up to, not including, 1")
-    by, scope = kind.options["by"], scope or kind.options["scopes"][0]
-    if not set(by) <= set(score.options["of"]):
-        raise ValueError(
-            f"{prune_type} prunes {' and '.join(by)}, and {method} judges {', '.join(score.options['of'])}"
-        )
-    if scope not in kind.options["scopes"]:
-        raise ValueError(f"{prune_type} has no scope {scope!r}, but {', '.join(kind.options['scopes'])}")
+    by, scope = kind.by, scope or kind.scopes[0]
+    if not set(by) <= set(score.of):
+        raise ValueError(f"{prune_type} prunes {' and '.join(by)}, and {method} judges {', '.join(score.of)}")
+    if scope not in kind.scopes:
+        raise ValueError(f"{prune_type} has no scope {scope!r}, but {', '.join(kind.scopes)}")
     if gradual:
         if prune_type != "weight" or method != "magnitude" or scope != "layer":
             raise ValueError("gradual pruning is of single weights by their magnitude in each layer, nothing else")
@@ -194,16 +192,17 @@ def _units(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
 
 
 @register(
-    "weight",
-    kind="prune_type",
-    backend="keras",
-    title="Single weights",
-    needs="layers",
-    amounts=("ratio",),
-    scopes=("layer", "global"),
-    by=("weights",),
-    default_method="magnitude",
-    schedules=("gradual",),
+    PruneType(
+        "weight",
+        backend="keras",
+        title="Single weights",
+        needs="layers",
+        amounts=("ratio",),
+        scopes=("layer", "global"),
+        by=("weights",),
+        default_method="magnitude",
+        schedules=("gradual",),
+    )
 )
 def weight(net, score, ratio, scope, generator):
     """Zero the int(ratio * n) weights with the lowest scores, of each layer or of all together; the shapes stay."""
@@ -219,15 +218,16 @@ def weight(net, score, ratio, scope, generator):
 
 
 @register(
-    "unit",
-    kind="prune_type",
-    backend="keras",
-    title="Whole units",
-    needs="dense_layers",
-    amounts=("ratio",),
-    scopes=("layer", "global"),
-    by=("units",),
-    default_method="l2",
+    PruneType(
+        "unit",
+        backend="keras",
+        title="Whole units",
+        needs="dense_layers",
+        amounts=("ratio",),
+        scopes=("layer", "global"),
+        by=("units",),
+        default_method="l2",
+    )
 )
 def unit(net, score, ratio, scope, generator):
     """Remove the int(ratio * n) units with the lowest scores, of each layer or of all together, and their rows of the
@@ -240,31 +240,33 @@ def unit(net, score, ratio, scope, generator):
 
 
 @register(
-    "magnitude",
-    kind="score",
-    backend="keras",
-    title="Magnitude of a weight",
-    cite="Han et al. 2015, arXiv:1506.02626",
-    of=("weights",),
+    Score(
+        "magnitude",
+        backend="keras",
+        title="Magnitude of a weight",
+        cite="Han et al. 2015, arXiv:1506.02626",
+        of=("weights",),
+    )
 )
 def magnitude(groups, generator=None):
     """|w| of every weight."""
     return np.abs(groups[:, 0])
 
 
-@register("l2", kind="score", backend="keras", title="L2 norm of a unit's weights", of=("units",))
+@register(Score("l2", backend="keras", title="L2 norm of a unit's weights", of=("units",)))
 def l2(groups, generator=None):
     """L2 norm of every unit's weights."""
     return np.sqrt(np.square(groups, dtype=np.float64).sum(axis=1))
 
 
 @register(
-    "l1",
-    kind="score",
-    backend="keras",
-    title="L1 norm of a unit's weights",
-    cite="Li et al. 2017, arXiv:1608.08710",
-    of=("units",),
+    Score(
+        "l1",
+        backend="keras",
+        title="L1 norm of a unit's weights",
+        cite="Li et al. 2017, arXiv:1608.08710",
+        of=("units",),
+    )
 )
 def l1(groups, generator=None):
     """Sum of |w| of every unit's weights."""
@@ -272,12 +274,9 @@ def l1(groups, generator=None):
 
 
 @register(
-    "random",
-    kind="score",
-    backend="keras",
-    title="Random",
-    cite="Blalock et al. 2020, arXiv:2003.03033",
-    of=("weights", "units"),
+    Score(
+        "random", backend="keras", title="Random", cite="Blalock et al. 2020, arXiv:2003.03033", of=("weights", "units")
+    )
 )
 def random(groups, generator):
     """A random number from 0 to 1 for every group: the baseline of all methods."""

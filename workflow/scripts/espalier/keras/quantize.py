@@ -15,7 +15,7 @@ import numpy as np
 from espalier.datasets import prepare as datasets
 from espalier.keras import litert, models, profile, train
 from espalier.keras.evaluate import score
-from espalier.registry import get, register
+from espalier.registry import Scheme, get, register
 from espalier.run.files import sizes
 from espalier.run.threads import threads
 from espalier.training.calibration import calibration
@@ -47,17 +47,17 @@ def quantize_model(
     Raises ValueError for a scheme that trains without a recipe, and RuntimeError if the file is not what it should be:
     a float32 file that differs from Keras, an int8 scheme without int8 operators, or a calibrated one with float ones.
     """
-    kind = get("scheme", scheme, "keras")
-    if kind.options["trains"] and not recipe:
+    kind = get(Scheme, scheme, "keras")
+    if kind.trains and not recipe:
         raise ValueError(f"{scheme} trains the net, so it needs a recipe")
     data, net = datasets.load(data), models.load(parent)
     normalise, inner = net.get_layer("normalise"), models.bare(net)
     measured, details, images = {}, {}, None
-    if kind.options["calibrated"]:
+    if kind.calibrated:
         chosen = calibration(data.train, calibration_images, seed)
         images = np.asarray(normalise(data.train.images[np.sort(chosen)]))
         measured["calibration_images"] = len(chosen)
-    if kind.options["trains"]:
+    if kind.trains:
         inner, net = _simulated(inner, normalise, images)
         how = {"parent": parent, "checkpoint": checkpoint, "label": label}
         how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
@@ -69,12 +69,12 @@ def quantize_model(
     operators = litert.weighted_operators(out)
     whole = [row for row in operators if row["weights"] == row["output"] == "INT8"]
     measured["int8_operators"] = sum(row["weights"] == "INT8" for row in operators)
-    if kind.options["int8"] and not measured["int8_operators"]:
+    if kind.int8 and not measured["int8_operators"]:
         raise RuntimeError(
             f"{out} holds no int8 operator: {scheme} made none of the {len(operators)} that have weights. TensorFlow "
             "leaves matrices and filters of fewer than 1024 weights in float32 where it does not calibrate"
         )
-    if kind.options["calibrated"] and len(whole) < len(operators):
+    if kind.calibrated and len(whole) < len(operators):
         left = ", ".join(row["name"] for row in operators if row not in whole)
         raise RuntimeError(f"{out} computes in float where {scheme} should not: {left}")
     if scheme == "float32":
@@ -170,15 +170,14 @@ def _converted(net, kind, images: np.ndarray | None) -> bytes:
 
 
 TFLITE = "TensorFlow Lite, Post-training quantization, tensorflow.org/lite/performance/post_training_quantization"
-SCHEME = {"kind": "scheme", "backend": "keras"}
 
 
-@register("float32", **SCHEME, title="float32", cite=TFLITE, calibrated=False, trains=False, int8=False)
+@register(Scheme("float32", backend="keras", title="float32", cite=TFLITE, calibrated=False, trains=False, int8=False))
 def float32(lite, converter, images):
     """Nothing is quantized: the net in another format."""
 
 
-@register("float16", **SCHEME, title="float16", cite=TFLITE, calibrated=False, trains=False, int8=False)
+@register(Scheme("float16", backend="keras", title="float16", cite=TFLITE, calibrated=False, trains=False, int8=False))
 def float16(lite, converter, images):
     """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
     from espalier.keras.runtime import tf
@@ -188,13 +187,15 @@ def float16(lite, converter, images):
 
 
 @register(
-    "dynamic_int8",
-    **SCHEME,
-    title="dynamic int8",
-    cite=f"{TFLITE}; Krishnamoorthi 2018, arXiv:1806.08342",
-    calibrated=False,
-    trains=False,
-    int8=True,
+    Scheme(
+        "dynamic_int8",
+        backend="keras",
+        title="dynamic int8",
+        cite=f"{TFLITE}; Krishnamoorthi 2018, arXiv:1806.08342",
+        calibrated=False,
+        trains=False,
+        int8=True,
+    )
 )
 def dynamic_int8(lite, converter, images):
     """Weights of 8 bits; activations are float32, and quantized by the range that each image has, before each operator.
@@ -207,13 +208,15 @@ def dynamic_int8(lite, converter, images):
 
 
 @register(
-    "static_int8",
-    **SCHEME,
-    title="static int8",
-    cite="Jacob et al. 2018, arXiv:1712.05877; Krishnamoorthi 2018, arXiv:1806.08342",
-    calibrated=True,
-    trains=False,
-    int8=True,
+    Scheme(
+        "static_int8",
+        backend="keras",
+        title="static int8",
+        cite="Jacob et al. 2018, arXiv:1712.05877; Krishnamoorthi 2018, arXiv:1806.08342",
+        calibrated=True,
+        trains=False,
+        int8=True,
+    )
 )
 def static_int8(lite, converter, images):
     """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
@@ -223,13 +226,15 @@ def static_int8(lite, converter, images):
 
 
 @register(
-    "qat_int8",
-    **SCHEME,
-    title="quantization-aware int8",
-    cite="Jacob et al. 2018, arXiv:1712.05877; TensorFlow Model Optimization Toolkit",
-    calibrated=True,
-    trains=True,
-    int8=True,
+    Scheme(
+        "qat_int8",
+        backend="keras",
+        title="quantization-aware int8",
+        cite="Jacob et al. 2018, arXiv:1712.05877; TensorFlow Model Optimization Toolkit",
+        calibrated=True,
+        trains=True,
+        int8=True,
+    )
 )
 def qat_int8(lite, converter, images):
     """Weights and activations of 8 bits by the ranges that the net was trained with, while it rounded as int8 does."""

@@ -68,7 +68,7 @@ def schema() -> dict:
 
 def registered(kind: str) -> list[str]:
     """Names of all registered entries of a kind, whatever their backend."""
-    names = [name for backend in ("pytorch", "keras") for name in registry.entries(kind, backend)]
+    names = [name for backend in ("pytorch", "keras") for name in registry.entries(registry.KINDS[kind], backend)]
     return list(dict.fromkeys(names))
 
 

@@ -163,11 +163,11 @@ def step_seed(study: str, seed: int, position: int, step: str) -> int:
 
 def _check_study(study: dict, path: list) -> None:
     backend = study["backend"]
-    dataset = steps.known("dataset", study["dataset"]["name"], backend, [*path, "dataset", "name"])
+    dataset = steps.known(registry.Dataset, study["dataset"]["name"], backend, [*path, "dataset", "name"])
     _check_path(study["dataset"]["path"], dataset, [*path, "dataset", "path"])
     _check_classes(study["dataset"]["classes"] or [], dataset, [*path, "dataset", "classes"])
-    model = steps.known("model", study["model"]["name"], backend, [*path, "model", "name"])
-    channels = model.options.get("channels", (1, 3))
+    model = steps.known(registry.Model, study["model"]["name"], backend, [*path, "model", "name"])
+    channels = model.channels
     if study["dataset"]["channels"] not in channels:
         raise ConfigError(
             [*path, "dataset", "channels"],
@@ -175,7 +175,7 @@ def _check_study(study: dict, path: list) -> None:
             allowed=", ".join(map(str, channels)),
             corrected={"channels": channels[0]},
         )
-    smallest = model.options.get("smallest", 1)
+    smallest = model.smallest
     if study["dataset"]["size"] < smallest:
         raise ConfigError(
             [*path, "dataset", "size"],
@@ -220,7 +220,7 @@ def _check_path(given: str | None, dataset: registry.Entry, path: list) -> None:
 
 def _check_classes(given: list[str], dataset: registry.Entry, path: list) -> None:
     """The names of classes, where the data set says beforehand which it has."""
-    names = list(dataset.options.get("classes", given))
+    names = list(given if dataset.classes is None else dataset.classes)
     for number, name in enumerate(given):
         if name not in names:
             raise ConfigError(
@@ -237,7 +237,7 @@ def _check_model(given: dict, dataset: dict, model: registry.Entry, path: list) 
     checks.check_arguments(model, own, path, given=("pixels", "num_classes", "widths", "width"))
     if given["weights"] == "imagenet":
         refused = (
-            None if model.options.get("imagenet") else f"there are no ImageNet weights of {model.name}",
+            None if model.imagenet else f"there are no ImageNet weights of {model.name}",
             None if given["width"] == 1 else "ImageNet weights are of the whole net, width 1.0",
             None if dataset["channels"] == 3 else "ImageNet weights are for images of 3 channels",
         )
@@ -321,7 +321,7 @@ def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) 
     inherited = dict.fromkeys(COLUMNS)
     inherited |= {"study": study["name"], "seed": seed, "backend": study["backend"], "model": net["name"]}
     inherited |= {"width": net["width"], "weights": net["weights"], "dataset": dataset_id(study["dataset"])}
-    blocks = steps.model_of(study).options.get("blocks", 0)
+    blocks = steps.model_of(study).blocks
     for position, (kind, where, given) in enumerate(chain):
         given = dict(given)
         if kind == "prune":

@@ -90,7 +90,7 @@ def page() -> str:
     for kind in KINDS:
         parts.append(f"\n### {kind}\n\n| name | backend | what it is | source |\n| --- | --- | --- | --- |\n")
         for backend in ("pytorch", "keras"):
-            for entry in registry.entries(kind, backend).values():
+            for entry in registry.entries(registry.KINDS[kind], backend).values():
                 if entry.backend == registry.ANY and backend == "keras":
                     continue
                 both = "both" if entry.backend == registry.ANY else entry.backend

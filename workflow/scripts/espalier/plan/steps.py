@@ -11,6 +11,7 @@ from espalier import registry
 from espalier.plan import config as checks
 from espalier.plan import naming
 from espalier.plan.config import ConfigError
+from espalier.registry import E
 
 AMOUNTS = {
     "ratio": ("ratio: the share to remove, from 0 up to, not including, 1", 0.5),
@@ -34,7 +35,7 @@ class Step:
     uses: set
 
 
-def known(kind: str, name: str, backend: str, path: list) -> registry.Entry:
+def known(kind: type[E], name: str, backend: str, path: list) -> E:
     """The registered entry of that name, or a ConfigError that says what there is."""
     try:
         return registry.get(kind, name, backend)
@@ -43,15 +44,15 @@ def known(kind: str, name: str, backend: str, path: list) -> registry.Entry:
         corrected = {path[-1]: meant} if isinstance(path[-1], str) else [meant]
         raise ConfigError(
             path,
-            f"there is no {kind.replace('_', ' ')} {name!r} for backend {backend}",
+            f"there is no {kind.kind.replace('_', ' ')} {name!r} for backend {backend}",
             allowed=", ".join(unknown.allowed) or "none",
             corrected=corrected if unknown.allowed else None,
         ) from None
 
 
-def model_of(study: dict) -> registry.Entry:
+def model_of(study: dict) -> registry.Model:
     """The registered architecture of a study."""
-    return registry.get("model", study["model"]["name"], study["backend"])
+    return registry.get(registry.Model, study["model"]["name"], study["backend"])
 
 
 def training(study: dict, kind: str, given: dict, inherited: dict, path: list, before: Sequence = ()) -> Step:
@@ -116,7 +117,7 @@ def training(study: dict, kind: str, given: dict, inherited: dict, path: list, b
             corrected={"init": None},
         )
     if recipe["init"]:
-        entry = known("init", recipe["init"]["name"], backend, [*place("init"), "name"])
+        entry = known(registry.Init, recipe["init"]["name"], backend, [*place("init"), "name"])
         values = {k: v for k, v in recipe["init"].items() if k != "name"}
         checks.check_arguments(entry, values, place("init"))
         uses.add(("init", entry.name, backend))
@@ -146,9 +147,9 @@ def _without_penalty(study: dict, before: Sequence) -> dict:
 def _check_flops(before: Sequence, path: list) -> None:
     """A net is trained for the FLOPs of the dense one only if it has fewer of them for each image."""
     pruned = [
-        registry.get("prune_type", job.params["prune_type"], job.backend) for job in before if job.step == "prune"
+        registry.get(registry.PruneType, job.params["prune_type"], job.backend) for job in before if job.step == "prune"
     ]
-    if all(kind.options["by"] == ("weights",) for kind in pruned):
+    if all(kind.by == ("weights",) for kind in pruned):
         raise ConfigError(
             path,
             "flops, but pruning of single weights leaves the MACs of a net as they are: it would be as many epochs",
@@ -201,9 +202,9 @@ def _rewound(study: dict, given: dict, before: Sequence, place, path: list) -> d
 def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: list) -> set:
     """Check the recipe's penalty; without one its keys become None in the recipe."""
     backend = study["backend"]
-    suitable = [e.name for e in registry.entries("prune_type", backend).values() if _suits(e, model_of(study))]
+    suitable = [e.name for e in registry.entries(registry.PruneType, backend).values() if _suits(e, model_of(study))]
     if kind == "regularize" and not recipe["penalty"]:
-        penalties = list(registry.entries("penalty", backend))
+        penalties = list(registry.entries(registry.Penalty, backend))
         raise ConfigError(
             [*path, "penalty"],
             "is missing: regularize trains with a penalty",
@@ -211,7 +212,7 @@ def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: lis
             corrected={"penalty": penalties[0], "prune_type": suitable[0]} if penalties else None,
         )
     if recipe["penalty"]:
-        known("penalty", recipe["penalty"], backend, place("penalty"))
+        known(registry.Penalty, recipe["penalty"], backend, place("penalty"))
         if not recipe["prune_type"]:
             raise ConfigError(
                 [*place("penalty")[:-1], "prune_type"],
@@ -225,7 +226,8 @@ def _penalty(study: dict, kind: str, recipe: dict, given: dict, place, path: lis
         raise ConfigError(
             [*path, "prune_type"],
             f"{given['prune_type']!r} says what a penalty's groups are, and there is no penalty",
-            allowed=f"with it, penalty: {', '.join(registry.entries('penalty', backend)) or 'none for this backend'}",
+            allowed="with it, penalty: "
+            + (", ".join(registry.entries(registry.Penalty, backend)) or "none for this backend"),
         )
     recipe |= {"prune_type": None, "coefficient": None}
     return set()
@@ -237,13 +239,13 @@ def _augmentations(study: dict, steps: list, path: list) -> set:
     for number, item in enumerate(steps):
         name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
         where = [*path, number]
-        entry = known("augmentation", name, study["backend"], where)
+        entry = known(registry.Augmentation, name, study["backend"], where)
         if not isinstance(values, dict):
             values = {} if values is None else {next(iter(_parameters(entry)), "value"): values}
         examples = {"size": study["dataset"]["size"]}
         checks.check_arguments(entry, values, [*where, name], given=("images", "generator"), examples=examples)
         room = size + 2 * values.get("padding", 0)
-        if values.get("size", 0) > room and entry.options.get("crops"):
+        if values.get("size", 0) > room and entry.crops:
             raise ConfigError(
                 [*where, name, "size"],
                 f"{values['size']} is more than the {room} pixels there are",
@@ -271,8 +273,8 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
     kind = _check_prune_type(study, given["prune_type"], [*path, "prune_type"])
     _check_schedule(kind, given, path)
     methods = _methods(study, kind)
-    method = given.setdefault("method", kind.options.get("default_method") or methods[0])
-    score = known("score", method, backend, [*path, "method"])
+    method = given.setdefault("method", kind.default_method or methods[0])
+    score = known(registry.Score, method, backend, [*path, "method"])
     if method not in methods:
         raise ConfigError(
             [*path, "method"],
@@ -281,11 +283,11 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
             corrected={"method": methods[0]},
         )
     amount = _amount(kind, given, path)
-    scopes = kind.options.get("scopes", ())
-    scope = score.options.get("scope") if score.options.get("scope") in scopes else next(iter(scopes), None)
+    scopes = kind.scopes
+    scope = score.scope if score.scope in scopes else next(iter(scopes), None)
     _check_amount(amount, score, given, path)
-    own = {"method": kind.options.get("default_method"), "scope": scope}
-    if given.get("schedule") == "gradual" or (amount == "threshold" and kind.options["by"] == ("weights",)):
+    own = {"method": kind.default_method, "scope": scope}
+    if given.get("schedule") == "gradual" or (amount == "threshold" and kind.by == ("weights",)):
         for key, value in own.items():
             if given.get(key, value) != value:
                 what = "gradual pruning" if given.get("schedule") == "gradual" else f"{kind.name} below a threshold"
@@ -322,20 +324,19 @@ def prune(study: dict, given: dict, inherited: dict, blocks: int, path: list) ->
     return Step(params, columns, uses)
 
 
-def _methods(study: dict, kind: registry.Entry) -> list[str]:
+def _methods(study: dict, kind: registry.PruneType) -> list[str]:
     """The scores that a prune type can go by on the study's net."""
-    structures = model_of(study).options["has"]
+    structures = model_of(study).has
     return [
         score.name
-        for score in registry.entries("score", study["backend"]).values()
-        if set(kind.options["by"]) <= set(score.options.get("of", kind.options["by"]))
-        and score.options.get("needs", structures[0]) in structures
+        for score in registry.entries(registry.Score, study["backend"]).values()
+        if set(kind.by) <= set(score.of) and (not score.needs or score.needs in structures)
     ]
 
 
-def _amount(kind: registry.Entry, given: dict, path: list) -> str:
+def _amount(kind: registry.PruneType, given: dict, path: list) -> str:
     """The key that says how much is pruned: one of those that the prune type takes, and no other."""
-    allowed, there = kind.options["amounts"], [key for key in AMOUNTS if key in given]
+    allowed, there = kind.amounts, [key for key in AMOUNTS if key in given]
     if len(there) == 1 and there[0] in allowed:
         return there[0]
     others = " and ".join(key for key in there if key not in allowed)
@@ -352,7 +353,7 @@ def _amount(kind: registry.Entry, given: dict, path: list) -> str:
     )
 
 
-def _check_amount(amount: str, score: registry.Entry, given: dict, path: list) -> None:
+def _check_amount(amount: str, score: registry.Score, given: dict, path: list) -> None:
     """What a threshold and a pattern do not go with."""
     if amount == "pattern":
         kept, of = map(int, given["pattern"].split(":"))
@@ -378,10 +379,10 @@ def _check_amount(amount: str, score: registry.Entry, given: dict, path: list) -
         )
 
 
-def _check_schedule(kind: registry.Entry, given: dict, path: list) -> None:
+def _check_schedule(kind: registry.PruneType, given: dict, path: list) -> None:
     schedule = given.get("schedule", "at_once")
-    if schedule == "gradual" and (schedule not in kind.options.get("schedules", ()) or "ratio" not in given):
-        able = [e.name for e in registry.entries("prune_type", "keras").values() if e.options.get("schedules")]
+    if schedule == "gradual" and (schedule not in kind.schedules or "ratio" not in given):
+        able = [e.name for e in registry.entries(registry.PruneType, "keras").values() if e.schedules]
         raise ConfigError(
             [*path, "schedule"],
             f"{kind.name} by {' and '.join(key for key in AMOUNTS if key in given)} is not pruned gradually",
@@ -415,20 +416,17 @@ def _check_schedule(kind: registry.Entry, given: dict, path: list) -> None:
 def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
     """A quantize step."""
     backend = study["backend"]
-    scheme = known("scheme", given["scheme"], backend, [*path, "scheme"])
+    scheme = known(registry.Scheme, given["scheme"], backend, [*path, "scheme"])
     training_keys = [key for key in ("epochs", "learning_rate") if key in given]
-    if training_keys and not scheme.options.get("trains"):
+    if training_keys and not scheme.trains:
         raise ConfigError(
             path,
             f"{scheme.name} trains nothing, and {training_keys[0]} is given",
             allowed="epochs and learning_rate with a scheme that trains: "
-            + (
-                ", ".join(e.name for e in registry.entries("scheme", backend).values() if e.options.get("trains"))
-                or "none"
-            ),
+            + (", ".join(e.name for e in registry.entries(registry.Scheme, backend).values() if e.trains) or "none"),
             corrected={"quantize": {k: v for k, v in given.items() if k not in training_keys}},
         )
-    if "calibration_images" in given and not scheme.options.get("calibrated"):
+    if "calibration_images" in given and not scheme.calibrated:
         raise ConfigError(
             path,
             f"{scheme.name} needs no calibration, and calibration_images are given",
@@ -436,10 +434,10 @@ def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
             corrected={"quantize": {k: v for k, v in given.items() if k != "calibration_images"}},
         )
     params, columns, uses = {"scheme": scheme.name}, {"scheme": scheme.name}, {("scheme", scheme.name, backend)}
-    if scheme.options.get("calibrated"):
+    if scheme.calibrated:
         default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
         params["calibration_images"] = given.get("calibration_images", default)
-    if scheme.options.get("trains"):
+    if scheme.trains:
         own = {key: given[key] for key in training_keys} | {"rewind": False}
         again = training(study, "finetune", own, inherited, path)
         params["recipe"] = again.params["recipe"]
@@ -448,16 +446,16 @@ def quantize(study: dict, given: dict, inherited: dict, path: list) -> Step:
     return Step(params, columns, uses)
 
 
-def _suits(prune_type: registry.Entry, model: registry.Entry) -> bool:
-    return prune_type.options["needs"] in model.options["has"]
+def _suits(prune_type: registry.PruneType, model: registry.Model) -> bool:
+    return prune_type.needs in model.has
 
 
-def _check_prune_type(study: dict, name: str, path: list) -> registry.Entry:
-    prune_type, model = known("prune_type", name, study["backend"], path), model_of(study)
+def _check_prune_type(study: dict, name: str, path: list) -> registry.PruneType:
+    prune_type, model = known(registry.PruneType, name, study["backend"], path), model_of(study)
     if not _suits(prune_type, model):
-        need = prune_type.options["needs"].replace("_", " ")
-        models = [m.name for m in registry.entries("model", study["backend"]).values() if _suits(prune_type, m)]
-        types = [p.name for p in registry.entries("prune_type", study["backend"]).values() if _suits(p, model)]
+        need = prune_type.needs.replace("_", " ")
+        models = [m.name for m in registry.entries(registry.Model, study["backend"]).values() if _suits(prune_type, m)]
+        types = [p.name for p in registry.entries(registry.PruneType, study["backend"]).values() if _suits(p, model)]
         raise ConfigError(
             path,
             f"{name} needs {need}, and {model.name} has none",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from espalier.registry import get, register
+from espalier.registry import Augmentation, get, register
 
 Pixels = Annotated[int, {"minimum": 1}]
 Share = Annotated[float, {"minimum": 0, "maximum": 1}]
@@ -19,7 +19,7 @@ def augment(images, steps: list, generator):
     """Apply the steps of a recipe: names, or names with their values."""
     for step in steps:
         name, values = (step, {}) if isinstance(step, str) else next(iter(step.items()))
-        function = get("augmentation", name, "pytorch")
+        function = get(Augmentation, name, "pytorch")
         if values is None:
             values = {}
         if not isinstance(values, dict):
@@ -31,7 +31,7 @@ def augment(images, steps: list, generator):
     return images
 
 
-@register("resize", kind="augmentation", backend="pytorch", title="Resize, bilinear")
+@register(Augmentation("resize", backend="pytorch", title="Resize, bilinear"))
 def resize(images, size: Pixels, generator=None):
     """Every image to size x size."""
     from torchvision.transforms.v2 import functional
@@ -39,7 +39,7 @@ def resize(images, size: Pixels, generator=None):
     return functional.resize(images, [size, size], antialias=True)
 
 
-@register("random_crop", kind="augmentation", backend="pytorch", title="Random crop", crops=True)
+@register(Augmentation("random_crop", backend="pytorch", title="Random crop", crops=True))
 def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minimum": 0}] = 0):
     """A size x size window of each image at a random place, after a zero border of `padding` pixels."""
     import torch
@@ -53,7 +53,7 @@ def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minim
     return images[number[:, None, None], :, top + window[:, None], left + window].permute(0, 3, 1, 2)
 
 
-@register("horizontal_flip", kind="augmentation", backend="pytorch", title="Horizontal flip")
+@register(Augmentation("horizontal_flip", backend="pytorch", title="Horizontal flip"))
 def horizontal_flip(images, generator, probability: Share = 0.5):
     """Each image mirrored with the given probability."""
     import torch
@@ -62,7 +62,7 @@ def horizontal_flip(images, generator, probability: Share = 0.5):
     return torch.where(flipped[:, None, None, None], images.flip(3), images)
 
 
-@register("color_jitter", kind="augmentation", backend="pytorch", title="Colour jitter")
+@register(Augmentation("color_jitter", backend="pytorch", title="Colour jitter"))
 def color_jitter(images, strength: Strength, generator):
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
@@ -86,11 +86,7 @@ def color_jitter(images, strength: Strength, generator):
 
 
 @register(
-    "autoaugment",
-    kind="augmentation",
-    backend="pytorch",
-    title="AutoAugment",
-    cite="Cubuk et al. 2019, arXiv:1805.09501",
+    Augmentation("autoaugment", backend="pytorch", title="AutoAugment", cite="Cubuk et al. 2019, arXiv:1805.09501")
 )
 def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"):
     """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`, by torchvision's tables and operations.

@@ -6,12 +6,12 @@ Penalties sum over these rows, scores rank them, and the ratio that was really p
 from __future__ import annotations
 
 from espalier.pytorch.models import residual_blocks, weighted
-from espalier.registry import get, register
+from espalier.registry import PruneType, get, register
 
 
 def groups(net, prune_type: str) -> list:
     """The groups of a net: a list of tensors (groups, weights per group), views of its weights."""
-    return get("prune_type", prune_type, "pytorch")(net)
+    return get(PruneType, prune_type, "pytorch")(net)
 
 
 def count(net, prune_type: str) -> int:
@@ -22,7 +22,7 @@ def count(net, prune_type: str) -> int:
 def actual_ratio(before, after, prune_type: str) -> float:
     """Share of the groups of `before` that are gone in `after`: 1 - groups kept / all groups. A single weight is gone
     if it is zero, any other group if the net no longer holds it."""
-    if get("prune_type", prune_type, "pytorch").options["by"] == ("weights",):
+    if get(PruneType, prune_type, "pytorch").by == ("weights",):
         kept = sum(int(matrix.count_nonzero()) for matrix in groups(after, prune_type))
     else:
         kept = count(after, prune_type)
@@ -78,15 +78,16 @@ KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "weights": 
 
 
 @register(
-    "filter_wise",
-    kind="prune_type",
-    backend="pytorch",
-    title="Filters",
-    cite="residual connections: Fang et al. 2023, DepGraph, arXiv:2301.12900",
-    needs="convs",
-    by=("filters",),
-    amounts=("ratio", "threshold"),
-    scopes=("global", "layer"),
+    PruneType(
+        "filter_wise",
+        backend="pytorch",
+        title="Filters",
+        cite="residual connections: Fang et al. 2023, DepGraph, arXiv:2301.12900",
+        needs="convs",
+        by=("filters",),
+        amounts=("ratio", "threshold"),
+        scopes=("global", "layer"),
+    )
 )
 def filter_wise(net):
     """Output channels."""
@@ -94,14 +95,15 @@ def filter_wise(net):
 
 
 @register(
-    "channel_wise",
-    kind="prune_type",
-    backend="pytorch",
-    title="Input channels",
-    needs="conv_chain",
-    by=("channels",),
-    amounts=("ratio",),
-    scopes=("global", "layer"),
+    PruneType(
+        "channel_wise",
+        backend="pytorch",
+        title="Input channels",
+        needs="conv_chain",
+        by=("channels",),
+        amounts=("ratio",),
+        scopes=("global", "layer"),
+    )
 )
 def channel_wise(net):
     """Input channels."""
@@ -109,15 +111,16 @@ def channel_wise(net):
 
 
 @register(
-    "filter_and_channel_wise",
-    kind="prune_type",
-    backend="pytorch",
-    title="Filters and input channels",
-    needs="conv_chain",
-    by=("filters", "channels"),
-    amounts=("ratio",),
-    scopes=("global", "layer"),
-    spares="convs before a max pool",
+    PruneType(
+        "filter_and_channel_wise",
+        backend="pytorch",
+        title="Filters and input channels",
+        needs="conv_chain",
+        by=("filters", "channels"),
+        amounts=("ratio",),
+        scopes=("global", "layer"),
+        spares="convs before a max pool",
+    )
 )
 def filter_and_channel_wise(net):
     """Both of the above: every weight is in two groups."""
@@ -125,14 +128,15 @@ def filter_and_channel_wise(net):
 
 
 @register(
-    "depth_wise",
-    kind="prune_type",
-    backend="pytorch",
-    title="Residual blocks",
-    needs="residual_blocks",
-    by=("blocks",),
-    amounts=("blocks",),
-    scopes=(),
+    PruneType(
+        "depth_wise",
+        backend="pytorch",
+        title="Residual blocks",
+        needs="residual_blocks",
+        by=("blocks",),
+        amounts=("blocks",),
+        scopes=(),
+    )
 )
 def depth_wise(net):
     """Residual blocks: what is left of one is its shortcut."""
@@ -140,16 +144,17 @@ def depth_wise(net):
 
 
 @register(
-    "weight",
-    kind="prune_type",
-    backend="pytorch",
-    title="Single weights, set to zero",
-    cite="Han et al. 2015, arXiv:1506.02626; N:M patterns: Mishra et al. 2021, arXiv:2104.08378",
-    needs="convs",
-    by=("weights",),
-    amounts=("ratio", "threshold", "pattern"),
-    scopes=("global", "layer"),
-    default_method="magnitude",
+    PruneType(
+        "weight",
+        backend="pytorch",
+        title="Single weights, set to zero",
+        cite="Han et al. 2015, arXiv:1506.02626; N:M patterns: Mishra et al. 2021, arXiv:2104.08378",
+        needs="convs",
+        by=("weights",),
+        amounts=("ratio", "threshold", "pattern"),
+        scopes=("global", "layer"),
+        default_method="magnitude",
+    )
 )
 def weight(net):
     """Single weights of conv and linear layers, which keep their shapes."""

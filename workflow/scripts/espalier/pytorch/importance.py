@@ -15,7 +15,7 @@ from espalier.datasets.prepare import Data
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.evaluate import to_input, to_tensor
 from espalier.pytorch.models import weighted
-from espalier.registry import get
+from espalier.registry import Score, get
 
 GRADIENT_IMAGES = 512  # how many training images the gradient of a net is taken on
 BATCH = 128
@@ -28,7 +28,7 @@ def scores(net, kinds: Sequence[str], method: str, *, data: Data | None = None, 
     gradients are taken on, and of scores by chance. Raises ValueError if the net has no batch norm where the score
     needs one, or if a score is not finite.
     """
-    score = get("score", method, "pytorch")
+    score = get(Score, method, "pytorch")
     asked = inspect.signature(score.function).parameters
     common = {"generator": torch.Generator().manual_seed(seed)} if "generator" in asked else {}
     slopes = gradients(net, data, seed) if "gradient" in asked else None

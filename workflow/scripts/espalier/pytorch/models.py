@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from espalier.registry import get, register
+from espalier.registry import Model, get, register
 
 HEADER = "espalier"  # key of the header entry that names the architecture
 
@@ -65,7 +65,7 @@ def imagenet_weights(name: str) -> dict:
 
     from torchvision.models import get_model_weights
 
-    if not get("model", name, "pytorch").options.get("imagenet"):
+    if not get(Model, name, "pytorch").imagenet:
         raise ValueError(f"there are no ImageNet weights of {name}")
     chosen = get_model_weights(name)["IMAGENET1K_V1"]
     try:
@@ -111,7 +111,7 @@ def skeleton(
     """The net of build_model without memory for its weights (on the meta device): enough to count it."""
     import torch
 
-    entry = get("model", name, "pytorch")
+    entry = get(Model, name, "pytorch")
     with torch.device("meta"):
         net = entry(num_classes, widths=widths, width=width)
     net.spec = {"name": name, "num_classes": num_classes, "removed_blocks": []}
@@ -198,15 +198,16 @@ def scaled(channels: int, width: float) -> int:
 
 
 @register(
-    "vgg16_bn",
-    kind="model",
-    backend="pytorch",
-    title="VGG16 with batch norm",
-    cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
-    has=("convs", "conv_chain", "batch_norm"),
-    imagenet=True,
-    channels=(3,),
-    smallest=32,
+    Model(
+        "vgg16_bn",
+        backend="pytorch",
+        title="VGG16 with batch norm",
+        cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
+        has=("convs", "conv_chain", "batch_norm"),
+        imagenet=True,
+        channels=(3,),
+        smallest=32,
+    )
 )
 def vgg16_bn(num_classes, widths=None, width=1.0):
     """torchvision's VGG16-BN. widths: its 13 conv widths."""
@@ -229,15 +230,16 @@ def vgg16_bn(num_classes, widths=None, width=1.0):
 
 
 @register(
-    "resnet50",
-    kind="model",
-    backend="pytorch",
-    title="ResNet50",
-    cite="He et al. 2016, arXiv:1512.03385",
-    has=("convs", "residual_blocks", "batch_norm"),
-    imagenet=True,
-    blocks=16,
-    channels=(3,),
+    Model(
+        "resnet50",
+        backend="pytorch",
+        title="ResNet50",
+        cite="He et al. 2016, arXiv:1512.03385",
+        has=("convs", "residual_blocks", "batch_norm"),
+        imagenet=True,
+        blocks=16,
+        channels=(3,),
+    )
 )
 def resnet50(num_classes, widths=None, width=1.0):
     """torchvision's ResNet50."""
@@ -257,14 +259,15 @@ def resnet50(num_classes, widths=None, width=1.0):
 
 
 @register(
-    "cifar10_conv",
-    kind="model",
-    backend="pytorch",
-    title="Three convs, two linear layers",
-    cite="published CIFAR-10 study",
-    has=("convs", "conv_chain"),
-    channels=(3,),
-    smallest=8,
+    Model(
+        "cifar10_conv",
+        backend="pytorch",
+        title="Three convs, two linear layers",
+        cite="published CIFAR-10 study",
+        has=("convs", "conv_chain"),
+        channels=(3,),
+        smallest=8,
+    )
 )
 def cifar10_conv(num_classes, widths=None, width=1.0):
     """The net of the CIFAR-10 study: three 3x3 convs without biases, ReLU and a 2x2 max pool after each, and two linear

@@ -3,15 +3,16 @@
 A penalty gets the groups of a prune type: a list of matrices with one row per group.
 """
 
-from espalier.registry import register
+from espalier.registry import Penalty, register
 
 
 @register(
-    "l2_groups",
-    kind="penalty",
-    backend="pytorch",
-    title="Sum of squares over all groups (as published)",
-    cite="published CIFAR-100 study",
+    Penalty(
+        "l2_groups",
+        backend="pytorch",
+        title="Sum of squares over all groups (as published)",
+        cite="published CIFAR-100 study",
+    )
 )
 def l2_groups(groups):
     """Sum of w^2: no square root and no group size, hence no group lasso. The same for filters and for channels, and
@@ -20,11 +21,12 @@ def l2_groups(groups):
 
 
 @register(
-    "group_lasso",
-    kind="penalty",
-    backend="pytorch",
-    title="Group lasso",
-    cite="Yuan and Lin 2006; Wen et al. 2016, arXiv:1608.03665",
+    Penalty(
+        "group_lasso",
+        backend="pytorch",
+        title="Group lasso",
+        cite="Yuan and Lin 2006; Wen et al. 2016, arXiv:1608.03665",
+    )
 )
 def group_lasso(groups):
     """Sum over groups of sqrt(group size) * ||w||_2, which pulls whole groups to zero."""

@@ -23,7 +23,7 @@ from espalier.pytorch import groups as grouping
 from espalier.pytorch import unstructured
 from espalier.pytorch.importance import scores as judge
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import Entry, get
+from espalier.registry import Entry, PruneType, Score, get
 
 MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes them
 
@@ -55,11 +55,11 @@ def prune_model(
     """
     amounts = {"ratio": ratio, "blocks": blocks, "threshold": threshold, "pattern": pattern}
     amount = {key: value for key, value in amounts.items() if value is not None}
-    entry = get("prune_type", prune_type, "pytorch")
+    entry = get(PruneType, prune_type, "pytorch")
     scope = _checked(entry, method, scope, amount)
     net, prepared = load(parent), load_data(data)
     material = {"data": prepared, "seed": seed}
-    if entry.options["by"] == ("weights",):
+    if entry.by == ("weights",):
         before = unstructured.zeros(net)
         unstructured.zero_weights(net, method, scope=scope, **amount, **material)
         save(net, out)
@@ -84,15 +84,13 @@ def prune_model(
 
 def _checked(entry: Entry, method: str, scope: str | None, amount: dict) -> str | None:
     """The scope, the default one if none is given. Raises ValueError for a combination that is not declared."""
-    takes, scopes, score = entry.options["amounts"], entry.options["scopes"], get("score", method, "pytorch")
+    takes, scopes, score = entry.amounts, entry.scopes, get(Score, method, "pytorch")
     if len(amount) != 1 or not amount.keys() <= set(takes):
         raise ValueError(f"{entry.name} takes one of {', '.join(takes)}, not {', '.join(amount) or 'none'}")
     if not 0 <= Fraction(str(amount.get("ratio", 0))) < 1:
         raise ValueError(f"the ratio is {amount['ratio']}, but must be from 0 up to, not including, 1")
-    if not set(entry.options["by"]) <= set(score.options.get("of", entry.options["by"])):
-        raise ValueError(
-            f"{method} is a score of {', '.join(score.options['of'])}, which {entry.name} does not ask for"
-        )
+    if not set(entry.by) <= set(score.of):
+        raise ValueError(f"{method} is a score of {', '.join(score.of)}, which {entry.name} does not ask for")
     if scope and scopes and scope not in scopes:
         raise ValueError(f"{entry.name} takes the scopes {', '.join(scopes)}, not {scope}")
     return (scope or scopes[0]) if scopes else None
@@ -119,14 +117,14 @@ def select(
     """
     import torch
 
-    entry = get("prune_type", prune_type, "pytorch")
-    found = judge(net, entry.options["by"], method, data=data, seed=seed)
-    if entry.options["by"] == ("filters",):
+    entry = get(PruneType, prune_type, "pytorch")
+    found = judge(net, entry.by, method, data=data, seed=seed)
+    if entry.by == ("filters",):
         judged = judge_filters(net, found["filters"], size)
         pool = [scores for names, scores, _ in judged for _ in names]
     else:
         judged = judge_outputs(net, entry, found)
-        pool = [scores for side in entry.options["by"] for scores in found[side]]
+        pool = [scores for side in entry.by for scores in found[side]]
     if below is None and scope == "global":
         limit = threshold(torch.cat(pool), float(ratio))
     kept = {}
@@ -157,13 +155,13 @@ def judge_outputs(net, entry: Entry, scores: dict[str, list]) -> list[tuple]:
     names (one), score of each channel, whether the prune type spares it."""
     import torch
 
-    layers, by = chain(net), entry.options["by"]
+    layers, by = chain(net), entry.by
     judged = []
     for i, layer in enumerate(layers):
         judges = [scores["filters"][i]] if "filters" in by else []
         if "channels" in by and i + 1 < len(layers):
             judges.append(scores["channels"][i + 1])
-        spared = not judges or ("spares" in entry.options and layer.before_max_pool)
+        spared = not judges or (entry.spares and layer.before_max_pool)
         judged.append(([layer.name], torch.stack(judges).amax(0) if judges else torch.zeros(layer.width), spared))
     return judged
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from espalier.datasets.prepare import load as load_data
-from espalier.registry import get, register
+from espalier.registry import Scheme, get, register
 from espalier.run.files import sizes
 from espalier.run.threads import threads
 from espalier.training.calibration import calibration
@@ -57,12 +57,12 @@ def quantize_model(
 
     from espalier.pytorch.models import load
 
-    entry = get("scheme", scheme, "pytorch")
+    entry = get(Scheme, scheme, "pytorch")
     data, net = load_data(data), load(parent)
     model = export(net, data.test.images.shape[1:])
     measured = {"export_difference": compare(net, model, data)}
     batches = []
-    if entry.options["calibrated"]:
+    if entry.calibrated:
         chosen = calibration(data.train, calibration_images, seed)
         measured["calibration_images"] = len(chosen)
         parts = np.array_split(chosen, -(-len(chosen) // BATCH))
@@ -71,7 +71,7 @@ def quantize_model(
     Path(out).write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(out), full_check=True)
     quantized, left = int8_operators(optimized(out))
-    if entry.options["int8"] and (left or not quantized):
+    if entry.int8 and (left or not quantized):
         raise RuntimeError(f"{scheme} left {', '.join(left) or 'every operator'} of {parent} in float")
     return {"measured": measured | {"int8_operators": len(quantized)}}
 
@@ -181,23 +181,22 @@ def int8_operators(model) -> tuple[list[str], list[str]]:
     return quantized, left
 
 
-@register(
-    "float32", kind="scheme", backend="pytorch", title="float32", cite=ONNX, calibrated=False, trains=False, int8=False
-)
+@register(Scheme("float32", backend="pytorch", title="float32", cite=ONNX, calibrated=False, trains=False, int8=False))
 def float32(model, batches):
     """The export as it is."""
     return model
 
 
 @register(
-    "float16",
-    kind="scheme",
-    backend="pytorch",
-    title="float16 weights (computed in float32 on a CPU)",
-    cite=f"{ONNX}/float16.html",
-    calibrated=False,
-    trains=False,
-    int8=False,
+    Scheme(
+        "float16",
+        backend="pytorch",
+        title="float16 weights (computed in float32 on a CPU)",
+        cite=f"{ONNX}/float16.html",
+        calibrated=False,
+        trains=False,
+        int8=False,
+    )
 )
 def float16(model, batches):
     """Weights are stored in float16. On a CPU ONNX Runtime computes in float32: a smaller file, not a faster net."""
@@ -210,14 +209,9 @@ def float16(model, batches):
 
 
 @register(
-    "dynamic_int8",
-    kind="scheme",
-    backend="pytorch",
-    title="dynamic int8",
-    cite=INT8,
-    calibrated=False,
-    trains=False,
-    int8=True,
+    Scheme(
+        "dynamic_int8", backend="pytorch", title="dynamic int8", cite=INT8, calibrated=False, trains=False, int8=True
+    )
 )
 def dynamic_int8(model, batches):
     """Weights in int8 (linear layers: each output channel with its own scale); activations are quantized as they come,
@@ -233,14 +227,7 @@ def dynamic_int8(model, batches):
 
 
 @register(
-    "static_int8",
-    kind="scheme",
-    backend="pytorch",
-    title="static int8",
-    cite=INT8,
-    calibrated=True,
-    trains=False,
-    int8=True,
+    Scheme("static_int8", backend="pytorch", title="static int8", cite=INT8, calibrated=True, trains=False, int8=True)
 )
 def static_int8(model, batches):
     """Weights (each output channel with its own scale) and activations in 8 bits, the ranges of activations fixed: the

@@ -12,50 +12,51 @@ Its option `scope` is the one it was published with, where that is not its prune
 layer goes.
 """
 
-from espalier.registry import register
+from espalier.registry import Score, register
 
 SSL = "published CIFAR-100 study; Wen et al. 2016, Structured Sparsity Learning, arXiv:1608.03665"
 L1 = "Li et al. 2017, Pruning Filters for Efficient ConvNets, arXiv:1608.08710"
 GROUPS = ("filters", "channels", "blocks")  # whatever has many weights
 
 
-@register("group_lasso", kind="score", backend="pytorch", title="Sum of squares", cite=SSL, of=GROUPS)
+@register(Score("group_lasso", backend="pytorch", title="Sum of squares", cite=SSL, of=GROUPS))
 def group_lasso(weight, dims):
     """Sum of w^2 over `dims`: the square of the norm that the group lasso penalises."""
     return weight.square().sum(dims)
 
 
-@register("mean_abs", kind="score", backend="pytorch", title="Mean absolute weight", cite=SSL, of=GROUPS)
+@register(Score("mean_abs", backend="pytorch", title="Mean absolute weight", cite=SSL, of=GROUPS))
 def mean_abs(weight, dims):
     """Mean of |w| over `dims`."""
     return weight.abs().mean(dims)
 
 
-@register("sum_abs", kind="score", backend="pytorch", title="Sum of absolute weights", cite=L1, of=GROUPS)
+@register(Score("sum_abs", backend="pytorch", title="Sum of absolute weights", cite=L1, of=GROUPS))
 def sum_abs(weight, dims):
     """Sum of |w| over `dims`: the L1 norm, under the name that the published study gives it."""
     return _l1(weight, dims)
 
 
-@register("mean", kind="score", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS)
+@register(Score("mean", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS))
 def mean(weight, dims):
     """Mean of w over `dims`, with its sign."""
     return weight.mean(dims)
 
 
-@register("sum", kind="score", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS)
+@register(Score("sum", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS))
 def sum_signed(weight, dims):
     """Sum of w over `dims`, with its sign."""
     return weight.sum(dims)
 
 
 @register(
-    "random",
-    kind="score",
-    backend="pytorch",
-    title="Random",
-    cite="the baseline of Blalock et al. 2020, arXiv:2003.03033",
-    of=(*GROUPS, "weights"),
+    Score(
+        "random",
+        backend="pytorch",
+        title="Random",
+        cite="the baseline of Blalock et al. 2020, arXiv:2003.03033",
+        of=(*GROUPS, "weights"),
+    )
 )
 def random(weight, dims, generator):
     """A uniform random number for each group, whatever its weights."""
@@ -64,20 +65,21 @@ def random(weight, dims, generator):
     return torch.rand(weight.sum(dims).shape, generator=generator)
 
 
-@register("l1", kind="score", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS, scope="layer")
+@register(Score("l1", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS, scope="layer"))
 def l1(weight, dims):
     """Sum of |w| over `dims`."""
     return _l1(weight, dims)
 
 
 @register(
-    "l2",
-    kind="score",
-    backend="pytorch",
-    title="L2 norm",
-    cite="He et al. 2018, Soft Filter Pruning, arXiv:1808.06866",
-    of=GROUPS,
-    scope="layer",
+    Score(
+        "l2",
+        backend="pytorch",
+        title="L2 norm",
+        cite="He et al. 2018, Soft Filter Pruning, arXiv:1808.06866",
+        of=GROUPS,
+        scope="layer",
+    )
 )
 def l2(weight, dims):
     """Square root of the sum of w^2 over `dims`."""
@@ -85,13 +87,14 @@ def l2(weight, dims):
 
 
 @register(
-    "bn_scale",
-    kind="score",
-    backend="pytorch",
-    title="Batch-norm scale (network slimming)",
-    cite="Liu et al. 2017, Network Slimming, arXiv:1708.06519",
-    of=("filters",),
-    needs="batch_norm",
+    Score(
+        "bn_scale",
+        backend="pytorch",
+        title="Batch-norm scale (network slimming)",
+        cite="Liu et al. 2017, Network Slimming, arXiv:1708.06519",
+        of=("filters",),
+        needs="batch_norm",
+    )
 )
 def bn_scale(weight, dims, scale):
     """|gamma| of the batch norm that a filter's output goes through; its weights do not count."""
@@ -99,13 +102,14 @@ def bn_scale(weight, dims, scale):
 
 
 @register(
-    "fpgm",
-    kind="score",
-    backend="pytorch",
-    title="Distance to the other groups (FPGM)",
-    cite="He et al. 2019, Filter Pruning via Geometric Median, arXiv:1811.00250",
-    of=("filters", "channels"),
-    scope="layer",
+    Score(
+        "fpgm",
+        backend="pytorch",
+        title="Distance to the other groups (FPGM)",
+        cite="He et al. 2019, Filter Pruning via Geometric Median, arXiv:1811.00250",
+        of=("filters", "channels"),
+        scope="layer",
+    )
 )
 def fpgm(weight, dims):
     """Sum of the Euclidean distances to all groups of the layer: the group nearest to their geometric median, which the
@@ -118,12 +122,13 @@ def fpgm(weight, dims):
 
 
 @register(
-    "taylor",
-    kind="score",
-    backend="pytorch",
-    title="First-order Taylor expansion",
-    cite="Molchanov et al. 2019, arXiv:1906.10771",
-    of=(*GROUPS, "weights"),
+    Score(
+        "taylor",
+        backend="pytorch",
+        title="First-order Taylor expansion",
+        cite="Molchanov et al. 2019, arXiv:1906.10771",
+        of=(*GROUPS, "weights"),
+    )
 )
 def taylor(weight, dims, gradient):
     """(Sum of gradient * w over `dims`)^2: to first order, the square of how much the loss changes without the group.
@@ -132,12 +137,13 @@ def taylor(weight, dims, gradient):
 
 
 @register(
-    "max_abs",
-    kind="score",
-    backend="pytorch",
-    title="Largest absolute weight",
-    cite="published CIFAR-10 study, whose dead filters have no weight above the threshold",
-    of=GROUPS,
+    Score(
+        "max_abs",
+        backend="pytorch",
+        title="Largest absolute weight",
+        cite="published CIFAR-10 study, whose dead filters have no weight above the threshold",
+        of=GROUPS,
+    )
 )
 def max_abs(weight, dims):
     """Largest |w| over `dims`: below a threshold, all weights of the group are."""
@@ -145,12 +151,13 @@ def max_abs(weight, dims):
 
 
 @register(
-    "magnitude",
-    kind="score",
-    backend="pytorch",
-    title="Magnitude of a weight",
-    cite="Han et al. 2015, arXiv:1506.02626",
-    of=("weights",),
+    Score(
+        "magnitude",
+        backend="pytorch",
+        title="Magnitude of a weight",
+        cite="Han et al. 2015, arXiv:1506.02626",
+        of=("weights",),
+    )
 )
 def magnitude(weight, dims):
     """|w|; each weight is a group of its own, `dims` has one entry."""

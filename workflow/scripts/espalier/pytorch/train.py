@@ -24,7 +24,7 @@ from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
 from espalier.pytorch.models import WeightsUnavailable, build_model, initialise, load, save, weighted
 from espalier.pytorch.profile import profile_model
-from espalier.registry import get
+from espalier.registry import Penalty, get
 from espalier.run import progress
 from espalier.training import best_epoch as selection
 from espalier.training.schedule import learning_rate, stretched
@@ -174,7 +174,7 @@ def penalty_of(net, recipe: dict) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
     if not recipe["penalty"]:
         return 0.0
-    return recipe["coefficient"] * get("penalty", recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
+    return recipe["coefficient"] * get(Penalty, recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
 
 
 def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], seed: int, masks: dict) -> dict:

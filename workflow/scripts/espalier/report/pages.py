@@ -67,7 +67,7 @@ def study_page(measured: Tidy, study: dict, items: list[Path]) -> str:
     """A study's page. measured: its part of the tidy table; items: its figures and tables."""
     parts = [f"# {study['title']}", tidy.setup_line(study, measured.results) + "."]
     if study.get("published"):
-        table = registry.get("table", "published")(measured, study)
+        table = registry.get(registry.TableItem, "published")(measured, study)
         parts += ["## Published and reproduced", table.markdown()]
     found = of_study(measured, study)
     if found:
@@ -82,10 +82,10 @@ def study_page(measured: Tidy, study: dict, items: list[Path]) -> str:
     if figures:
         parts.append("## Figures")
     for item in figures:
-        entry = registry.get("figure", item.stem)
-        parts += [f"### {entry.title}", f"![{entry.title}]({item.name})", entry.options["caption"]]
+        entry = registry.get(registry.FigureItem, item.stem)
+        parts += [f"### {entry.title}", f"![{entry.title}]({item.name})", entry.caption]
     parts.append("## Tables")
-    parts.append("\n".join(f"* [{registry.get('table', item.stem).title}]({item.name})" for item in tables))
+    parts.append("\n".join(f"* [{registry.get(registry.TableItem, item.stem).title}]({item.name})" for item in tables))
     return "\n\n".join(parts) + "\n"
 
 
@@ -114,7 +114,7 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
         "\n".join(["| data set | images | classes | read from | SHA-256 of the prepared images |", "| --- " * 5 + "|"]
                   + [_data_row(Path(path)) for path in manifests]),
         "## Software",
-        registry.get("table", "environment")(measured, studies).markdown(),
+        registry.get(registry.TableItem, "environment")(measured, studies).markdown(),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 

@@ -36,7 +36,7 @@ def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable
 def _version(script: Path, modules: tuple[str, ...], uses: tuple[tuple[str, str, str], ...]) -> str:
     used: dict[str, set[str]] = {}
     for kind, name, backend in uses:
-        function = registry.get(kind, name, backend).function
+        function = registry.get(registry.KINDS[kind], name, backend).function
         used.setdefault(function.__module__, set()).add(function.__name__)
     parts, seen = [], set()
     trees = [("", _residue(script, frozenset()))]
@@ -75,10 +75,21 @@ def _residue(path: Path, used: frozenset[str]) -> ast.Module:
 
 
 def _is_registered(node: ast.stmt) -> bool:
+    """Whether a statement registers a function of a kind that jobs name, `@register(Score(...))`."""
     return isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
-        isinstance(d, ast.Call) and getattr(d.func, "id", getattr(d.func, "attr", "")) == "register"
-        for d in node.decorator_list
+        isinstance(d, ast.Call) and _name(d.func) == "register" and _digest_of(d) == "used" for d in node.decorator_list
     )
+
+
+def _digest_of(registration: ast.Call) -> str:
+    """How the kind of a registration is treated: its policy in the register; "used" if the kind is not a plain name."""
+    entry = registration.args[0] if registration.args else None
+    kind = getattr(registry, _name(entry.func), None) if isinstance(entry, ast.Call) else None
+    return getattr(kind, "digest", "used")
+
+
+def _name(node: ast.expr) -> str:
+    return getattr(node, "id", getattr(node, "attr", ""))
 
 
 def _is_sources(node: ast.stmt) -> bool:

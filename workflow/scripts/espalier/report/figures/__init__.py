@@ -1,6 +1,6 @@
 """The figures of the report. A figure is one registered function: the tidy table of a study -> a matplotlib Figure.
 
-    @register("accuracy_vs_macs", kind="figure", title="Accuracy against computation", caption="...", when=shrunk)
+    @register(FigureItem("accuracy_vs_macs", title="Accuracy against computation", caption="...", when=shrunk))
     def accuracy_vs_macs(tidy, study): ...
 
 The caption says how to read it. `when(rows, study)` says whether a study gets it, from what is known before the run:
@@ -20,12 +20,12 @@ from espalier.report.figures import style
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The figures that a study gets. rows: its part of the grid; study: its checked config."""
-    return [name for name, entry in registry.entries("figure").items() if entry.options["when"](rows, study)]
+    return [name for name, entry in registry.entries(registry.FigureItem).items() if entry.when(rows, study)]
 
 
 def draw(name: str, folder: str | Path, study: dict, out: str | Path) -> None:
     """Draw a figure from the tidy table in `folder` into `out` (.svg, .png, .pdf): same table, same bytes."""
-    entry, measured = registry.get("figure", name), tidy.load(folder).of(study["name"])
+    entry, measured = registry.get(registry.FigureItem, name), tidy.load(folder).of(study["name"])
     with style.applied():
         figure = entry(measured, study)
         style.titled(figure, f"{study['title']}: {entry.title}", tidy.setup_line(study, measured.results))

@@ -8,19 +8,20 @@ import pandas as pd
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 
 @register(
-    "filter_sparsity",
-    kind="figure",
-    title="Sparse weights by filter",
-    caption="A panel for each net, in it a row for each convolution and a cell for each of its filters, from the first "
-    "on the left: the darker, the more of the filter's weights are under the threshold. A triangle above a row marks a "
-    "dead filter, one without any other weight; how many there are is written beside the row. Of several seeds the "
-    "first one's nets are shown.",
-    when=when.thresholded,
+    FigureItem(
+        "filter_sparsity",
+        title="Sparse weights by filter",
+        caption="A panel for each net, in it a row for each convolution and a cell for each of its filters, from the "
+        "first on the left: the darker, the more of the filter's weights are under the threshold. A triangle above a "
+        "row marks a dead filter, one without any other weight; how many there are is written beside the row. Of "
+        "several seeds the first one's nets are shown.",
+        when=when.thresholded,
+    )
 )
 def filter_sparsity(tidy: Tidy, study: dict):
     """A heat map of the share of zeros for each net, convolutions x filters, of the first seed."""

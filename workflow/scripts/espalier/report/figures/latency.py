@@ -6,21 +6,22 @@ from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.speed import speed_ups
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 WIDE = 20  # times as long as the shortest: from there on the scale is logarithmic
 
 
 @register(
-    "latency",
-    kind="figure",
-    title="Prediction time",
-    caption="Time of one prediction call, a panel for each batch size: the marker is the median of the repeats, the "
-    "whisker ends at the 90th percentile, hollow markers are quantized nets. The dashed line beside a group of nets is "
-    "its baseline, the dense net in the same runtime. All were timed in turns in one process, alone on the machine; "
-    "times of different panels or runs are not comparable.",
-    when=when.timed,
+    FigureItem(
+        "latency",
+        title="Prediction time",
+        caption="Time of one prediction call, a panel for each batch size: the marker is the median of the repeats, "
+        "the whisker ends at the 90th percentile, hollow markers are quantized nets. The dashed line beside a group of "
+        "nets is its baseline, the dense net in the same runtime. All were timed in turns in one process, alone on the "
+        "machine; times of different panels or runs are not comparable.",
+        when=when.timed,
+    )
 )
 def latency(tidy: Tidy, study: dict):
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""

@@ -8,21 +8,22 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 NUMBERED = 24  # at most so many layers have their widths written into the picture
 
 
 @register(
-    "layer_widths",
-    kind="figure",
-    title="Layer widths before and after pruning",
-    caption="A row for each pruned net, a column for each layer in forward order; the number, where there are few "
-    "enough layers to write it, is the layer's width (output channels or units) after pruning, in the top row before. "
-    "The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone. Of several seeds the "
-    "first one's nets are shown.",
-    when=when.shrunk,
+    FigureItem(
+        "layer_widths",
+        title="Layer widths before and after pruning",
+        caption="A row for each pruned net, a column for each layer in forward order; the number, where there are few "
+        "enough layers to write it, is the layer's width (output channels or units) after pruning, in the top row "
+        "before. The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone. Of several "
+        "seeds the first one's nets are shown.",
+        when=when.shrunk,
+    )
 )
 def layer_widths(tidy: Tidy, study: dict):
     """A heat map of the width left, (pruned nets + 1) x layers, of the first seed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import MIB, Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 PENALISED = "dense, trained with a penalty"
@@ -20,16 +20,17 @@ NEAR = 10.0  # points below dense that the second panel shows
 
 
 @register(
-    "prune_or_quantize",
-    kind="figure",
-    title="Prune, quantize, or both?",
-    caption="Test accuracy against the size of the saved file, zipped, on a logarithmic scale: further left is "
-    "smaller, higher is better. A marker for each way to make the net smaller; stars are nets as they were trained, "
-    "hollow ones with a penalty. The dashed line is the dense net that all others are compared with, trained as long "
-    "as the pruned ones where that was run, the dotted one a point below it (a pair of lines for each way to draw the "
-    "initial weights), and the smallest net of each way above that is ringed and named. Where nets lie more "
-    f"than {NEAR:g} points below dense, a second panel shows the others closer.",
-    when=when.pruned_and_quantized,
+    FigureItem(
+        "prune_or_quantize",
+        title="Prune, quantize, or both?",
+        caption="Test accuracy against the size of the saved file, zipped, on a logarithmic scale: further left is "
+        "smaller, higher is better. A marker for each way to make the net smaller; stars are nets as they were "
+        "trained, hollow ones with a penalty. The dashed line is the dense net that all others are compared with, "
+        "trained as long as the pruned ones where that was run, the dotted one a point below it (a pair of lines for "
+        "each way to draw the initial weights), and the smallest net of each way above that is ringed and named. "
+        f"Where nets lie more than {NEAR:g} points below dense, a second panel shows the others closer.",
+        when=when.pruned_and_quantized,
+    )
 )
 def prune_or_quantize(tidy: Tidy, study: dict):
     """x: MiB, logarithmic; y: top-1; one point per variant, means over seeds."""

@@ -8,7 +8,7 @@ import pandas as pd
 from espalier.analysis import selections as when
 from espalier.analysis.speed import speed_ups
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 SCHEMES = ("static_int8", "dynamic_int8", "float16", "qat_int8")  # filled alike in all studies; others come after them
@@ -18,16 +18,17 @@ LIMIT = 1.25  # the scales go at least so far beyond 1, both ways
 
 
 @register(
-    "speed_up",
-    kind="figure",
-    title="Measured against promised speed-up",
-    caption="A point for each net that was timed, a panel for each batch size: to the right, how many times fewer "
-    "multiply-accumulates it has than its baseline, the dense net in the same runtime; upwards, how many times faster "
-    "it was. On the line the time is what the counts promise; below it the net is slower than that, and below 1 slower "
-    "than the dense net. A marker for each prune type; one that is not all filled is a quantized net, and how much of "
-    "it is filled tells its scheme: counts know nothing of quantization, and promise what was promised before it. "
-    "Points of different kinds that would hide each other stand side by side.",
-    when=when.timed_compressed,
+    FigureItem(
+        "speed_up",
+        title="Measured against promised speed-up",
+        caption="A point for each net that was timed, a panel for each batch size: to the right, how many times fewer "
+        "multiply-accumulates it has than its baseline, the dense net in the same runtime; upwards, how many times "
+        "faster it was. On the line the time is what the counts promise; below it the net is slower than that, and "
+        "below 1 slower than the dense net. A marker for each prune type; one that is not all filled is a quantized "
+        "net, and how much of it is filled tells its scheme: counts know nothing of quantization, and promise what was "
+        "promised before it. Points of different kinds that would hide each other stand side by side.",
+        when=when.timed_compressed,
+    )
 )
 def speed_up(tidy: Tidy, study: dict):
     """x: MACs, baseline / net; y: median time, baseline / net; both logarithmic. Several seeds: a point for each."""

@@ -16,7 +16,7 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 SIZES = (7.5, 5.0)  # of the first and the last series' markers
@@ -47,12 +47,13 @@ _SHRUNK = " Nets whose weights were only set to zero cost as much as the dense o
 
 
 @register(
-    "accuracy_vs_ratio",
-    kind="figure",
-    title="Accuracy against pruning ratio",
-    caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
-    "of weights that were set to zero, which is not always the share asked for." + _READ,
-    when=when.pruned_otherwise,
+    FigureItem(
+        "accuracy_vs_ratio",
+        title="Accuracy against pruning ratio",
+        caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
+        "of weights that were set to zero, which is not always the share asked for." + _READ,
+        when=when.pruned_otherwise,
+    )
 )
 def accuracy_vs_ratio(tidy: Tidy, study: dict):
     """x: actual ratio in percent."""
@@ -65,12 +66,13 @@ def accuracy_vs_ratio(tidy: Tidy, study: dict):
 
 
 @register(
-    "accuracy_vs_macs",
-    kind="figure",
-    title="Accuracy against computation",
-    caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher is "
-    "better." + _READ + _SHRUNK,
-    when=when.shrunk_otherwise,
+    FigureItem(
+        "accuracy_vs_macs",
+        title="Accuracy against computation",
+        caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher "
+        "is better." + _READ + _SHRUNK,
+        when=when.shrunk_otherwise,
+    )
 )
 def accuracy_vs_macs(tidy: Tidy, study: dict):
     """x: millions of MACs; published: G as published."""
@@ -80,12 +82,13 @@ def accuracy_vs_macs(tidy: Tidy, study: dict):
 
 
 @register(
-    "accuracy_vs_params",
-    kind="figure",
-    title="Accuracy against parameters",
-    caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher is "
-    "better." + _READ + _SHRUNK,
-    when=when.shrunk_otherwise,
+    FigureItem(
+        "accuracy_vs_params",
+        title="Accuracy against parameters",
+        caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher "
+        "is better." + _READ + _SHRUNK,
+        when=when.shrunk_otherwise,
+    )
 )
 def accuracy_vs_params(tidy: Tidy, study: dict):
     """x: millions of parameters."""

@@ -8,24 +8,25 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown together by its prune type
 
 
 @register(
-    "training_curves",
-    kind="figure",
-    title="Training curves",
-    caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, thin "
-    "lines of the same style training images, which may be augmented, so that their accuracy can be the lower one. "
-    "Right, where nets were trained on, validation images alone: of fine-tuned nets, and of pruned ones trained from "
-    "scratch, the median over all nets of a prune type, the band from the worst to the best of them; of nets that were "
-    "pruned while they were trained, or trained to be quantized, a line each. Of several seeds: on the left "
-    "means, on the right each seed's net counts. Where weights were pruned gradually, a panel below shows the share of "
-    "zeros in what is pruned. A penalty is not part of the loss shown.",
-    when=when.always,
+    FigureItem(
+        "training_curves",
+        title="Training curves",
+        caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, "
+        "thin lines of the same style training images, which may be augmented, so that their accuracy can be the lower "
+        "one. Right, where nets were trained on, validation images alone: of fine-tuned nets, and of pruned ones "
+        "trained from scratch, the median over all nets of a prune type, the band from the worst to the best of them; "
+        "of nets that were pruned while they were trained, or trained to be quantized, a line each. Of several seeds: "
+        "on the left means, on the right each seed's net counts. Where weights were pruned gradually, a panel below "
+        "shows the share of zeros in what is pruned. A penalty is not part of the loss shown.",
+        when=when.always,
+    )
 )
 def training_curves(tidy: Tidy, study: dict):
     """Columns: trainings, later trainings; rows: loss, top-1, and the sparsity of gradual pruning. Lines: one per

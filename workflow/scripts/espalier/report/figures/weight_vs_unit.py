@@ -6,20 +6,21 @@ from espalier.analysis import curves
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
 
 @register(
-    "weight_vs_unit",
-    kind="figure",
-    title="Weight against unit pruning",
-    caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial weights, "
-    "and the published curves in grey. Thin lines without markers are other ways to choose, where they were run: at "
-    "random, or the smallest weights of the whole net. The rings, and the numbers above a panel, are the knees: the "
-    f"largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. Where a panel's "
-    "curves part, and by how much, is in the table of findings.",
-    when=when.weights_and_units,
+    FigureItem(
+        "weight_vs_unit",
+        title="Weight against unit pruning",
+        caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial "
+        "weights, and the published curves in grey. Thin lines without markers are other ways to choose, where they "
+        "were run: at random, or the smallest weights of the whole net. The rings, and the numbers above a panel, are "
+        f"the knees: the largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned "
+        "net. Where a panel's curves part, and by how much, is in the table of findings.",
+        when=when.weights_and_units,
+    )
 )
 def weight_vs_unit(tidy: Tidy, study: dict):
     """x: sparsity in percent, y: top-1; two lines in each panel."""

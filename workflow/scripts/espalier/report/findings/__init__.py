@@ -1,6 +1,6 @@
 """The documents' questions, answered by numbers of the records. A finding is one registered function:
 
-    @finding("knee", title="Where the curves bend", when=weights_and_units)
+    @register(FindingItem("knee", title="Where the curves bend", when=weights_and_units))
     def knee(tidy, study): return [Finding(question, answer, evidence, definition)]
 
 `when(rows, study)` says whether a study gets it, as for figures and tables. Those of a higher `rank` (0, if not given)
@@ -30,13 +30,13 @@ from espalier.report.findings.finding import Finding
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The findings that a study gets. rows: its part of the grid, or of results.csv; study: its checked config."""
-    found = [entry for entry in registry.entries("finding").values() if entry.options["when"](rows, study)]
-    return [entry.name for entry in sorted(found, key=lambda entry: entry.options["rank"])]
+    found = [entry for entry in registry.entries(registry.FindingItem).values() if entry.when(rows, study)]
+    return [entry.name for entry in sorted(found, key=lambda entry: entry.rank)]
 
 
 def of_study(tidy: Tidy, study: dict) -> list[Finding]:
     """All findings about a study. tidy: the study's part of the tidy table."""
-    return [f for name in names(tidy.results, study) for f in registry.get("finding", name)(tidy, study)]
+    return [f for name in names(tidy.results, study) for f in registry.get(registry.FindingItem, name)(tidy, study)]
 
 
 def headline(found: list[Finding]) -> str:

@@ -7,14 +7,15 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import MARGIN, Finding, decided, finding, percent, scatter
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import MARGIN, Finding, decided, percent, scatter
 from espalier.report.table import number
 
 AMOUNTS = ["ratio", "blocks"]
 NEAREST = 0.05  # how far the share that went may be from a baseline's, where it was not asked for
 
 
-@finding("baselines", title="Whether methods beat the baselines", when=when.against_baselines, rank=1)
+@register(FindingItem("baselines", title="Whether methods beat the baselines", when=when.against_baselines, rank=1))
 def baselines(tidy: Tidy, study: dict) -> list[Finding]:
     """Each pruned net against the baselines of the same training and the same amount."""
     nets = variants.pruned(tidy.results)

@@ -9,13 +9,18 @@ from espalier.analysis import selections as when
 from espalier.analysis.nets import LIMITS, NEAR
 from espalier.analysis.speed import with_times
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import Finding, finding, less_than_an_image, percent, reference, within
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, less_than_an_image, percent, reference, within
 from espalier.report.table import decimals, number
 
 FEWER = 1.05  # times fewer MACs: what is less is no gain
 
 
-@finding("budget", title="The smallest and the fastest net within a budget of accuracy", when=when.compressed, rank=1)
+@register(
+    FindingItem(
+        "budget", title="The smallest and the fastest net within a budget of accuracy", when=when.compressed, rank=1
+    )
+)
 def budget(tidy: Tidy, study: dict) -> list[Finding]:
     """The smallest saved net (zipped) and the fastest within half a point, one and two points of dense."""
     nets = _nets(tidy)

@@ -1,14 +1,13 @@
-"""What a finding is, and how it is registered."""
+"""What a finding is, and the words that findings share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.registry import register
 from espalier.report.table import number
 
 
@@ -27,16 +26,6 @@ class Finding:
     definition: str
     published: str = ""
     headline: str = ""
-
-
-def finding(name: str, *, title: str, when: Callable, rank: int = 0) -> Callable:
-    """Decorator: register a function as a finding.
-
-    A decorator of its own, so that the digest of a job's code (espalier.run.code) covers all findings: tables ask for
-    those
-    that fit a study, not for one by name.
-    """
-    return register(name, kind="finding", title=title, when=when, rank=rank)
 
 
 def listed(parts: Iterable[str], none: str = "none") -> str:

@@ -8,13 +8,14 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import MIB, Tidy
-from espalier.report.findings.finding import Finding, finding, listed, percent, reference, scatter
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, listed, percent, reference, scatter
 from espalier.report.table import number
 
 COLLAPSE = 5.0  # points of top-1 below dense
 
 
-@finding("collapse", title="Whether accuracy collapses at high sparsity", when=when.gradual_ratios)
+@register(FindingItem("collapse", title="Whether accuracy collapses at high sparsity", when=when.gradual_ratios))
 def collapse(tidy: Tidy, study: dict) -> list[Finding]:
     """Does the sparsest of the gradually pruned nets lose more than COLLAPSE points?"""
     nets = _nets(tidy)
@@ -43,7 +44,7 @@ def collapse(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@finding("wrappers", title="What training wrappers weigh", when=when.gradual)
+@register(FindingItem("wrappers", title="What training wrappers weigh", when=when.gradual))
 def wrappers(tidy: Tidy, study: dict) -> list[Finding]:
     """The file before the wrappers and the optimizer are taken out, and after."""
     nets = _nets(tidy)

@@ -10,14 +10,15 @@ from espalier.analysis import selections as when
 from espalier.analysis.nets import LIMITS, NEAR
 from espalier.analysis.speed import speed_ups
 from espalier.analysis.tidy import MIB, Tidy
-from espalier.report.findings.finding import Finding, finding, listed, reference, scatter, within
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, listed, reference, scatter, within
 from espalier.report.findings.speed import FASTER
 from espalier.report.table import number
 
 WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"}
 
 
-@finding("prune_or_quantize", title="Prune, quantize, or both?", when=when.quantized, rank=2)
+@register(FindingItem("prune_or_quantize", title="Prune, quantize, or both?", when=when.quantized, rank=2))
 def prune_or_quantize(tidy: Tidy, study: dict) -> list[Finding]:
     """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
     nets = variants.compressed(tidy.results)
@@ -56,7 +57,7 @@ def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
-@finding("int8_speed", title="Whether int8 is slower or faster", when=when.timed_quantized, rank=2)
+@register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=when.timed_quantized, rank=2))
 def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
     """The time of nets in 8-bit integers against the same nets in float32, in the same runtime."""
     times = _against_exports(speed_ups(tidy))

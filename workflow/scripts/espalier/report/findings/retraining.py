@@ -7,13 +7,14 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import MARGIN, Finding, decided, finding, scatter
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import MARGIN, Finding, decided, scatter
 from espalier.report.table import number
 
 PAIRED = "Each pair is one pruned net that was trained on in both ways, of the same seeds. "
 
 
-@finding("from_scratch", title="Whether pruned weights are worth keeping", when=when.from_scratch, rank=2)
+@register(FindingItem("from_scratch", title="Whether pruned weights are worth keeping", when=when.from_scratch, rank=2))
 def from_scratch(tidy: Tidy, study: dict) -> list[Finding]:
     """Each pruned and fine-tuned net against the same architecture trained from scratch (Liu et al. 2019)."""
     nets = _nets(tidy)
@@ -28,7 +29,7 @@ def from_scratch(tidy: Tidy, study: dict) -> list[Finding]:
     )
 
 
-@finding("rewinding", title="Whether rewinding the learning rate helps", when=when.rewound, rank=2)
+@register(FindingItem("rewinding", title="Whether rewinding the learning rate helps", when=when.rewound, rank=2))
 def rewinding(tidy: Tidy, study: dict) -> list[Finding]:
     """Each pruned net fine-tuned by the learning rates of the training against its usual fine-tuning (Renda et al.
     2020)."""

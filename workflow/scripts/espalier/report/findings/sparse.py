@@ -9,11 +9,12 @@ from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import Finding, finding, listed, reference, scatter
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, listed, reference, scatter
 from espalier.report.table import number
 
 
-@finding("sparse_filters", title="What a penalty on filters makes zero", when=when.thresholded_penalised)
+@register(FindingItem("sparse_filters", title="What a penalty on filters makes zero", when=when.thresholded_penalised))
 def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
     """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
     nets = variants.pruned(tidy.results)

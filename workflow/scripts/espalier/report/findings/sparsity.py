@@ -7,11 +7,12 @@ import pandas as pd
 from espalier.analysis import curves, published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import MARGIN, Finding, finding, listed, percent
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import MARGIN, Finding, listed, percent
 from espalier.report.table import number
 
 
-@finding("weight_against_unit", title="Weight against unit pruning", when=when.weights_and_units)
+@register(FindingItem("weight_against_unit", title="Weight against unit pruning", when=when.weights_and_units))
 def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
     """Do the curves differ, and does unit pruning ever win?"""
     pairs = _pairs(tidy)
@@ -38,7 +39,7 @@ def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@finding("knee", title="Where the curves bend", when=when.weights_and_units)
+@register(FindingItem("knee", title="Where the curves bend", when=when.weights_and_units))
 def knee(tidy: Tidy, study: dict) -> list[Finding]:
     """Where is the knee, and does it move with the initial weights?"""
     pairs = _pairs(tidy)

@@ -9,11 +9,12 @@ from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.speed import FASTER, slow_dynamic, speed_ups
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import Finding, finding, listed
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, listed
 from espalier.report.table import decimals, number
 
 
-@finding("prediction_speed", title="Whether prediction gets faster", when=when.timed_pruned)
+@register(FindingItem("prediction_speed", title="Whether prediction gets faster", when=when.timed_pruned))
 def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     """Measured speed-up of each prune type against the dense net of the same training, same batch, same run."""
     times = speed_ups(tidy)
@@ -40,7 +41,9 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@finding("promise", title="Where measured speed-up and the counts part", when=when.timed_compressed, rank=1)
+@register(
+    FindingItem("promise", title="Where measured speed-up and the counts part", when=when.timed_compressed, rank=1)
+)
 def promise(tidy: Tidy, study: dict) -> list[Finding]:
     """The nets whose measured speed-ups are furthest below and above those that their MACs promise."""
     times = speed_ups(tidy)

@@ -8,14 +8,15 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import MARGIN, Finding, decided, finding, listed, percent, reference, seeds
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import MARGIN, Finding, decided, listed, percent, reference, seeds
 from espalier.report.table import number
 
 NEAR = 1.0  # points below dense that count as recovered
 GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these are the same
 
 
-@finding("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others)
+@register(FindingItem("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others))
 def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
     nets, when_measured = _ends(variants.pruned(tidy.results))
@@ -46,7 +47,7 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@finding("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=when.finetuned)
+@register(FindingItem("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=when.finetuned))
 def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = variants.pruned(tidy.results)
@@ -79,7 +80,7 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-@finding("blocks_to_remove", title="How many blocks can go", when=when.blocks_pruned)
+@register(FindingItem("blocks_to_remove", title="How many blocks can go", when=when.blocks_pruned))
 def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
     nets = variants.pruned(tidy.results)

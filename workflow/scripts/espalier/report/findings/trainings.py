@@ -8,13 +8,14 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.report.findings.finding import Finding, finding, listed
+from espalier.registry import FindingItem, register
+from espalier.report.findings.finding import Finding, listed
 from espalier.report.table import number
 
 SAME = ("top1", "top5", "test_loss")
 
 
-@finding("identical_trainings", title="Which trainings are one and the same", when=when.penalised)
+@register(FindingItem("identical_trainings", title="Which trainings are one and the same", when=when.penalised))
 def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
     """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
     trainings = tidy.results[tidy.results["step"].isin(("train", "regularize"))]

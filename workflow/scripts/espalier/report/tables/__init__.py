@@ -1,9 +1,9 @@
 """The tables of the report. A table is one registered function that returns a `Table` (espalier.report.table):
 
-@register("results", kind="table", scope="study", title="All results", caption="How to read it.", when=always)
-def results(tidy, study): ...               # of one study: its part of the tidy table, its config
-@register("runtime", kind="table", scope="run", title="Run time", caption="How to read it.", when=always)
-def runtime(tidy, studies): ...             # of the whole run: the tidy table, the configs by name
+@register(TableItem("results", title="All results", caption="How to read it.", when=always))
+def results(tidy, study): ...       # of one study: its part of the tidy table, its config
+@register(TableItem("runtime", scope="run", title="Run time", caption="How to read it.", when=always))
+def runtime(tidy, studies): ...     # of the whole run: the tidy table, the configs by name
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from espalier.analysis import tidy
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The tables that a study gets. rows: its part of the grid; study: its checked config."""
-    return [n for n, e in _entries("study").items() if e.options["when"](rows, study)]
+    return [n for n, e in _entries("study").items() if e.when(rows, study)]
 
 
 def run_names() -> list[str]:
@@ -41,7 +41,7 @@ def write(
     folder: of the tidy table; studies: the checked configs by name; study: the name of the one that the table is about,
     None for a table of the whole run. files: what the table reads beside the tidy table, if anything.
     """
-    measured, entry = tidy.load(folder), registry.get("table", name)
+    measured, entry = tidy.load(folder), registry.get(registry.TableItem, name)
     if study is None:
         table, stem = entry(measured, studies, **files), name
     else:
@@ -51,7 +51,7 @@ def write(
 
 
 def _entries(scope: str) -> dict[str, registry.Entry]:
-    return {name: entry for name, entry in registry.entries("table").items() if entry.options["scope"] == scope}
+    return {name: entry for name, entry in registry.entries(registry.TableItem).items() if entry.scope == scope}
 
 
 def _write(path: str | Path, text: str) -> None:

@@ -6,18 +6,19 @@ import pandas as pd
 
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import SOFTWARE, Tidy, software
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 
 @register(
-    "environment",
-    kind="table",
-    scope="run",
-    title="Software",
-    caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one version "
-    "in a row means that results of different environments stand side by side.",
-    when=when.always,
+    TableItem(
+        "environment",
+        scope="run",
+        title="Software",
+        caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one "
+        "version in a row means that results of different environments stand side by side.",
+        when=when.always,
+    )
 )
 def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
     """One row per backend and package, then the device and the processor."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import pandas as pd
 
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.findings import names, of_study
 from espalier.report.findings.finding import Finding
 from espalier.report.table import Column, Table
@@ -19,13 +19,14 @@ def asked(rows: pd.DataFrame, study: dict) -> bool:
 
 
 @register(
-    "findings",
-    kind="table",
-    scope="study",
-    title="Findings",
-    caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
-    "follows from them stands beside it, and what the published figures say by the same definition.",
-    when=asked,
+    TableItem(
+        "findings",
+        scope="study",
+        title="Findings",
+        caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
+        "follows from them stands beside it, and what the published figures say by the same definition.",
+        when=asked,
+    )
 )
 def findings(tidy: Tidy, study: dict) -> Table:
     """One row per finding."""

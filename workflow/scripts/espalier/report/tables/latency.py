@@ -8,19 +8,20 @@ from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.speed import slow_dynamic, speed_ups
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, without_constant
 
 
 @register(
-    "latency",
-    kind="table",
-    scope="study",
-    title="Prediction time",
-    caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
-    "baseline, the dense net in the same runtime, over that of this net: same batch, same process, timed in turns. "
-    "Theoretical speed-up is what the multiply-accumulates promise; they know nothing of quantization.",
-    when=when.timed,
+    TableItem(
+        "latency",
+        scope="study",
+        title="Prediction time",
+        caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
+        "baseline, the dense net in the same runtime, over that of this net: same batch, same process, timed in turns. "
+        "Theoretical speed-up is what the multiply-accumulates promise; they know nothing of quantization.",
+        when=when.timed,
+    )
 )
 def latency(tidy: Tidy, study: dict) -> Table:
     """One row per net, seed and batch size; nets of one baseline and batch size together, the baseline first."""

@@ -9,22 +9,23 @@ from espalier.analysis import published as published_figures
 from espalier.analysis import selections as when
 from espalier.analysis.speed import with_times
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, decimals, number, without_constant
 
 SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than the published ones
 
 
 @register(
-    "published",
-    kind="table",
-    scope="study",
-    title="Published and reproduced",
-    caption="Each published row, and beside each published figure what this run has in its place; where rows may be "
-    "compared, the difference too (this run - published). Comparable says whether they may; in which respects set-ups "
-    "differ is said in the last column, or below the table where it is the same for all rows. Counts of another width "
-    "or resolution differ because the nets do.",
-    when=when.has_published,
+    TableItem(
+        "published",
+        scope="study",
+        title="Published and reproduced",
+        caption="Each published row, and beside each published figure what this run has in its place; where rows may "
+        "be compared, the difference too (this run - published). Comparable says whether they may; in which respects "
+        "set-ups differ is said in the last column, or below the table where it is the same for all rows. Counts of "
+        "another width or resolution differ because the nets do.",
+        when=when.has_published,
+    )
 )
 def published(tidy: Tidy, study: dict) -> Table:
     """One row for each published row and matching variant."""

@@ -8,21 +8,22 @@ from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic, speed_ups, with_times
 from espalier.analysis.tidy import MIB, Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, without_constant
 
 
 @register(
-    "quantization",
-    kind="table",
-    scope="study",
-    title="Quantization",
-    caption="Each net that was quantized, and after it what was made of it: accuracy, its change by that and against "
-    "the dense net (the one trained as long as pruned nets, where that was run), the saved file as it is and zipped, "
-    "how many times smaller it is than the dense net's, how many of its operators compute with 8-bit integers, and the "
-    "time for one image. float32 is an export that quantizes nothing: the same net in the runtime of the quantized "
-    "ones, and what their times are to be compared with.",
-    when=when.exported,
+    TableItem(
+        "quantization",
+        scope="study",
+        title="Quantization",
+        caption="Each net that was quantized, and after it what was made of it: accuracy, its change by that and "
+        "against the dense net (the one trained as long as pruned nets, where that was run), the saved file as it is "
+        "and zipped, how many times smaller it is than the dense net's, how many of its operators compute with 8-bit "
+        "integers, and the time for one image. float32 is an export that quantizes nothing: the same net in the "
+        "runtime of the quantized ones, and what their times are to be compared with.",
+        when=when.exported,
+    )
 )
 def quantization(tidy: Tidy, study: dict) -> Table:
     """One row per quantized net, and one before them for the net they were made from. Means over seeds."""

@@ -7,24 +7,25 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import MIB, Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 
 @register(
-    "results",
-    kind="table",
-    scope="study",
-    title="All results",
-    caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
-    "fine-tuning. Removed: asked is what the config says, a share in percent, a number of blocks (N), a pattern (2:4: "
-    "two of each four weights stay) or a threshold (<), and done the share of groups (or weights) that went. "
-    "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the counts "
-    "promise, not a measured time. Epochs are those of all steps that led to the net: training, training with a "
-    "penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their own, named "
-    "by their scheme; so are nets that were trained from scratch in the shape of a pruned one. A rewound net was "
-    "fine-tuned by the learning rates that the training had in its last epochs.",
-    when=when.always,
+    TableItem(
+        "results",
+        scope="study",
+        title="All results",
+        caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
+        "fine-tuning. Removed: asked is what the config says, a share in percent, a number of blocks (N), a pattern "
+        "(2:4: two of each four weights stay) or a threshold (<), and done the share of groups (or weights) that went. "
+        "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the "
+        "counts promise, not a measured time. Epochs are those of all steps that led to the net: training, training "
+        "with a penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their "
+        "own, named by their scheme; so are nets that were trained from scratch in the shape of a pruned one. A "
+        "rewound net was fine-tuned by the learning rates that the training had in its last epochs.",
+        when=when.always,
+    )
 )
 def results(tidy: Tidy, study: dict) -> Table:
     """One row per variant, means over seeds."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 PARTS = ("import", "work", "evaluate")
@@ -18,16 +18,18 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
 
 
 @register(
-    "runtime",
-    kind="table",
-    scope="run",
-    title="Run time and memory",
-    caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many jobs, "
-    "their time in all and at the median, how it divides into importing the framework, the work itself and evaluation "
-    "(counts, sizes, accuracy), and the highest memory of any of them. A dash stands for what was not measured, as the "
-    "memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs ran side by side, so "
-    "that they add up to more than the run took. A job that was not done again shows the time that it once took.",
-    when=when.always,
+    TableItem(
+        "runtime",
+        scope="run",
+        title="Run time and memory",
+        caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many "
+        "jobs, their time in all and at the median, how it divides into importing the framework, the work itself and "
+        "evaluation (counts, sizes, accuracy), and the highest memory of any of them. A dash stands for what was not "
+        "measured, as the memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs "
+        "ran side by side, so that they add up to more than the run took. A job that was not done again shows the time "
+        "that it once took.",
+        when=when.always,
+    )
 )
 def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Table:
     """One row per study and step, one per rule of `rules`, and one for the whole.

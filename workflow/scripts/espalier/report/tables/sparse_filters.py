@@ -7,19 +7,20 @@ import pandas as pd
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 
 @register(
-    "sparse_filters",
-    kind="table",
-    scope="study",
-    title="Sparse weights by filter",
-    caption="How the weights under the threshold, which are set to zero, are spread over the filters of each "
-    "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight is "
-    "dead: its output says nothing of the image, and pruning can take it out. The CSV has a row for each filter.",
-    when=when.thresholded,
+    TableItem(
+        "sparse_filters",
+        scope="study",
+        title="Sparse weights by filter",
+        caption="How the weights under the threshold, which are set to zero, are spread over the filters of each "
+        "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight is "
+        "dead: its output says nothing of the image, and pruning can take it out. The CSV has a row for each filter.",
+        when=when.thresholded,
+    )
 )
 def sparse_filters(tidy: Tidy, study: dict) -> Table:
     """One row per net and layer; in the CSV one per filter."""

@@ -8,21 +8,22 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 ALL = "all"
 
 
 @register(
-    "sparse_weights",
-    kind="table",
-    scope="study",
-    title="Sparse weights by layer",
-    caption="How many weights of each layer are under the threshold, and so set to zero: a row for each of its weights "
-    "and biases, all of them together first; for each net the number of zeros and their share. Beside them, where "
-    "there are any, the published counts, of a net whose width may be another.",
-    when=when.thresholded,
+    TableItem(
+        "sparse_weights",
+        scope="study",
+        title="Sparse weights by layer",
+        caption="How many weights of each layer are under the threshold, and so set to zero: a row for each of its "
+        "weights and biases, all of them together first; for each net the number of zeros and their share. Beside "
+        "them, where there are any, the published counts, of a net whose width may be another.",
+        when=when.thresholded,
+    )
 )
 def sparse_weights(tidy: Tidy, study: dict) -> Table:
     """One row for all layers and one per parameter; columns by net. Several seeds: means."""

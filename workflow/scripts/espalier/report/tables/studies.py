@@ -6,21 +6,22 @@ import pandas as pd
 
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.overview import study_row
 from espalier.report.table import Column, Table
 
 
 @register(
-    "studies",
-    kind="table",
-    scope="run",
-    title="Studies",
-    caption="Every study of the run: what it was run on, how many results it has, the accuracy of the dense net that "
-    "all others are compared with (trained as long as the pruned ones, where that was run) and its epochs, and the "
-    "study's headline. The overview has the smallest file and the fastest net of each study within half a point, one "
-    "and two points of that net's accuracy; so has the CSV.",
-    when=when.always,
+    TableItem(
+        "studies",
+        scope="run",
+        title="Studies",
+        caption="Every study of the run: what it was run on, how many results it has, the accuracy of the dense net "
+        "that all others are compared with (trained as long as the pruned ones, where that was run) and its epochs, "
+        "and the study's headline. The overview has the smallest file and the fastest net of each study within half a "
+        "point, one and two points of that net's accuracy; so has the CSV.",
+        when=when.always,
+    )
 )
 def table_of_studies(tidy: Tidy, studies: dict[str, dict]) -> Table:
     """One row per study."""

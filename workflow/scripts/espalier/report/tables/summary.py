@@ -7,7 +7,7 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.tidy import Tidy, setup_line
-from espalier.registry import register
+from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
 TOTAL = "total"
@@ -15,15 +15,16 @@ NOT_PRUNED = "not pruned"
 
 
 @register(
-    "summary",
-    kind="table",
-    scope="study",
-    title="Model summary",
-    caption="Every layer of the net, with its output shape and its parameters: as the net is, and wrapped as it is "
-    "pruned (a wrapper adds a mask for each weight it prunes, a threshold and a step). Then, for each sparsity that "
-    "was asked for, the share of the layer's weights that is zero in the saved file, wrappers stripped; a dash stands "
-    "for layers without weights. Depthwise convolutions are never pruned.",
-    when=when.gradual,
+    TableItem(
+        "summary",
+        scope="study",
+        title="Model summary",
+        caption="Every layer of the net, with its output shape and its parameters: as the net is, and wrapped as it is "
+        "pruned (a wrapper adds a mask for each weight it prunes, a threshold and a step). Then, for each sparsity "
+        "that was asked for, the share of the layer's weights that is zero in the saved file, wrappers stripped; a "
+        "dash stands for layers without weights. Depthwise convolutions are never pruned.",
+        when=when.gradual,
+    )
 )
 def summary(tidy: Tidy, study: dict) -> Table:
     """One row per layer, and the total. Of the first seed."""
