@@ -54,7 +54,7 @@ def helper(weight):
 FILES = {
     "shim.py": SHIM,
     "espalier/__init__.py": "",
-    "espalier/job.py": JOB,
+    "espalier/run/shim.py": JOB,
     "espalier/late.py": "from espalier.deep.leaf import value\n\n\ndef late(x):\n    return value(x)\n",
     "espalier/deep/__init__.py": "",
     "espalier/deep/leaf.py": "def value(x):\n    return 1\n",
@@ -103,11 +103,11 @@ def edit(package, file, old, new):
 
 
 NOTHING = {
-    "a comment": ("espalier/job.py", "# a comment", "# another, longer comment"),
-    "a docstring": ("espalier/job.py", '"""Run it."""', '"""Run it well."""'),
-    "a module's docstring": ("espalier/job.py", '"""What all scripts need."""', '"""What they need."""'),
+    "a comment": ("espalier/run/shim.py", "# a comment", "# another, longer comment"),
+    "a docstring": ("espalier/run/shim.py", '"""Run it."""', '"""Run it well."""'),
+    "a module's docstring": ("espalier/run/shim.py", '"""What all scripts need."""', '"""What they need."""'),
     "a docstring in the script": ("shim.py", '"""A rule\'s script."""', ""),
-    "blank lines and layout": ("espalier/job.py", "return late(json", "\n    return late(\n        json"),
+    "blank lines and layout": ("espalier/run/shim.py", "return late(json", "\n    return late(\n        json"),
     "a docstring of a method": ("espalier/pytorch/methods.py", '"""Doc."""', '"""Documentation."""'),
     "a method that is not used": ("espalier/pytorch/methods.py", "return weight  # unused", "return -weight"),
     "what only that method imports": ("espalier/only_unused.py", "X = 1", "X = 2"),
@@ -115,7 +115,7 @@ NOTHING = {
 }  # fmt: skip
 SOMETHING = {
     "the script": ("shim.py", "job(snakemake)", "job(snakemake, 1)"),
-    "an imported module": ("espalier/job.py", "json.dumps(snakemake)", "json.dumps(snakemake, indent=1)"),
+    "an imported module": ("espalier/run/shim.py", "json.dumps(snakemake)", "json.dumps(snakemake, indent=1)"),
     "a module imported inside a function": ("espalier/late.py", "return value(x)", "return value(x) + 1"),
     "a module imported by an imported module": ("espalier/deep/leaf.py", "return 1", "return 2"),
     "a package's __init__": ("espalier/deep/__init__.py", "", "X = 1"),
@@ -207,10 +207,10 @@ def versions(library):
         ("espalier/pytorch/prune.py", "MULTIPLE = 8", "MULTIPLE = 16", {"prune by mean_abs", "prune by sum"}),
         ("espalier/pytorch/scores.py", "weight.abs().mean(dims)", "weight.abs().amax(dims)", {"prune by mean_abs"}),
         ("espalier/pytorch/penalties.py", "matrix.square().sum()", "matrix.pow(2).sum()", {"train with l2_groups"}),
-        ("espalier/schedule.py", "return recipe", "return 1 * recipe", {"train", "train with l2_groups"}),
+        ("espalier/training/schedule.py", "return recipe", "return 1 * recipe", {"train", "train with l2_groups"}),
         ("espalier/pytorch/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
-        ("espalier/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
-        ("espalier/grid.py", "", "X = 1\n", set()),
+        ("espalier/run/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
+        ("espalier/plan/grid.py", "", "X = 1\n", set()),
         ("espalier/keras/train.py", "", "X = 1\n", set()),
         ("espalier/keras/__init__.py", '"tf_keras",', '"tf_keras", "keras",', set()),
         ("espalier/pytorch/__init__.py", '"torchvision",', "", set(JOBS)),
@@ -228,7 +228,7 @@ def test_an_edit_of_the_library_reaches_the_jobs_that_use_it_and_no_others(libra
 
 def test_the_version_is_the_same_in_every_process():
     program = (
-        "from espalier.code import code_version;"
+        "from espalier.run.code import code_version;"
         "print(code_version('prune_model.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
         "[('score', 'sum', 'pytorch'), ('model', 'vgg16_bn', 'pytorch'), ('prune_type', 'filter_wise', 'pytorch')]))"
     )

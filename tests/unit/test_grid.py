@@ -373,7 +373,7 @@ def test_a_net_is_compared_with_the_dense_one_as_the_same_runtime_runs_it():
 
 def test_the_grid_is_built_without_a_framework():
     program = (
-        "import sys, yaml; from espalier import grid, code;"
+        "import sys, yaml; from espalier.plan import grid; from espalier.run import code;"
         f"made = grid.build(yaml.safe_load(open({str(PROJECT / 'config.yaml')!r})));"
         "[code.code_version('train_model.py', ['espalier.pytorch.train'], job.uses) for job in made.jobs.values()];"
         "made.frame();"
