@@ -29,3 +29,4 @@ format: .venv/ready
 
 docs: .venv/ready
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page > docs/configuration.md
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.record_schema

@@ -16,24 +16,18 @@ from pathlib import Path
 
 import pandas as pd
 
-ID = (
-    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
-    "epochs", "select", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
-    "blocks", "threshold", "pattern", "schedule", "retraining", "budget",
-    "scheme",
-)  # fmt: skip
+from espalier import columns
+
+ID = columns.names(columns.NODE)
+NUMBERS = columns.numbers(columns.NODE)
 EPOCHS = ("trained", "epochs_total")
-HISTORY = (
-    "node", "epoch", "learning_rate", "train_loss", "train_top1", "validation_loss", "validation_top1", "seconds",
-)  # fmt: skip
-LAYERS = (
-    "node", "layer", "width", "weights", "zeros", "kind", "biases", "bias_zeros", "filter_zeros",
-)  # fmt: skip
-LATENCY = ("study", "seed", "node", "baseline", "threads", "batch_size", "repeats", "median_ms", "p90_ms")
-SUMMARY = ("node", "layer", "kind", "output_shape", "params", "wrapped_params", "pruned")
+HISTORY = ("node", *columns.names(columns.HISTORY))
+LAYERS = ("node", *columns.names(columns.LAYERS))
+LATENCY = columns.names(columns.LATENCY)
+SUMMARY = ("node", *columns.names(columns.SUMMARY))
 FILES = ("results", "history", "layers", "latency", "summary")
 
-NUMBERS = {"seed", "width", "epochs", "coefficient", "blocks", "threshold"}  # of ID; all else is text, ratio too
+PARTS = ("measured", "layers", "history", "summary", "timing", "software")  # of a record, beside its node's columns
 MIB = 2**20
 SOFTWARE = "software_"  # how the columns begin that say what made a result
 MACHINE = ("device", "processor")  # those of them that are no package
@@ -78,7 +72,7 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     results, history, layers, summary, timed = [], [], [], [], []
     seen: dict[str, dict] = {}
     for record in map(_read, records):
-        row = {column: record.get(column) for column in ID}
+        row = _node(record)
         seen[record["node"]] = known = _from_trainings(record, seen.get(record["parent"]))
         results.append(row | known | record["measured"] | _of_job(record))
         history += [{"node": record["node"], **row} for row in record.get("history") or ()]
@@ -93,6 +87,16 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
     _write(folder / "layers.csv", LAYERS, layers)
     _write(folder / "latency.csv", LATENCY, timed)
     _write(folder / "summary.csv", SUMMARY, summary)
+
+
+def _node(record: dict) -> dict:
+    """The columns of a record's node. Raises ValueError for a record that lacks one, or has a key that is none."""
+    missing = [key for key in ID if key not in record]
+    unknown = [key for key in record if key not in (*ID, *PARTS)]
+    if missing or unknown:
+        wrong = [f"has no {key}" for key in missing] + [f"has {key}, which is no column" for key in unknown]
+        raise ValueError(f"the record of {record.get('node')} {', '.join(wrong)}: another version of the code wrote it")
+    return {key: record[key] for key in ID}
 
 
 def _of_job(file: dict) -> dict:

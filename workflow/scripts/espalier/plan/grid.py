@@ -13,17 +13,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from espalier import registry
+from espalier import columns, registry
 from espalier.plan import chains, naming, steps
 from espalier.plan import config as checks
 from espalier.plan.config import ConfigError
 
-# The columns of a node: what its record, the tidy table and the report know it by. A later step inherits them.
-COLUMNS = (
-    "node", "parent", "study", "seed", "step", "chain", "label", "backend", "dataset", "model", "width", "weights",
-    "epochs", "select", "init", "penalty", "penalty_type", "coefficient", "prune_type", "method", "scope", "ratio",
-    "blocks", "threshold", "pattern", "schedule", "retraining", "budget", "scheme",
-)  # fmt: skip
+COLUMNS = columns.names(columns.NODE)
 
 # What a study's `latency` selects results by. Without a scheme, nets as the framework runs them are selected.
 SELECTORS = ("prune_type", "method", "ratio", "blocks", "scheme")
