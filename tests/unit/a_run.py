@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from espalier.analysis import tidy
+from espalier.analysis.study import StudyView
 from espalier.plan.naming import TRAININGS
 
 MEASURED = {
@@ -106,6 +108,12 @@ class Run:
 
     def load(self) -> tidy.Tidy:
         return tidy.load(self.collect()).of(self.study)
+
+    def view(self, study: dict | None = None, **columns) -> StudyView:
+        """What a figure, a table or a finding of this run gets. study: the checked config; columns: set in all
+        results."""
+        tables = self.load()
+        return StudyView(study or config(), replace(tables, results=tables.results.assign(**columns)))
 
 
 def config(name: str = "s", **keys) -> dict:

@@ -22,7 +22,7 @@ def applied():
 
 
 def draw(name: str, run: Run, study: dict):
-    return registry.get(registry.FigureItem, name)(run.load(), study)
+    return registry.get(registry.FigureItem, name)(run.view(study))
 
 
 def series(axes) -> dict[str, tuple]:

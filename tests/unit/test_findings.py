@@ -1,7 +1,6 @@
 """What is read off the numbers: knees and partings on the published curves, and each finding on nets made up for it."""
 
 import json
-from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -40,8 +39,7 @@ def test_where_the_published_curves_are_furthest_apart():
 
 
 def found(run: Run, study: dict) -> dict[str, findings.Finding]:
-    table = run.load()
-    return {finding.question: finding for finding in findings.of_study(table, study)}
+    return {finding.question: finding for finding in findings.of_study(run.view(study))}
 
 
 def mlp(tmp_path, lists: dict[str, dict[str, list[float]]], ratios=("0", "0.25", "0.50")) -> Run:
@@ -84,7 +82,7 @@ def test_a_curve_of_which_some_nets_were_fine_tuned_is_of_the_nets_right_after_p
             pruned = run.add("prune", dense, columns=by_ratio(kind, "l2", ratio), top1=top1)
             if kind == "unit" and ratio != "0.25":
                 run.add("finetune", pruned, top1=97.0)
-    ((_, points),) = curves.of_run(run.load().results)
+    ((_, points),) = curves.of_run(run.view().nets)
     unit = curves.curve(points, "unit")
     assert unit.to_dict() == {0.0: 98.0, 0.25: 97.5, 0.5: 90.0, 0.9: 30.0}
     assert curves.knee(unit) == 0.25
@@ -130,7 +128,7 @@ def test_inits_with_other_ratios_are_compared_where_both_have_them(tmp_path):
 
 def test_curves_without_a_ratio_of_zero_start_at_the_dense_net(tmp_path):
     run = mlp(tmp_path, {"glorot": {"weight": [90.0, 70.0], "unit": [80.0, 60.0]}}, ratios=("0.25", "0.50"))
-    (_, points), *none = curves.of_run(run.load().results)
+    (_, points), *none = curves.of_run(run.view().nets)
     assert curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.25: 80.0, 0.5: 60.0}
     assert not none and curves.knee(curves.curve(points, "unit")) == 0.0
 
@@ -218,10 +216,7 @@ def test_a_lead_within_the_spread_is_no_win(tmp_path):
 )
 def test_a_lead_of_a_few_images_is_undecided(tmp_path, images, top1, said):
     nets = {("filter_wise", "sum", "0.20"): [(50.0, 88.0)], ("channel_wise", "sum", "0.20"): [(50.0, top1)]}
-    table = vgg(tmp_path, nets).load()
-    if images:
-        table = replace(table, results=table.results.assign(test_images=images))
-    (answer,) = structured.filter_wise_wins(table, config())
+    (answer,) = structured.filter_wise_wins(vgg(tmp_path, nets).view(test_images=images))
     assert answer.answer == said
 
 
@@ -447,14 +442,14 @@ def test_the_fastest_net_is_the_one_that_was_measured_to_be(tmp_path):
         in answer.answer
     )
     assert f"smallest: {both} (50\xa0% removed, −0.50 points, 8.0 times smaller, 4.0 times fewer MACs)" in answer.answer
-    small = budget.table(run.load())
+    small = budget.table(run.view())
     assert small[1.0] == (
         f"{both}: 8.0 times smaller",
         f"{both}: 0.400 ms for one image in ONNX Runtime, 5.0 times as fast as dense",
     )
     slow = compressed(tmp_path / "slow")
     time(slow, {"dense": ("dense", 4.0, 20.0), "export": ("export", 2.0, 1.0), "dynamic": ("export", 8.0, 20.0)})
-    assert budget.table(slow.load())[0.5][1] == "\N{EN DASH}"  # none is faster than dense
+    assert budget.table(slow.view())[0.5][1] == "\N{EN DASH}"  # none is faster than dense
 
 
 def test_where_time_and_counts_part(tmp_path):
@@ -599,13 +594,10 @@ def test_whether_methods_beat_the_baselines(tmp_path):
 
 def test_unit_pruning_overtakes_only_by_more_than_chance(tmp_path):
     run = mlp(tmp_path, {"glorot": {"weight": [90.0, 50.0, 60.0], "unit": [90.0, 70.0, 61.0]}})
-    table = run.load()
-    table = replace(table, results=table.results.assign(test_images=100))
-    answer = next(f for f in findings.of_study(table, config()) if "overtake" in f.question)
+    answer = next(f for f in findings.of_study(run.view(test_images=100)) if "overtake" in f.question)
     assert answer.answer == "init glorot: yes, at 25\xa0%."  # by 20 points; at 50 % by 1, where chance is 4.9
-    weak = mlp(tmp_path / "weak", {"glorot": {"weight": [90.0, 80.0, 60.0], "unit": [90.0, 70.0, 61.0]}}).load()
-    weak = replace(weak, results=weak.results.assign(test_images=100))
-    answer = next(f for f in findings.of_study(weak, config()) if "overtake" in f.question)
+    weak = mlp(tmp_path / "weak", {"glorot": {"weight": [90.0, 80.0, 60.0], "unit": [90.0, 70.0, 61.0]}})
+    answer = next(f for f in findings.of_study(weak.view(test_images=100)) if "overtake" in f.question)
     assert answer.answer == "init glorot: never by more than chance, though ahead at 50\xa0%."
 
 
@@ -615,10 +607,10 @@ def test_curves_are_those_of_the_first_method(tmp_path):
     for ratio, top1 in (("0.25", 50.0), ("0.75", 40.0)):
         run.add("prune", root, columns=by_ratio("weight", "random", ratio), top1=top1)
         run.add("prune", root, columns=by_ratio("weight", "magnitude", ratio) | {"scope": "global"}, top1=top1 + 1)
-    results = run.load().results
-    (_, points), *none = curves.of_run(results)
+    nets = run.view().nets
+    (_, points), *none = curves.of_run(nets)
     assert not none and curves.curve(points, "weight").to_dict() == {0.0: 90.0, 0.25: 80.0, 0.5: 70.0}
-    others = {name: curve.to_dict() for name, curve in curves.baselines(results)["glorot"].items()}
+    others = {name: curve.to_dict() for name, curve in curves.baselines(nets)["glorot"].items()}
     assert others == {
         "weight random": {0.25: 50.0, 0.75: 40.0},
         "weight magnitude global": {0.25: 51.0, 0.75: 41.0},
@@ -743,7 +735,7 @@ def test_curves_start_at_the_net_that_was_pruned(tmp_path):
     root = json.loads(run.records[0].read_text())
     run.add("finetune", run.add("prune", root, columns=by_ratio("filter_wise", "l1", "0.5")), top1=90.0)
     run.add("finetune", root, top1=96.0)  # the reference, but no net of the curves was trained on
-    (_, points), *_ = curves.of_run(run.load().results)
+    (_, points), *_ = curves.of_run(run.view().nets)
     assert curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.25: 90.0, 0.5: 70.0}
 
 
@@ -848,10 +840,10 @@ def test_curves_are_of_fine_tuned_nets_and_those_of_rewound_ones_are_others(tmp_
         pruned = run.add("prune", dense, columns=by_ratio(kind, method, "0.50"), top1=10.0)
         run.add("finetune", pruned, name="rewind=true", columns={"retraining": "rewind"}, top1=80.0)
         run.add("finetune", pruned, top1=70.0)
-    results = run.load().results
-    ((_, points),) = curves.of_run(results)
+    nets = run.view().nets
+    ((_, points),) = curves.of_run(nets)
     assert curves.curve(points, "weight").to_dict() == curves.curve(points, "unit").to_dict() == {0.0: 90.0, 0.5: 70.0}
-    others = curves.baselines(results)[""]
+    others = curves.baselines(nets)[""]
     assert {name: curve.to_dict() for name, curve in others.items()} == {
         "weight magnitude, rewound": {0.5: 80.0}, "unit l2, rewound": {0.5: 80.0}
     }  # fmt: skip

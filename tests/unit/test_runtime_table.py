@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-from a_run import Run
+from a_run import Run, config
 
 from espalier import registry
-from espalier.analysis import tidy
+from espalier.analysis.study import view_of_run
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\n"
 
@@ -19,8 +19,7 @@ def test_rules_stand_below_the_steps(tmp_path):
     (tmp_path / "b.tsv").write_text(f"{HEADER}1.5\t0:00:01\t-\t-\n")  # too short for Snakemake to see its memory
     (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, "threads": 1}))
     table = registry.get(registry.TableItem, "runtime")(
-        tidy.load(run.collect()),
-        {"one": {"title": "The first"}},
+        view_of_run(run.collect(), {"one": config("one", title="The first")}),
         prepare_dataset=[str(tmp_path / "data.json")],
         draw_figure=[str(tmp_path / "a.tsv"), str(tmp_path / "b.tsv")],
     )
@@ -43,8 +42,7 @@ def test_what_was_not_measured_is_not_zero(tmp_path):
     (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, **parts}))
     (tmp_path / "a.tsv").write_text(f"{HEADER}0.5\t0:00:00\t6.36\t10\n")  # seen before it had loaded anything
     data = registry.get(registry.TableItem, "runtime")(
-        tidy.load(run.collect()),
-        {"one": {"title": "The first"}},
+        view_of_run(run.collect(), {"one": config("one", title="The first")}),
         prepare_dataset=[str(tmp_path / "data.json")],
         collect_records=[str(tmp_path / "a.tsv")],
     ).data.set_index("step")

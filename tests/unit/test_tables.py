@@ -1,14 +1,13 @@
 """The tables: which a study gets, and their numbers, worked out by hand."""
 
 import json
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 
 from espalier import registry
-from espalier.analysis import tidy
+from espalier.analysis.study import RunView, view_of_run
 from espalier.report import tables
 from espalier.report.tables import write
 
@@ -16,12 +15,12 @@ MIB = 2**20
 
 
 def table(name: str, run: Run, study: dict):
-    return registry.get(registry.TableItem, name)(run.load(), study)
+    return registry.get(registry.TableItem, name)(run.view(study))
 
 
 def run_table(name: str, *runs: Run):
     studies = {run.study: config(run.study) for run in runs}
-    return registry.get(registry.TableItem, name)(tidy.load(runs[0].collect(*runs[1:])), studies)
+    return registry.get(registry.TableItem, name)(view_of_run(runs[0].collect(*runs[1:]), studies))
 
 
 def vgg(tmp_path, seeds=(0,)) -> Run:
@@ -371,9 +370,9 @@ def test_software(tmp_path):
 
 
 def test_the_machine_stands_below_the_software(tmp_path):
-    run = vgg(tmp_path).load()
+    run = vgg(tmp_path)
     more = {"software_processor": "Maker 9000", "software_device": "cpu", "software_numpy": "2.4.6"}
-    data = registry.get(registry.TableItem, "environment")(replace(run, results=run.results.assign(**more)), {}).data
+    data = registry.get(registry.TableItem, "environment")(RunView(run.view(**more).tidy, {})).data
     assert data["package"].tolist() == ["python", "torch", "numpy", "device", "processor"]
     assert data["version"].tolist()[-2:] == ["cpu", "Maker 9000"]
 

@@ -23,7 +23,7 @@ def study(tmp_path) -> Run:
 
 
 def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_from(tmp_path):
-    rows = variants.of(study(tmp_path).load().results)
+    rows = study(tmp_path).view().nets
     rows = rows.assign(name=variants.labels(rows)).set_index("name")
     assert rows["kind"].to_dict() == {
         "dense": "dense",
@@ -44,7 +44,7 @@ def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_fr
 
 
 def test_a_net_pruned_while_it_was_trained_has_a_result_after_training_and_none_before(tmp_path):
-    rows = variants.pruned(study(tmp_path).load().results)
+    rows = study(tmp_path).view().pruned
     assert rows["ratio"].tolist() == ["0.50", "0.75"]  # quantized ones are not among them
     assert rows["before"].fillna(-1).tolist() == [40.0, -1] and rows["after"].tolist() == [88.0, 86.0]
 
@@ -52,7 +52,7 @@ def test_a_net_pruned_while_it_was_trained_has_a_result_after_training_and_none_
 def test_what_is_compressed(tmp_path):
     run = study(tmp_path)
     run.add("prune", run.dense, columns=by_ratio("weight", "magnitude", "0"), actual_ratio=0.0)
-    rows = variants.compressed(run.load().results)
+    rows = run.view().compressed
     assert rows["kind"].tolist() == ["pruned", "quantized", "pruned + quantized", "pruned", "pruned + quantized"]
 
 
@@ -127,7 +127,7 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     run.quantize(longer, "static_int8", top1=93.5, zipped_bytes=2**17)
     run.quantize(longer, "float32")
     run.quantize(tuned, "static_int8", top1=92.0)
-    rows = variants.of(run.load().results)
+    rows = run.view().nets
     rows = rows.assign(name=variants.labels(rows)).set_index("name")
     assert rows["kind"].to_dict() == {
         "dense": "dense",
@@ -142,7 +142,7 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     assert rows["drop"].tolist() == [4.0, 1.5, 0.0, 4.5, 0.5, 0.0, 2.0]
     assert rows.loc[["dense, static_int8", "dense, fine-tuned, static_int8"], "change"].tolist() == [-0.5, -0.5]
     assert rows.loc["dense, static_int8", "smaller"] == 8.0  # of 2^20 bytes
-    found = {kind: row["variant"] for kind, row in variants.smallest(variants.compressed(run.load().results)).items()}
+    found = {kind: row["variant"] for kind, row in variants.smallest(run.view().compressed).items()}
     assert found == {"quantized": "train/finetune/quantize~static_int8"}
 
 
@@ -169,7 +169,7 @@ def retrained(tmp_path) -> Run:
 
 
 def test_a_net_from_scratch_is_a_variant_of_its_own(tmp_path):
-    rows = variants.of(retrained(tmp_path).load().results)
+    rows = retrained(tmp_path).view().nets
     rows = rows.assign(name=variants.labels(rows)).set_index("name")
     assert rows["top1"].to_dict() == {
         "dense": 91.0,
@@ -189,9 +189,9 @@ def test_a_net_from_scratch_is_a_variant_of_its_own(tmp_path):
 
 
 def test_nets_from_scratch_are_compressed_and_do_not_end_with_pruning(tmp_path):
-    results = retrained(tmp_path).load().results
-    assert len(variants.compressed(results)) == 6
-    assert variants.pruned(results)["retraining"].tolist() == ["finetune", "rewind"]
+    view = retrained(tmp_path).view()
+    assert len(view.compressed) == 6
+    assert view.pruned["retraining"].tolist() == ["finetune", "rewind"]
 
 
 def test_a_dense_net_that_was_rewound_is_called_so(tmp_path):

@@ -173,20 +173,20 @@ class Scheme(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class FigureItem(Entry):
-    """A figure of the report: (tidy, study) -> matplotlib Figure."""
+    """A figure of the report: (view) -> matplotlib Figure. view: the StudyView of a study."""
 
     kind: ClassVar[str] = "figure"
-    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("tidy", "study")}
+    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
     caption: str  # how to read it
     when: Callable[..., bool]  # (rows, study) -> whether a study gets it
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableItem(Entry):
-    """A table of the report: (tidy, study) -> Table; of the whole run, (tidy, studies) -> Table."""
+    """A table of the report: (view) -> Table. view: the StudyView of a study, or the RunView of a run (see `scope`)."""
 
     kind: ClassVar[str] = "table"
-    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("tidy", "study")}
+    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
     caption: str  # how to read it
     when: Callable[..., bool]  # (rows, study) -> whether a study gets it
     scope: Literal["study", "run"] = "study"  # what it is about
@@ -194,14 +194,14 @@ class TableItem(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class FindingItem(Entry):
-    """A question that a study answers: (tidy, study) -> list of Finding.
+    """A question that a study answers: (view) -> list of Finding. view: the StudyView of a study.
 
     Tables and pages ask for all findings that fit a study, not for one by name: so each is in the digest of their jobs.
     """
 
     kind: ClassVar[str] = "finding"
     digest: ClassVar[Literal["used", "all"]] = "all"
-    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("tidy", "study")}
+    arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
     when: Callable[..., bool]  # (rows, study) -> whether a study gets it
     rank: int = 0  # a higher one comes later in the report
 

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.analysis import published
 
 KNEE = 5.0  # points of accuracy below the unpruned net
 PARTING = (1.0, 5.0)  # points between two curves
 
 
-def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def of_run(nets: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """For each initialisation (its name, or "") the points of its curves: prune_type, ratio, top1, top1_sd ...
+
+    nets: of a study, as nets.of gives them.
 
     Over seeds; of several methods or scopes, the first. The net that is not pruned is each curve's point at 0, unless a
     ratio of 0 was run. An initialisation of which not all KINDS were pruned has no curves to compare and is left out.
     """
-    points, _ = _first(results)
+    points, _ = _first(nets)
     points = points.groupby("init", sort=False).filter(lambda rows: set(variants.KINDS) <= set(rows["prune_type"]))
     starts = points.drop_duplicates(["init", "prune_type"])
     tuned = starts["after"].notna()  # else the start is the net that was pruned, not one trained on
@@ -32,10 +33,10 @@ def of_run(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield from points.groupby("init", sort=False)
 
 
-def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
+def baselines(nets: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
     """For each initialisation the curves of other methods and scopes than those of `of_run`, and of nets that were
     rewound, by their name: "weight random", "weight magnitude global", "weight magnitude, rewound"."""
-    _, points = _first(results)
+    _, points = _first(nets)
     labels = ((variants.pruning_label(row), variants.retraining(row)) for _, row in points.assign(ratio="0").iterrows())
     names = [", ".join(word for word in words if word) for words in labels]
     points = points.assign(name=[name.replace(" 0.00", "") for name in names])
@@ -45,11 +46,11 @@ def baselines(results: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
     }
 
 
-def _first(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _first(nets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pruned nets of the first method and scope of each initialisation and prune type, and the others. Rewound nets
     come after those that were not. A curve is of one kind of nets: where some of its ratios were not trained on after
     pruning, of all of them as they were right after it."""
-    points = variants.pruned(results).assign(
+    points = variants.pruned(nets).assign(
         init=lambda rows: rows["init"].fillna(""),
         way=lambda rows: rows["method"].fillna("") + " " + rows["scope"].fillna(""),
     )
@@ -65,12 +66,9 @@ def _first(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return points[own], points[~own]
 
 
-def of_published(study: dict) -> pd.DataFrame | None:
-    """The published points, if the study's published figures are such curves."""
-    if not study.get("published"):
-        return None
-    points = published.frame(study["published"])
-    return points if set(variants.KINDS) <= set(points["prune_type"]) else None
+def of_published(rows: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The published rows, if they are such curves. rows: None, if nothing was published."""
+    return rows if rows is not None and set(variants.KINDS) <= set(rows["prune_type"]) else None
 
 
 def curve(frame: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Series:

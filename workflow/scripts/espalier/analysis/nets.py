@@ -88,17 +88,15 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     return tidy.over_seeds(rows, [*MEASURED, *DERIVED])
 
 
-def pruned(results: pd.DataFrame) -> pd.DataFrame:
-    """The variants that end with pruning, or with pruning and fine-tuning."""
-    found = of(results)
-    return found[found["step"] == "prune"].reset_index(drop=True)
+def pruned(nets: pd.DataFrame) -> pd.DataFrame:
+    """Those of `of` that end with pruning, or with pruning and fine-tuning."""
+    return nets[nets["step"] == "prune"].reset_index(drop=True)
 
 
-def compressed(results: pd.DataFrame) -> pd.DataFrame:
-    """The variants that something was done to: pruned (by more than nothing), quantized, or both."""
-    found = of(results)
-    found = found[(found["kind"] != "dense") & ~((found["kind"] == "pruned") & (found["actual_ratio"] == 0))]
-    return found.reset_index(drop=True)
+def compressed(nets: pd.DataFrame) -> pd.DataFrame:
+    """Those of `of` that something was done to: pruned (by more than nothing), quantized, or both."""
+    unchanged = (nets["kind"] == "dense") | ((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))
+    return nets[~unchanged].reset_index(drop=True)
 
 
 def smallest(nets: pd.DataFrame, limit: float = NEAR) -> dict[str, pd.Series]:

@@ -14,7 +14,7 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import tidy as tidy_table
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.report import findings
 from espalier.report.findings import budget
 from espalier.report.findings.finding import Finding, listed
@@ -23,54 +23,52 @@ from espalier.report.table import number
 
 def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
     """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
-    measured = tidy_table.load(folder)
-    own = {name: measured.of(name) for name in studies}
-    found = {name: findings.of_study(own[name], study) for name, study in studies.items()}
-    rows = {name: study_row(own[name], study, found[name]) for name, study in studies.items()}
-    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(measured, studies)}</p>", _table(rows), _budgets(own, rows)]
-    parts += [_study(own[name], study, found[name]) for name, study in studies.items()]
-    parts += [f'<p class="setup">{_software(measured)}</p>', "</div>"]
+    run = view_of_run(folder, studies)
+    found = {name: findings.of_study(view) for name, view in run.studies.items()}
+    rows = {name: study_row(view, found[name]) for name, view in run.studies.items()}
+    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(run)}</p>", _table(rows), _budgets(run, rows)]
+    parts += [_study(view, found[name]) for name, view in run.studies.items()]
+    parts += [f'<p class="setup">{_software(run)}</p>', "</div>"]
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(parts) + "\n", encoding="utf-8", newline="\n")
 
 
-def study_row(tidy: Tidy, study: dict, found: list[Finding] | None = None) -> dict:
+def study_row(view: StudyView, found: list[Finding] | None = None) -> dict:
     """What is said of a study in a row; where it has several references, of the first. found: its findings, if they are
     there already."""
-    data, net, results = study["dataset"], study["model"], tidy.results
-    nets = variants.of(results)
+    data, net, nets = view.config["dataset"], view.config["model"], view.nets
     dense = nets[nets["node"] == nets["reference"]].iloc[0]
-    less = budget.coarse(tidy)
+    less = budget.coarse(view)
     return {
-        "name": study["name"],
-        "title": study["title"],
+        "name": view.name,
+        "title": view.title,
         "dataset": tidy_table.data_name(data),
         "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
         "model": f"{net['name']}" + ("" if net.get("width", 1) == 1 else f", width {net['width']:g}"),
         "epochs": int(dense["trained"]),
-        "weights": tidy_table.weights_name(study, results).removeprefix("initial weights "),
-        "seeds": ", ".join(map(str, sorted(set(results["seed"])))),
-        "nodes": len(results),
+        "weights": tidy_table.weights_name(view.config, view.results).removeprefix("initial weights "),
+        "seeds": ", ".join(map(str, sorted(set(view.results["seed"])))),
+        "nodes": len(view.results),
         "dense_top1": dense["top1"],
         "dense_top1_sd": dense["top1_sd"],
-        "headline": findings.headline(findings.of_study(tidy, study) if found is None else found),
+        "headline": findings.headline(findings.of_study(view) if found is None else found),
         **{
             f"{what}_{limit:g}": words + (f" ({less[limit]})" if less[limit] else "")
-            for limit, pair in budget.table(tidy).items()
+            for limit, pair in budget.table(view).items()
             for what, words in zip(("smallest", "fastest"), pair, strict=True)
         },
     }
 
 
-def _lead(tidy: Tidy, studies: dict[str, dict]) -> str:
+def _lead(run: RunView) -> str:
     """What ran, in two sentences."""
-    results = tidy.results
+    results, studies = run.results, run.studies
     counts = results["step"].value_counts(sort=False)
     words = {"train": "training", "regularize": "regularised training", "prune": "pruning", "finetune": "fine-tuning"}
     words |= {"scratch": "training from scratch", "quantize": "quantization"}
     steps = listed(f"{n} of {words.get(step, step)}" for step, n in counts.items())
-    data = listed(sorted({study["dataset"]["name"] for study in studies.values()}))
+    data = listed(sorted({view.config["dataset"]["name"] for view in studies.values()}))
     shown = "The second table says how small and how fast a net can get before its accuracy falls. "
     minutes = results["timing_seconds"].sum() / 60
     return escape(
@@ -100,13 +98,13 @@ def _rows(name: str, heads: tuple[str, ...], lines: list[str]) -> str:
     return f'<table class="{name}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _budgets(tidy: dict[str, Tidy], rows: dict[str, dict]) -> str:
+def _budgets(run: RunView, rows: dict[str, dict]) -> str:
     """The headline of each study in a row of its own, and under it its smallest and fastest nets within each limit."""
     heads = ("Within", "Smallest file, zipped", "Fastest net")
     lines = []
     for name, row in rows.items():
-        found = budget.table(tidy[name]) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
-        less = budget.coarse(tidy[name])
+        found = budget.table(run.studies[name]) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
+        less = budget.coarse(run.studies[name])
         title = f"{escape(row['title'])}<br><span>{escape(row['headline'])}</span>"
         lines.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{title}</th></tr>')
         for limit, pair in found.items():
@@ -116,20 +114,19 @@ def _budgets(tidy: dict[str, Tidy], rows: dict[str, dict]) -> str:
     return _rows("budgets", heads, lines)
 
 
-def _study(tidy: Tidy, study: dict, found: list[Finding]) -> str:
+def _study(view: StudyView, found: list[Finding]) -> str:
     """A study's findings, and what of the published figures it may be compared with."""
     answers = [(f.question, f.answer) for f in found]
-    if study.get("published"):
-        answers.append(("What of the published figures was reproduced?", _reproduced(tidy, study)))
+    if view.published is not None:
+        answers.append(("What of the published figures was reproduced?", _reproduced(view)))
     items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in answers)
-    setup = escape(tidy_table.setup_line(study, tidy.results))
-    return f'<h3>{escape(study["title"])}</h3><p class="setup">{setup}</p><dl>{items}</dl>'
+    return f'<h3>{escape(view.title)}</h3><p class="setup">{escape(view.setup)}</p><dl>{items}</dl>'
 
 
-def _reproduced(tidy: Tidy, study: dict) -> str:
+def _reproduced(view: StudyView) -> str:
     """How many published rows were run, and whether they are comparable."""
-    rows = published.compare(study["published"], tidy.results, study)
-    keys = [column for column in published.frame(study["published"]) if column in rows]
+    rows = view.compared
+    keys = [column for column in view.published if column in rows]
     run = rows[rows["comparable"] != "not run"]
     total, done = len(rows.drop_duplicates(keys)), len(run.drop_duplicates(keys))
     text = f"{done} of {total} published rows were run. "
@@ -149,9 +146,9 @@ def _reproduced(tidy: Tidy, study: dict) -> str:
     return text + f"In accuracy {share} comparable: {listed(names)} differ."
 
 
-def _software(tidy: Tidy) -> str:
+def _software(run: RunView) -> str:
     """The versions that the jobs reported."""
-    versions = tidy_table.software(tidy.results).items()
+    versions = tidy_table.software(run.results).items()
     return escape("Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions) + ".")
 
 

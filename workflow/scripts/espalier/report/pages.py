@@ -16,8 +16,7 @@ import pandas as pd
 import yaml
 
 from espalier import registry
-from espalier.analysis import tidy
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.report.findings import of_study
 from espalier.report.overview import study_row
 from espalier.report.table import number
@@ -42,19 +41,19 @@ def write_pages(
     each in a folder named after its study; manifests: of the prepared data sets; config: the whole checked config;
     command: that gives these results; revision: of the code, if it is known.
     """
-    measured, out = tidy.load(folder), Path(out)
+    run, out = view_of_run(folder, studies), Path(out)
     for name in TIDY:
         _copy(Path(folder) / f"{name}.csv", out)
     (out / "config.yaml").write_text(
         "# As it was checked: every key that was not given has its default. Where the data lay is left out.\n"
         + yaml.safe_dump(json.loads(json.dumps(_to_be_run(config))), sort_keys=False)
     )
-    for name, study in studies.items():
+    for name, view in run.studies.items():
         own = [Path(item) for item in items if Path(item).parent.name == name]
         for item in own:
             _copy(item, out / name)
-        _write(out / name / "README.md", study_page(measured.of(name), study, own))
-    _write(out / "README.md", run_page(measured, studies, manifests, command, revision))
+        _write(out / name / "README.md", study_page(view, own))
+    _write(out / "README.md", run_page(run, manifests, command, revision))
 
 
 def _to_be_run(config: dict) -> dict:
@@ -63,13 +62,13 @@ def _to_be_run(config: dict) -> dict:
     return config | {"data_root": None, "studies": studies}
 
 
-def study_page(measured: Tidy, study: dict, items: list[Path]) -> str:
-    """A study's page. measured: its part of the tidy table; items: its figures and tables."""
-    parts = [f"# {study['title']}", tidy.setup_line(study, measured.results) + "."]
-    if study.get("published"):
-        table = registry.get(registry.TableItem, "published")(measured, study)
+def study_page(view: StudyView, items: list[Path]) -> str:
+    """A study's page. items: its figures and tables."""
+    parts = [f"# {view.title}", view.setup + "."]
+    if view.published is not None:
+        table = registry.get(registry.TableItem, "published")(view)
         parts += ["## Published and reproduced", table.markdown()]
-    found = of_study(measured, study)
+    found = of_study(view)
     if found:
         parts.append("## The questions")
     for finding in found:
@@ -89,9 +88,9 @@ def study_page(measured: Tidy, study: dict, items: list[Path]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], command: str, revision: str) -> str:
+def run_page(run: RunView, manifests: list[str], command: str, revision: str) -> str:
     """The page of the whole run."""
-    rows = [study_row(measured.of(name), study) for name, study in studies.items()]
+    rows = [study_row(view) for view in run.studies.values()]
     lines = ["| study | data | net | seeds | results | dense top-1 (%) | headline |", "| --- " * 7 + "|"]
     for row in rows:
         top1 = number(row["dense_top1"], 2)
@@ -100,7 +99,7 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
         cells = (f"[{row['title']}]({row['name']}/README.md)", f"{row['dataset']} {row['resolution']}", row["model"])
         cells += (row["seeds"], row["nodes"], top1, row["headline"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    results = measured.results
+    results = run.results
     hours = results["timing_seconds"].sum() / 3600
     parts = [
         "# Reproduced",
@@ -114,7 +113,7 @@ def run_page(measured: Tidy, studies: dict[str, dict], manifests: list[str], com
         "\n".join(["| data set | images | classes | read from | SHA-256 of the prepared images |", "| --- " * 5 + "|"]
                   + [_data_row(Path(path)) for path in manifests]),
         "## Software",
-        registry.get(registry.TableItem, "environment")(measured, studies).markdown(),
+        registry.get(registry.TableItem, "environment")(run).markdown(),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 

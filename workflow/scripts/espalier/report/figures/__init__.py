@@ -1,7 +1,7 @@
-"""The figures of the report. A figure is one registered function: the tidy table of a study -> a matplotlib Figure.
+"""The figures of the report. A figure is one registered function: the view of a study -> a matplotlib Figure.
 
     @register(FigureItem("accuracy_vs_macs", title="Accuracy against computation", caption="...", when=shrunk))
-    def accuracy_vs_macs(tidy, study): ...
+    def accuracy_vs_macs(view): ...
 
 The caption says how to read it. `when(rows, study)` says whether a study gets it, from what is known before the run:
 the study's rows of the grid, and its config (espalier.analysis.selections).
@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from espalier import registry
-from espalier.analysis import tidy
+from espalier.analysis.study import view_of
 from espalier.report.figures import style
 
 
@@ -25,8 +25,8 @@ def names(rows: pd.DataFrame, study: dict) -> list[str]:
 
 def draw(name: str, folder: str | Path, study: dict, out: str | Path) -> None:
     """Draw a figure from the tidy table in `folder` into `out` (.svg, .png, .pdf): same table, same bytes."""
-    entry, measured = registry.get(registry.FigureItem, name), tidy.load(folder).of(study["name"])
+    entry, view = registry.get(registry.FigureItem, name), view_of(folder, study)
     with style.applied():
-        figure = entry(measured, study)
-        style.titled(figure, f"{study['title']}: {entry.title}", tidy.setup_line(study, measured.results))
+        figure = entry(view)
+        style.titled(figure, f"{view.title}: {entry.title}", view.setup)
         style.save(figure, out)

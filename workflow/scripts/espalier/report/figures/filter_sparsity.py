@@ -7,7 +7,7 @@ import pandas as pd
 
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -23,9 +23,9 @@ from espalier.report.figures import style
         when=when.thresholded,
     )
 )
-def filter_sparsity(tidy: Tidy, study: dict):
+def filter_sparsity(view: StudyView):
     """A heat map of the share of zeros for each net, convolutions x filters, of the first seed."""
-    data = filters.zeros(tidy)
+    data = filters.zeros(view.tidy)
     data = data[data["seed"] == data["seed"].min()].assign(share=lambda rows: 100 * rows["zeros"] / rows["of"])
     nets = list(dict.fromkeys(data["name"]))
     layers = list(dict.fromkeys(data["layer"]))

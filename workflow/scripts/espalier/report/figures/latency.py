@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.speed import speed_ups
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -23,9 +22,9 @@ WIDE = 20  # times as long as the shortest: from there on the scale is logarithm
         when=when.timed,
     )
 )
-def latency(tidy: Tidy, study: dict):
+def latency(view: StudyView):
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""
-    times = speed_ups(tidy)
+    times = view.times
     times = times.assign(type=times["prune_type"].fillna("dense"), label=variants.labels(times))
     keys = ["label", "type", "kind", "runtime", "batch_size"]
     times = times.groupby(keys, sort=False)[["median_ms", "p90_ms", "dense_ms"]].mean().reset_index()

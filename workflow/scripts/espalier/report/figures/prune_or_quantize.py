@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import MIB, Tidy
+from espalier.analysis.study import StudyView
+from espalier.analysis.tidy import MIB
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -32,9 +33,9 @@ NEAR = 10.0  # points below dense that the second panel shows
         when=when.pruned_and_quantized,
     )
 )
-def prune_or_quantize(tidy: Tidy, study: dict):
+def prune_or_quantize(view: StudyView):
     """x: MiB, logarithmic; y: top-1; one point per variant, means over seeds."""
-    nets = variants.of(tidy.results)
+    nets = view.nets
     nets = nets[(nets["scheme"] != variants.EXPORT) & ~((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))]
     penalised = (nets["kind"] == "dense") & nets["penalty"].notna()
     nets = nets.assign(
@@ -46,7 +47,7 @@ def prune_or_quantize(tidy: Tidy, study: dict):
     panels = [("all nets", nets)]
     if len(near) < len(nets):
         panels.append((f"within {NEAR:g} points of dense", near))
-    smallest = variants.smallest(variants.compressed(tidy.results))
+    smallest = variants.smallest(view.compressed)
     figure = style.figure(6.7 + 3.1 * len(panels), 4.8)
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for kind, look in looks.items():

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis.speed import speed_ups
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -30,9 +29,9 @@ LIMIT = 1.25  # the scales go at least so far beyond 1, both ways
         when=when.timed_compressed,
     )
 )
-def speed_up(tidy: Tidy, study: dict):
+def speed_up(view: StudyView):
     """x: MACs, baseline / net; y: median time, baseline / net; both logarithmic. Several seeds: a point for each."""
-    times = speed_ups(tidy)
+    times = view.times
     times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna() & times["promised"].notna()]
     exported = times["kind"].isin(("dense", "pruned"))  # as float32 at most
     times = times.assign(type=times["prune_type"].fillna("not pruned"), fill=times["scheme"].mask(exported, ""))

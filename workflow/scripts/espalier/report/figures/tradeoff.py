@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -55,14 +54,14 @@ _SHRUNK = " Nets whose weights were only set to zero cost as much as the dense o
         when=when.pruned_otherwise,
     )
 )
-def accuracy_vs_ratio(tidy: Tidy, study: dict):
+def accuracy_vs_ratio(view: StudyView):
     """x: actual ratio in percent."""
-    points = _points(tidy.results, "actual_ratio", 100)
+    points = _points(view.pruned, "actual_ratio", 100)
     labels = {
         panel: "weights set to zero (%)" if panel in variants.MASKED else "groups removed (%)"
         for panel in points["panel"].unique()
     }
-    return _draw(points, labels, _published(study, "share", 100), labels)
+    return _draw(points, labels, _published(view, "share", 100), labels)
 
 
 @register(
@@ -74,11 +73,11 @@ def accuracy_vs_ratio(tidy: Tidy, study: dict):
         when=when.shrunk_otherwise,
     )
 )
-def accuracy_vs_macs(tidy: Tidy, study: dict):
+def accuracy_vs_macs(view: StudyView):
     """x: millions of MACs; published: G as published."""
-    points = _points(tidy.results, "macs", 1e-6)
+    points = _points(view.pruned, "macs", 1e-6)
     labels, labels_there = _shrunk(points, "MACs per image (M)"), _shrunk(points, "FLOPs, as published (G)")
-    return _draw(points, labels, _published(study, "flops_g"), labels_there)
+    return _draw(points, labels, _published(view, "flops_g"), labels_there)
 
 
 @register(
@@ -90,11 +89,11 @@ def accuracy_vs_macs(tidy: Tidy, study: dict):
         when=when.shrunk_otherwise,
     )
 )
-def accuracy_vs_params(tidy: Tidy, study: dict):
+def accuracy_vs_params(view: StudyView):
     """x: millions of parameters."""
-    points = _points(tidy.results, "params", 1e-6)
+    points = _points(view.pruned, "params", 1e-6)
     labels = _shrunk(points, "parameters (M)")
-    return _draw(points, labels, _published(study, "params_m"), labels)
+    return _draw(points, labels, _published(view, "params_m"), labels)
 
 
 def _shrunk(points: pd.DataFrame, label: str) -> dict[str, str]:
@@ -102,9 +101,8 @@ def _shrunk(points: pd.DataFrame, label: str) -> dict[str, str]:
     return {panel: label for panel in points["panel"].unique() if panel not in variants.MASKED}
 
 
-def _points(results: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
+def _points(points: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     """The pruned variants with their panel, series and x."""
-    points = variants.pruned(results)
     ways = [variants.way(row, amounts=False) for _, row in points.iterrows()]
     series = [_series(row, points) + _steps(way) for (_, row), way in zip(points.iterrows(), ways, strict=True)]
     found: dict[str, dict[str, list[list[str]]]] = {}
@@ -137,11 +135,11 @@ def _series(row, points: pd.DataFrame) -> str:
     return ", ".join(parts)
 
 
-def _published(study: dict, x: str, scale: float = 1.0) -> pd.DataFrame | None:
+def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame | None:
     """The published points in the same form, if there are any."""
-    if not study.get("published"):
+    if view.published is None:
         return None
-    rows = published.frame(study["published"])
+    rows = view.published
     if x not in rows:
         return None
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]

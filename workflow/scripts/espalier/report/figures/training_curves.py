@@ -7,7 +7,7 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -28,11 +28,11 @@ AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown 
         when=when.always,
     )
 )
-def training_curves(tidy: Tidy, study: dict):
+def training_curves(view: StudyView):
     """Columns: trainings, later trainings; rows: loss, top-1, and the sparsity of gradual pruning. Lines: one per
     training; median and range per prune type; one per net that was pruned or quantized by training."""
-    history = tidy.history.rename(columns={"sparsity": "zeros"})
-    history = history.merge(tidy.results, on="node", suffixes=("_of_epoch", ""))
+    history = view.history.rename(columns={"sparsity": "zeros"})
+    history = history.merge(view.results, on="node", suffixes=("_of_epoch", ""))
     trained = history[history["step"].isin(("train", "regularize"))]
     trained = trained.assign(series=variants.labels(trained, variants.training_label))
     tuned = _later(history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from espalier.analysis import curves
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -22,13 +22,13 @@ from espalier.report.figures import style
         when=when.weights_and_units,
     )
 )
-def weight_vs_unit(tidy: Tidy, study: dict):
+def weight_vs_unit(view: StudyView):
     """x: sparsity in percent, y: top-1; two lines in each panel."""
-    others = curves.baselines(tidy.results)
-    frames = dict(curves.of_run(tidy.results))
+    others = curves.baselines(view.nets)
+    frames = dict(curves.of_run(view.nets))
     inits = {f"this run, init {name}" if name else "this run": name for name in frames}
     panels = [(title, frames[name]) for title, name in inits.items()]
-    if (there := curves.of_published(study)) is not None:
+    if (there := curves.of_published(view.published)) is not None:
         panels.append(("published", there))
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]

@@ -1,7 +1,7 @@
 """The documents' questions, answered by numbers of the records. A finding is one registered function:
 
     @register(FindingItem("knee", title="Where the curves bend", when=weights_and_units))
-    def knee(tidy, study): return [Finding(question, answer, evidence, definition)]
+    def knee(view): return [Finding(question, answer, evidence, definition)]
 
 `when(rows, study)` says whether a study gets it, as for figures and tables. Those of a higher `rank` (0, if not given)
 come later: questions that can be asked of any study, after those of its document.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import registry
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.report.findings import (  # noqa: F401 (they register findings)
     baselines,
     budget,
@@ -34,9 +34,9 @@ def names(rows: pd.DataFrame, study: dict) -> list[str]:
     return [entry.name for entry in sorted(found, key=lambda entry: entry.rank)]
 
 
-def of_study(tidy: Tidy, study: dict) -> list[Finding]:
-    """All findings about a study. tidy: the study's part of the tidy table."""
-    return [f for name in names(tidy.results, study) for f in registry.get(registry.FindingItem, name)(tidy, study)]
+def of_study(view: StudyView) -> list[Finding]:
+    """All findings about a study."""
+    return [f for name in names(view.results, view.config) for f in registry.get(registry.FindingItem, name)(view)]
 
 
 def headline(found: list[Finding]) -> str:

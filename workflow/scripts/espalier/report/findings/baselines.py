@@ -6,7 +6,7 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, percent, scatter
 from espalier.report.table import number
@@ -16,9 +16,9 @@ NEAREST = 0.05  # how far the share that went may be from a baseline's, where it
 
 
 @register(FindingItem("baselines", title="Whether methods beat the baselines", when=when.against_baselines, rank=1))
-def baselines(tidy: Tidy, study: dict) -> list[Finding]:
+def baselines(view: StudyView) -> list[Finding]:
     """Each pruned net against the baselines of the same training and the same amount."""
-    nets = variants.pruned(tidy.results)
+    nets = view.pruned
     nets = nets.assign(
         name=variants.labels(nets),
         baseline=[variants.baseline(row) for _, row in nets.iterrows()],

@@ -7,8 +7,7 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.nets import LIMITS, NEAR
-from espalier.analysis.speed import with_times
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, less_than_an_image, percent, reference, within
 from espalier.report.table import decimals, number
@@ -21,9 +20,9 @@ FEWER = 1.05  # times fewer MACs: what is less is no gain
         "budget", title="The smallest and the fastest net within a budget of accuracy", when=when.compressed, rank=1
     )
 )
-def budget(tidy: Tidy, study: dict) -> list[Finding]:
+def budget(view: StudyView) -> list[Finding]:
     """The smallest saved net (zipped) and the fastest within half a point, one and two points of dense."""
-    nets = _nets(tidy)
+    nets = _nets(view)
     dense, caution = reference(nets)
     found = _found(nets)
     words = {
@@ -54,24 +53,24 @@ def budget(tidy: Tidy, study: dict) -> list[Finding]:
     ]
 
 
-def table(tidy: Tidy) -> dict[float, tuple[str, str]]:
+def table(view: StudyView) -> dict[float, tuple[str, str]]:
     """For each limit the smallest and the fastest net in words, for the tables of all studies; a dash for none."""
-    if not (tidy.results["prune_type"].notna() | tidy.results["scheme"].notna()).any():
+    if not (view.results["prune_type"].notna() | view.results["scheme"].notna()).any():
         return {}
-    found, none = _found(_nets(tidy)), "\N{EN DASH}"
+    found, none = _found(_nets(view)), "\N{EN DASH}"
     return {
         limit: (none if small is None else _smaller(small), none if fast is None else _faster(fast))
         for limit, (small, fast) in found.items()
     }
 
 
-def coarse(tidy: Tidy) -> dict[float, str]:
+def coarse(view: StudyView) -> dict[float, str]:
     """A remark for each limit that is less than one test image, "" for the others."""
-    return {limit: less_than_an_image(limit, tidy.results) for limit in LIMITS}
+    return {limit: less_than_an_image(limit, view.results) for limit in LIMITS}
 
 
-def _nets(tidy: Tidy) -> pd.DataFrame:
-    nets = variants.compressed(with_times(tidy))
+def _nets(view: StudyView) -> pd.DataFrame:
+    nets = view.compressed
     return nets.assign(name=variants.labels(nets))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
-from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import MIB, Tidy
+from espalier.analysis.study import StudyView
+from espalier.analysis.tidy import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed, percent, reference, scatter
 from espalier.report.table import number
@@ -16,9 +15,9 @@ COLLAPSE = 5.0  # points of top-1 below dense
 
 
 @register(FindingItem("collapse", title="Whether accuracy collapses at high sparsity", when=when.gradual_ratios))
-def collapse(tidy: Tidy, study: dict) -> list[Finding]:
+def collapse(view: StudyView) -> list[Finding]:
     """Does the sparsest of the gradually pruned nets lose more than COLLAPSE points?"""
-    nets = _nets(tidy)
+    nets = _nets(view)
     nets = nets.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
     dense, caution = reference(nets)
     most, fallen = nets.iloc[-1], nets[nets["drop"] > COLLAPSE]
@@ -38,20 +37,20 @@ def collapse(tidy: Tidy, study: dict) -> list[Finding]:
             + ", ".join(f"{_at(row)} {number(row['top1'], 2)}" for _, row in nets.iterrows())
             + f"; {dense} {number(most['reference_top1'], 2)}.",
             f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
-            _published(study),
+            _published(view),
             headline=f"At {_at(most)} sparsity accuracy is {place} {dense}",
         )
     ]
 
 
 @register(FindingItem("wrappers", title="What training wrappers weigh", when=when.gradual))
-def wrappers(tidy: Tidy, study: dict) -> list[Finding]:
+def wrappers(view: StudyView) -> list[Finding]:
     """The file before the wrappers and the optimizer are taken out, and after."""
-    nets = _nets(tidy)
+    nets = _nets(view)
     nets = nets[nets["wrapped_bytes"].notna() & nets["h5_bytes"].notna()]
     if nets.empty:
         return []
-    sizes = variants.of(tidy.results).set_index("node")
+    sizes = view.nets.set_index("node")
     dense = sizes.loc[nets["reference"].iloc[0]]
     before, after = nets["wrapped_bytes"].median(), nets["h5_bytes"].median()
     return [
@@ -65,13 +64,13 @@ def wrappers(tidy: Tidy, study: dict) -> list[Finding]:
             f"Parameters: {number(nets.iloc[0]['params'])} stripped, {number(nets.iloc[0]['wrapped_params'])} wrapped.",
             "Sizes of .h5 files: as saved after training, with wrappers and optimizer, and after both were taken out "
             "(medians over the sparsities, which do not change them); zipped with deflate.",
-            _compared(study),
+            _compared(view),
         )
     ]
 
 
-def _nets(tidy: Tidy) -> pd.DataFrame:
-    nets = variants.pruned(tidy.results)
+def _nets(view: StudyView) -> pd.DataFrame:
+    nets = view.pruned
     return nets[(nets["schedule"] == "gradual") & ~nets["chain"].str.contains("finetune")]
 
 
@@ -83,15 +82,15 @@ def _mib(size: float) -> str:
     return f"{number(size / MIB, 2)} MiB"
 
 
-def _rows(study: dict) -> pd.DataFrame:
+def _rows(view: StudyView) -> pd.DataFrame:
     """The published nets that were pruned while they were trained."""
-    rows = published.frame(study["published"]) if study.get("published") else pd.DataFrame(columns=["schedule", "kind"])
+    rows = pd.DataFrame(columns=["schedule", "kind"]) if view.published is None else view.published
     return rows[(rows["schedule"] == "gradual") & (rows["kind"] == "pruning")]
 
 
-def _published(study: dict) -> str:
+def _published(view: StudyView) -> str:
     """The published accuracies by sparsity, against the best of them: of the dense net none may be printed."""
-    rows = _rows(study)
+    rows = _rows(view)
     rows = rows[rows["ratio"].notna()] if len(rows) else rows
     if len(rows) < 2:
         return ""
@@ -103,12 +102,12 @@ def _published(study: dict) -> str:
     return f"{verdict}: at {_at(last)} it is {number(lost, 2)} points below that of {_at(best)}: {words}."
 
 
-def _compared(study: dict) -> str:
+def _compared(view: StudyView) -> str:
     """What the document compared: a pruned file with wrappers against an unpruned one without."""
-    rows = _rows(study)
+    rows = _rows(view)
     if "size_mb" not in rows or "model" not in rows or rows.empty:
         return ""
-    everything = published.frame(study["published"])
+    everything = view.published
     dense, pruned = everything[everything["kind"] == "training"], rows.iloc[0]
     if dense.empty:
         return ""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.nets import LIMITS, NEAR
-from espalier.analysis.speed import speed_ups
-from espalier.analysis.tidy import MIB, Tidy
+from espalier.analysis.study import StudyView
+from espalier.analysis.tidy import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed, reference, scatter, within
 from espalier.report.findings.speed import FASTER
@@ -19,9 +18,9 @@ WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"
 
 
 @register(FindingItem("prune_or_quantize", title="Prune, quantize, or both?", when=when.quantized, rank=2))
-def prune_or_quantize(tidy: Tidy, study: dict) -> list[Finding]:
+def prune_or_quantize(view: StudyView) -> list[Finding]:
     """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
-    nets = variants.compressed(tidy.results)
+    nets = view.compressed
     nets = nets.assign(name=variants.labels(nets))[nets["scheme"] != variants.EXPORT]
     dense, caution = reference(nets)
     found = {limit: variants.smallest(nets, limit) for limit in LIMITS}
@@ -58,9 +57,9 @@ def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
 
 
 @register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=when.timed_quantized, rank=2))
-def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
+def int8_speed(view: StudyView) -> list[Finding]:
     """The time of nets in 8-bit integers against the same nets in float32, in the same runtime."""
-    times = _against_exports(speed_ups(tidy))
+    times = _against_exports(view.times)
     if times.empty:
         return []
     medians = times.groupby(["scheme", "batch_size"], sort=False)["gain"].median()
@@ -75,7 +74,7 @@ def int8_speed(tidy: Tidy, study: dict) -> list[Finding]:
             + f". {first['runtime']}, threads: {first['threads']}.{_slow_static(times)}",
             f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
             f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
-            _published(study),
+            _published(view),
         )
     ]
 
@@ -118,11 +117,11 @@ def _answer(scheme: str, gains: pd.Series) -> str:
     return f"{scheme}: {' but '.join(parts) or 'as fast'}"
 
 
-def _published(study: dict) -> str:
+def _published(view: StudyView) -> str:
     """The published times of quantized nets."""
-    if not study.get("published"):
+    if view.published is None:
         return ""
-    rows = published.frame(study["published"])
+    rows = view.published
     if "ms_per_image" not in rows:
         return ""
     rows = rows[rows["ms_per_image"].notna()]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, scatter
 from espalier.report.table import number
@@ -15,9 +15,9 @@ PAIRED = "Each pair is one pruned net that was trained on in both ways, of the s
 
 
 @register(FindingItem("from_scratch", title="Whether pruned weights are worth keeping", when=when.from_scratch, rank=2))
-def from_scratch(tidy: Tidy, study: dict) -> list[Finding]:
+def from_scratch(view: StudyView) -> list[Finding]:
     """Each pruned and fine-tuned net against the same architecture trained from scratch (Liu et al. 2019)."""
-    nets = _nets(tidy)
+    nets = _nets(view)
     scratch = nets[nets["step"] == "scratch"]
     return _finding(
         "Is a pruned net better fine-tuned, or its architecture trained from scratch?",
@@ -30,10 +30,10 @@ def from_scratch(tidy: Tidy, study: dict) -> list[Finding]:
 
 
 @register(FindingItem("rewinding", title="Whether rewinding the learning rate helps", when=when.rewound, rank=2))
-def rewinding(tidy: Tidy, study: dict) -> list[Finding]:
+def rewinding(view: StudyView) -> list[Finding]:
     """Each pruned net fine-tuned by the learning rates of the training against its usual fine-tuning (Renda et al.
     2020)."""
-    nets = _nets(tidy)
+    nets = _nets(view)
     usual = nets[(nets["step"] == "prune") & (nets["retraining"] == "finetune")]
     return _finding(
         "Is a pruned net better fine-tuned by the learning rates that its training ended with?",
@@ -44,8 +44,8 @@ def rewinding(tidy: Tidy, study: dict) -> list[Finding]:
     )
 
 
-def _nets(tidy: Tidy) -> pd.DataFrame:
-    nets = variants.of(tidy.results)
+def _nets(view: StudyView) -> pd.DataFrame:
+    nets = view.nets
     return nets.assign(name=variants.labels(nets))
 
 

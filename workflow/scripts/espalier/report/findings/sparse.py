@@ -8,18 +8,18 @@ from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed, reference, scatter
 from espalier.report.table import number
 
 
 @register(FindingItem("sparse_filters", title="What a penalty on filters makes zero", when=when.thresholded_penalised))
-def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
+def sparse_filters(view: StudyView) -> list[Finding]:
     """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
-    nets = variants.pruned(tidy.results)
+    nets = view.pruned
     counted = nets[nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
-    zeros = filters.zeros(tidy).merge(tidy.results[["node", "variant"]], on="node")
+    zeros = filters.zeros(view.tidy).merge(view.results[["node", "variant"]], on="node")
     by_seed = zeros.groupby(["variant", "seed"])["dead"].agg(["sum", "size"])
     dead = {variant: counts.astype(int) for variant, counts in by_seed.groupby("variant")}
     plain, after = counted[counted["penalty"].isna()].iloc[0], counted[counted["penalty"].notna()]
@@ -41,7 +41,7 @@ def sparse_filters(tidy: Tidy, study: dict) -> list[Finding]:
             f"{number(plain['top1'], 2)}. {_taken_out(nets)}{scatter(counted).strip()}",
             "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
             "are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are told.",
-            _published(study),
+            _published(view),
             headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; dead filters: {_dead(dead, best)}",
         )
     ]
@@ -74,8 +74,8 @@ def _taken_out(nets: pd.DataFrame) -> str:
     return f"With the dead filters taken out, {words}. "
 
 
-def _published(study: dict) -> str:
-    counts = published.by_layer(study.get("published"))
+def _published(view: StudyView) -> str:
+    counts = published.by_layer(view.config.get("published"))
     counts = counts[counts["layer"] == "all"]
     return "".join(
         f"Run {row['run']}: {100 * row['sparse'] / row['total']:.3f} % ({row['sparse']} of {row['total']}). "

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import curves, published
+from espalier.analysis import curves
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, listed, percent
 from espalier.report.table import number
 
 
 @register(FindingItem("weight_against_unit", title="Weight against unit pruning", when=when.weights_and_units))
-def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
+def weight_against_unit(view: StudyView) -> list[Finding]:
     """Do the curves differ, and does unit pruning ever win?"""
-    pairs = _pairs(tidy)
-    certain = {name: (*_pair(frame), curves.slack(frame)) for name, frame in curves.of_run(tidy.results)}
-    there = _published(study)
+    pairs = _pairs(view)
+    certain = {name: (*_pair(frame), curves.slack(frame)) for name, frame in curves.of_run(view.nets)}
+    there = _published(view)
     points = listed(f"{p:g}" for p in curves.PARTING)
     return [
         Finding(
@@ -34,16 +34,16 @@ def weight_against_unit(tidy: Tidy, study: dict) -> list[Finding]:
             _each(pairs, _nearest) + ".",
             "Sparsities at which unit pruning has the higher top-1; the numbers are where it does best against weight "
             f"pruning. {MARGIN}",
-            _said(_certain(study), _overtaken),
+            _said(_certain(view), _overtaken),
         ),
     ]
 
 
 @register(FindingItem("knee", title="Where the curves bend", when=when.weights_and_units))
-def knee(tidy: Tidy, study: dict) -> list[Finding]:
+def knee(view: StudyView) -> list[Finding]:
     """Where is the knee, and does it move with the initial weights?"""
-    pairs = _pairs(tidy)
-    there = _published(study)
+    pairs = _pairs(view)
+    there = _published(view)
     knees = {name: curves.knee(weight) for name, (weight, _) in pairs.items()}
     definition = (
         f"The knee is the largest sparsity at which, and below which, top-1 is within {curves.KNEE:g} points of the "
@@ -74,31 +74,31 @@ def knee(tidy: Tidy, study: dict) -> list[Finding]:
                 + ".",
                 definition,
                 "The document draws a general rule (60 to 70 %) from one net and does not print its initial weights."
-                if study.get("published") == "mnist_mlp"
+                if view.config.get("published") == "mnist_mlp"
                 else "",
             )
         )
     return found
 
 
-def _pairs(tidy: Tidy) -> dict[str, tuple[pd.Series, pd.Series]]:
+def _pairs(view: StudyView) -> dict[str, tuple[pd.Series, pd.Series]]:
     """The curves of weight and unit pruning, by initialisation."""
-    return {name: _pair(frame) for name, frame in curves.of_run(tidy.results)}
+    return {name: _pair(frame) for name, frame in curves.of_run(view.nets)}
 
 
 def _pair(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return curves.curve(frame, "weight"), curves.curve(frame, "unit")
 
 
-def _published(study: dict) -> tuple[pd.Series, pd.Series] | None:
-    points = curves.of_published(study)
+def _published(view: StudyView) -> tuple[pd.Series, pd.Series] | None:
+    points = curves.of_published(view.published)
     return None if points is None else _pair(points)
 
 
-def _certain(study: dict) -> tuple[pd.Series, pd.Series, pd.Series] | None:
+def _certain(view: StudyView) -> tuple[pd.Series, pd.Series, pd.Series] | None:
     """The published curves, and how far they may be apart by chance."""
-    points = curves.of_published(study)
-    images = published.get(study["published"]).test_images if points is not None else None
+    points = curves.of_published(view.published)
+    images = view.source.test_images if points is not None else None
     return None if points is None else (*_pair(points), curves.slack(points, images))
 
 

@@ -7,17 +7,17 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.speed import FASTER, slow_dynamic, speed_ups
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.speed import FASTER, slow_dynamic
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed
 from espalier.report.table import decimals, number
 
 
 @register(FindingItem("prediction_speed", title="Whether prediction gets faster", when=when.timed_pruned))
-def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
+def prediction_speed(view: StudyView) -> list[Finding]:
     """Measured speed-up of each prune type against the dense net of the same training, same batch, same run."""
-    times = speed_ups(tidy)
+    times = view.times
     times = times[times["kind"] == "pruned"]
     if times.empty:
         return []
@@ -36,7 +36,7 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
             "Speed-up = median time of the dense net / median time of the pruned one, in the same runtime, timed in "
             "turns in one process; "
             f"faster means a median over a prune type's nets above {FASTER:g}.",
-            "The document says yes, without a measurement." if study.get("published") == "mnist_mlp" else "",
+            "The document says yes, without a measurement." if view.config.get("published") == "mnist_mlp" else "",
         )
     ]
 
@@ -44,9 +44,9 @@ def prediction_speed(tidy: Tidy, study: dict) -> list[Finding]:
 @register(
     FindingItem("promise", title="Where measured speed-up and the counts part", when=when.timed_compressed, rank=1)
 )
-def promise(tidy: Tidy, study: dict) -> list[Finding]:
+def promise(view: StudyView) -> list[Finding]:
     """The nets whose measured speed-ups are furthest below and above those that their MACs promise."""
-    times = speed_ups(tidy)
+    times = view.times
     times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna() & times["promised"].notna()]
     if times.empty:
         return []

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, listed, percent, reference, seeds
 from espalier.report.table import number
@@ -17,15 +16,15 @@ GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these a
 
 
 @register(FindingItem("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others))
-def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
+def filter_wise_wins(view: StudyView) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
-    nets, when_measured = _ends(variants.pruned(tidy.results))
+    nets, when_measured = _ends(view.pruned)
     contests = _contests(nets.assign(way=[variants.way(row) for _, row in nets.iterrows()]))
     if not contests:
         return []
     kinds = {kind for c in contests for kind in c["types"]}
     cheaper = nets[nets["prune_type"].isin(kinds)].groupby("prune_type", sort=False)["speed_up"].median()
-    there = _published(study)
+    there = _published(view)
     there = [] if there is None else _contests(there)
     said = f"{_tally(there)}: {_listed(there)}" if there else ""
     count = {result: sum(c["result"] == result for c in contests) for result in ("won", "lost", "undecided")}
@@ -48,9 +47,9 @@ def filter_wise_wins(tidy: Tidy, study: dict) -> list[Finding]:
 
 
 @register(FindingItem("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=when.finetuned))
-def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
+def finetuning_recovers(view: StudyView) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
-    nets = variants.pruned(tidy.results)
+    nets = view.pruned
     both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
     both &= nets["retraining"] != "rewind"  # rewinding is a question of its own
     nets = nets[both]
@@ -63,7 +62,7 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
     worst = nets.loc[nets["drop"].idxmax()]
     verdict = "Yes" if near == len(nets) else "Mostly" if 2 * near > len(nets) else "Partly" if near else "No"
     said = ""
-    if (there := _published(study)) is not None:
+    if (there := _published(view)) is not None:
         recovered = (there["drop"] <= NEAR).sum()
         said = f"{recovered} of {len(there)} within {NEAR:g} point of dense."
     return [
@@ -81,14 +80,14 @@ def finetuning_recovers(tidy: Tidy, study: dict) -> list[Finding]:
 
 
 @register(FindingItem("blocks_to_remove", title="How many blocks can go", when=when.blocks_pruned))
-def blocks_to_remove(tidy: Tidy, study: dict) -> list[Finding]:
+def blocks_to_remove(view: StudyView) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
-    nets = variants.pruned(tidy.results)
+    nets = view.pruned
     nets, when_measured = _ends(nets[nets["blocks"].notna() & (nets["method"] != "random")])
     if nets.empty:
         return []
     dense, caution = reference(nets)
-    there = _published(study)
+    there = _published(view)
     return [
         Finding(
             "How many residual blocks can go?",
@@ -156,17 +155,17 @@ def _listed(contests: list[dict]) -> str:
     return " ".join(f"{c['name']}: {c['words']}." for c in contests)
 
 
-def _published(study: dict) -> pd.DataFrame | None:
+def _published(view: StudyView) -> pd.DataFrame | None:
     """The published nets that were pruned at once, in the form of `variants.pruned`, if there are any beside a dense
     one."""
-    if not study.get("published"):
+    if view.published is None:
         return None
-    rows = published.frame(study["published"])
+    rows = view.published
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     if dense.empty:
         return None
     rows = rows[(rows["kind"] == "pruning") & (rows["schedule"] != "gradual") & rows["top1"].notna()]
     if rows.empty:
         return None
-    images = published.get(study["published"]).test_images
+    images = view.source.test_images
     return rows.assign(after=rows["top1"], drop=dense.iloc[0] - rows["top1"], test_images=images)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import nets as variants
-from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed
 from espalier.report.table import number
@@ -16,9 +15,9 @@ SAME = ("top1", "top5", "test_loss")
 
 
 @register(FindingItem("identical_trainings", title="Which trainings are one and the same", when=when.penalised))
-def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
+def identical_trainings(view: StudyView) -> list[Finding]:
     """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
-    trainings = tidy.results[tidy.results["step"].isin(("train", "regularize"))]
+    trainings = view.results[view.results["step"].isin(("train", "regularize"))]
     trainings = trainings.assign(name=variants.labels(trainings, variants.training_label))
     groups = {rows["name"].iloc[0]: rows for _, rows in trainings.groupby("variant", sort=False)}
     # Equal in every seed: the same numbers in all of them.
@@ -32,14 +31,14 @@ def identical_trainings(tidy: Tidy, study: dict) -> list[Finding]:
             "The same: top-1, top-5 and test loss are equal to the last digit, in every seed (published: top-1 and "
             "top-5). l2_groups is a plain sum of squares over all weights: filters or channels, it is the same sum. "
             "group_lasso is not." + ("" if dense else " There is no dense training to compare with."),
-            _published(study),
+            _published(view),
         )
     ]
 
 
-def _published(study: dict) -> str:
+def _published(view: StudyView) -> str:
     """The same of the published trainings, by top-1 and top-5."""
-    rows = published.frame(study["published"]) if study.get("published") else pd.DataFrame(columns=["kind"])
+    rows = pd.DataFrame(columns=["kind"]) if view.published is None else view.published
     rows = rows[rows["kind"] == "training"]
     if rows.empty:
         return ""

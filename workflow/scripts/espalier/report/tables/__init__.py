@@ -1,9 +1,9 @@
 """The tables of the report. A table is one registered function that returns a `Table` (espalier.report.table):
 
 @register(TableItem("results", title="All results", caption="How to read it.", when=always))
-def results(tidy, study): ...       # of one study: its part of the tidy table, its config
+def results(view): ...       # of one study: its StudyView
 @register(TableItem("runtime", scope="run", title="Run time", caption="How to read it.", when=always))
-def runtime(tidy, studies): ...     # of the whole run: the tidy table, the configs by name
+def runtime(view): ...       # of the whole run: its RunView
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from espalier import registry
-from espalier.analysis import tidy
+from espalier.analysis.study import view_of, view_of_run
 
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
@@ -41,11 +41,11 @@ def write(
     folder: of the tidy table; studies: the checked configs by name; study: the name of the one that the table is about,
     None for a table of the whole run. files: what the table reads beside the tidy table, if anything.
     """
-    measured, entry = tidy.load(folder), registry.get(registry.TableItem, name)
+    entry = registry.get(registry.TableItem, name)
     if study is None:
-        table, stem = entry(measured, studies, **files), name
+        table, stem = entry(view_of_run(folder, studies), **files), name
     else:
-        table, stem = entry(measured.of(study), studies[study]), f"{study}_{name}"
+        table, stem = entry(view_of(folder, studies[study])), f"{study}_{name}"
     _write(csv, table.csv())
     _write(html, table.page(stem))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import SOFTWARE, Tidy, software
+from espalier.analysis.study import RunView
+from espalier.analysis.tidy import SOFTWARE, software
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -20,11 +21,11 @@ from espalier.report.table import Column, Table
         when=when.always,
     )
 )
-def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
+def environment(view: RunView) -> Table:
     """One row per backend and package, then the device and the processor."""
     rows = [
         {"backend": backend, "package": name, "version": ", ".join(versions), "jobs": jobs[SOFTWARE + name].count()}
-        for backend, jobs in tidy.results.groupby("backend", sort=False)
+        for backend, jobs in view.results.groupby("backend", sort=False)
         for name, versions in software(jobs).items()
     ]
     data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
@@ -34,4 +35,4 @@ def environment(tidy: Tidy, studies: dict[str, dict]) -> Table:
         Column("version", "Version"),
         Column("jobs", "Jobs"),
     )
-    return Table("Software of this run", f"reported by {len(tidy.results)} jobs", columns, data)
+    return Table("Software of this run", f"reported by {len(view.results)} jobs", columns, data)

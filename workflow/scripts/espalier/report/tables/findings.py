@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.findings import names, of_study
 from espalier.report.findings.finding import Finding
@@ -28,11 +28,9 @@ def asked(rows: pd.DataFrame, study: dict) -> bool:
         when=asked,
     )
 )
-def findings(tidy: Tidy, study: dict) -> Table:
+def findings(view: StudyView) -> Table:
     """One row per finding."""
-    data = pd.DataFrame(
-        [asdict(finding) for finding in of_study(tidy, study)], columns=[f.name for f in fields(Finding)]
-    )
+    data = pd.DataFrame([asdict(finding) for finding in of_study(view)], columns=[f.name for f in fields(Finding)])
     columns = (
         Column("question", "Question"),
         Column("answer", "Answer"),
@@ -40,4 +38,4 @@ def findings(tidy: Tidy, study: dict) -> Table:
         *([Column("published", "Published, by the same definition")] if data["published"].any() else []),
         Column("definition", "How it is decided"),
     )
-    return Table(f"{study['title']}: findings", setup_line(study, tidy.results), columns, data.replace("", None))
+    return Table(f"{view.title}: findings", view.setup, columns, data.replace("", None))

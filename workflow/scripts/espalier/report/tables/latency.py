@@ -6,8 +6,8 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.speed import slow_dynamic, speed_ups
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.speed import slow_dynamic
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, without_constant
 
@@ -23,10 +23,10 @@ from espalier.report.table import Column, Table, without_constant
         when=when.timed,
     )
 )
-def latency(tidy: Tidy, study: dict) -> Table:
+def latency(view: StudyView) -> Table:
     """One row per net, seed and batch size; nets of one baseline and batch size together, the baseline first."""
     times = pd.concat(
-        [nets.sort_values("batch_size", kind="stable") for _, nets in speed_ups(tidy).groupby("baseline", sort=False)]
+        [nets.sort_values("batch_size", kind="stable") for _, nets in view.times.groupby("baseline", sort=False)]
     )
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
     times.insert(0, "name", variants.labels(times))
@@ -48,4 +48,4 @@ def latency(tidy: Tidy, study: dict) -> Table:
     columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
     notes = ["Times are of this machine, and of this run only.", *alike]
     notes += [slow] if (slow := slow_dynamic(times)) else []
-    return Table(f"{study['title']}: prediction time", setup_line(study, tidy.results), columns, times, tuple(notes))
+    return Table(f"{view.title}: prediction time", view.setup, columns, times, tuple(notes))

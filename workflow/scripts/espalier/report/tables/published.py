@@ -7,8 +7,7 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import published as published_figures
 from espalier.analysis import selections as when
-from espalier.analysis.speed import with_times
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, decimals, number, without_constant
 
@@ -27,30 +26,30 @@ SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than
         when=when.has_published,
     )
 )
-def published(tidy: Tidy, study: dict) -> Table:
+def published(view: StudyView) -> Table:
     """One row for each published row and matching variant."""
-    entry = published_figures.get(study["published"])
-    data = published_figures.compare(study["published"], with_times(tidy), study)
+    data = view.compared
     for column in ("run", "penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks", "scheme"):
         data[column] = data.get(column)
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
-    found = variants.of(tidy.results)
-    data["here"] = data["variant"].map(dict(zip(found["variant"], variants.labels(found), strict=True)))
+    nets = view.nets
+    data["here"] = data["variant"].map(dict(zip(nets["variant"], variants.labels(nets), strict=True)))
     data["remark"] = [variants.remark(row) for _, row in data.iterrows()]
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
     comparable = (data["verdict"] == "yes").any()
-    columns = tuple(_columns(data, study["published"]))
+    published_id = view.config["published"]
+    columns = tuple(_columns(data, published_id))
     columns, alike = without_constant(columns, data, () if comparable else ("differs",))
     return Table(
-        f"{study['title']}: published and reproduced",
-        setup_line(study, tidy.results),
+        f"{view.title}: published and reproduced",
+        view.setup,
         columns,
         data,
         (
             *alike,
             *([] if comparable else ["No row may be compared, so that no differences are shown; the CSV has them."]),
-            f"Published: {entry.title}. {entry.note}",
-            f"Set-up of the published run: {_words(entry.setup)}. {_befores(data, study['published'])}".strip(),
+            f"Published: {view.source.title}. {view.source.note}",
+            f"Set-up of the published run: {_words(view.source.setup)}. {_befores(data, published_id)}".strip(),
             "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed.",
         ),
     )

@@ -6,8 +6,9 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic, speed_ups, with_times
-from espalier.analysis.tidy import MIB, Tidy, setup_line
+from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic
+from espalier.analysis.study import StudyView
+from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, without_constant
 
@@ -25,9 +26,9 @@ from espalier.report.table import Column, Table, without_constant
         when=when.exported,
     )
 )
-def quantization(tidy: Tidy, study: dict) -> Table:
+def quantization(view: StudyView) -> Table:
     """One row per quantized net, and one before them for the net they were made from. Means over seeds."""
-    nets = variants.of(with_times(tidy))
+    nets = view.nets
     nets["source"] = nets["variant"].str.rpartition("/")[0].where(nets["step"] == "quantize", nets["variant"])
     nets = nets[nets["source"].isin(set(nets[nets["step"] == "quantize"]["source"]))]
     names = dict(zip(nets["variant"], variants.labels(nets), strict=True))
@@ -70,10 +71,10 @@ def quantization(tidy: Tidy, study: dict) -> Table:
     notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
     if timed:
         notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
-        notes += [slow] if (slow := slow_dynamic(speed_ups(tidy))) else []
+        notes += [slow] if (slow := slow_dynamic(view.times)) else []
     notes += _differences(nets)
-    title = f"{study['title']}: quantization"
-    return Table(title, setup_line(study, tidy.results), columns, nets.reset_index(drop=True), tuple(notes))
+    title = f"{view.title}: quantization"
+    return Table(title, view.setup, columns, nets.reset_index(drop=True), tuple(notes))
 
 
 def _differences(nets: pd.DataFrame):

@@ -6,7 +6,8 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import MIB, Tidy, setup_line
+from espalier.analysis.study import StudyView
+from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -27,9 +28,9 @@ from espalier.report.table import Column, Table
         when=when.always,
     )
 )
-def results(tidy: Tidy, study: dict) -> Table:
+def results(view: StudyView) -> Table:
     """One row per variant, means over seeds."""
-    nets = variants.of(tidy.results)
+    nets = view.nets
     nets.insert(0, "name", variants.labels(nets))
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
     for name in ("params", "macs", "nonzero_params"):
@@ -40,8 +41,8 @@ def results(tidy: Tidy, study: dict) -> Table:
     nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
     nets["remark"] = [variants.remark(row) for _, row in nets.iterrows()]
     return Table(
-        f"{study['title']}: all results",
-        setup_line(study, tidy.results),
+        f"{view.title}: all results",
+        view.setup,
         tuple(_columns(nets)),
         nets,
         (

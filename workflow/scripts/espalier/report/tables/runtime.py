@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -31,13 +31,13 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
         when=when.always,
     )
 )
-def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Table:
+def runtime(view: RunView, **rules: Iterable[str]) -> Table:
     """One row per study and step, one per rule of `rules`, and one for the whole.
 
     rules: name -> the files in which its jobs' time and memory stand, Snakemake's benchmarks (.tsv) or our own (.json).
     """
-    steps = pd.concat([tidy.results, _timings(tidy.latency)], ignore_index=True)
-    steps["study"] = steps["study"].map({name: study["title"] for name, study in studies.items()})
+    steps = pd.concat([view.results, _timings(view.latency)], ignore_index=True)
+    steps["study"] = steps["study"].map({name: study.title for name, study in view.studies.items()})
     others = [_job(file) | {"study": "the run", "step": rule} for rule, files in rules.items() for file in files]
     jobs = pd.concat([steps, pd.DataFrame(others)], ignore_index=True) if others else steps
     rows = [
@@ -55,7 +55,7 @@ def runtime(tidy: Tidy, studies: dict[str, dict], **rules: Iterable[str]) -> Tab
         *(Column(f"{part}_percent", part.capitalize(), 1, "Share of the time (%)") for part in PARTS),
         Column("peak_memory_mib", "Peak memory (MiB)", 0),
     )
-    return Table("Run time and memory", _setup(tidy), columns, data)
+    return Table("Run time and memory", _setup(view), columns, data)
 
 
 def _timings(latency: pd.DataFrame) -> pd.DataFrame:
@@ -88,6 +88,6 @@ def _peak(jobs: pd.DataFrame):
     return jobs["timing_peak_memory_mib"].max() if "timing_peak_memory_mib" in jobs else None
 
 
-def _setup(tidy: Tidy) -> str:
-    studies = tidy.results["study"].nunique()
-    return f"{len(tidy.results)} results of {studies} {'study' if studies == 1 else 'studies'}; one job each"
+def _setup(view: RunView) -> str:
+    studies = view.results["study"].nunique()
+    return f"{len(view.results)} results of {studies} {'study' if studies == 1 else 'studies'}; one job each"

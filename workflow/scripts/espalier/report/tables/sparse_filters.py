@@ -6,7 +6,7 @@ import pandas as pd
 
 from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -22,9 +22,9 @@ from espalier.report.table import Column, Table
         when=when.thresholded,
     )
 )
-def sparse_filters(tidy: Tidy, study: dict) -> Table:
+def sparse_filters(view: StudyView) -> Table:
     """One row per net and layer; in the CSV one per filter."""
-    data = filters.zeros(tidy)
+    data = filters.zeros(view.tidy)
     data["share"] = 100 * data["zeros"] / data["of"]
     columns = (
         Column("name", "Net"),
@@ -37,10 +37,10 @@ def sparse_filters(tidy: Tidy, study: dict) -> Table:
         Column("median", "Median", 1, "Zeros in a filter (%)"),
         Column("most", "Most", 1, "Zeros in a filter (%)"),
     )
-    shown, title = _by_layer(data), f"{study['title']}: sparse weights by filter"
+    shown, title = _by_layer(data), f"{view.title}: sparse weights by filter"
     data = data.assign(dead=data["dead"].map({True: "yes", False: "no"})).drop(columns="node")
     notes = ("Filters are summed up by layer; the CSV has a row for each of them.",)
-    return Table(title, setup_line(study, tidy.results), columns, data, notes, shown)
+    return Table(title, view.setup, columns, data, notes, shown)
 
 
 def _by_layer(data: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -25,14 +25,14 @@ ALL = "all"
         when=when.thresholded,
     )
 )
-def sparse_weights(tidy: Tidy, study: dict) -> Table:
+def sparse_weights(view: StudyView) -> Table:
     """One row for all layers and one per parameter; columns by net. Several seeds: means."""
-    nets = tidy.results[tidy.results["prune_type"].isin(variants.MASKED) & tidy.results["threshold"].notna()]
+    nets = view.results[view.results["prune_type"].isin(variants.MASKED) & view.results["threshold"].notna()]
     nets = nets[nets["step"] == "prune"]
-    counts, trainings = dict(_by_net(tidy, nets)), _trainings(nets)
+    counts, trainings = dict(_by_net(view, nets)), _trainings(nets)
     layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
     data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Column("layer", "Parameters of")]
-    there = published.by_layer(study.get("published")).rename(columns={"sparse": "zeros"})
+    there = published.by_layer(view.config.get("published")).rename(columns={"sparse": "zeros"})
     counts |= {f"published, run {run}": found.set_index("layer") for run, found in there.groupby("run")}
     for name, found in counts.items():
         shares = found[["zeros", "total"]].assign(share=100 * found["zeros"] / found["total"])
@@ -51,8 +51,8 @@ def sparse_weights(tidy: Tidy, study: dict) -> Table:
         *(["Means over the seeds."] if n > 1 else []),
         *(["Published counts are of layers of the full width; shares may be compared."] if len(there) else []),
     )
-    title = f"{study['title']}: sparse weights by layer"
-    return Table(title, setup_line(study, tidy.results), tuple(columns), data.reset_index(), notes)
+    title = f"{view.title}: sparse weights by layer"
+    return Table(title, view.setup, tuple(columns), data.reset_index(), notes)
 
 
 def parameters(layers: pd.DataFrame) -> pd.DataFrame:
@@ -69,9 +69,9 @@ def _trainings(nets: pd.DataFrame) -> dict[str, str]:
     return dict(zip(variants.labels(nets), variants.labels(nets, variants.training_label), strict=True))
 
 
-def _by_net(tidy: Tidy, nets: pd.DataFrame):
+def _by_net(view: StudyView, nets: pd.DataFrame):
     """The name of each net and its counts, over seeds: zeros and total by layer, ALL of them first."""
-    counts = parameters(tidy.layers)
+    counts = parameters(view.layers)
     for name, seeds in nets.assign(name=variants.labels(nets)).groupby("name", sort=False):
         own = counts[counts["node"].isin(seeds["node"])].groupby("layer", sort=False)[["zeros", "total"]].mean()
         yield name, pd.concat([own.sum().rename(ALL).to_frame().T, own])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.overview import study_row
 from espalier.report.table import Column, Table
@@ -23,9 +23,9 @@ from espalier.report.table import Column, Table
         when=when.always,
     )
 )
-def table_of_studies(tidy: Tidy, studies: dict[str, dict]) -> Table:
+def table_of_studies(view: RunView) -> Table:
     """One row per study."""
-    data = pd.DataFrame([study_row(tidy.of(name), study) for name, study in studies.items()])
+    data = pd.DataFrame([study_row(study) for study in view.studies.values()])
     columns = (
         Column("title", "Study"),
         Column("dataset", "Data"),

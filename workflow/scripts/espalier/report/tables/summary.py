@@ -6,7 +6,7 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.tidy import Tidy, setup_line
+from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table
 
@@ -26,13 +26,13 @@ NOT_PRUNED = "not pruned"
         when=when.gradual,
     )
 )
-def summary(tidy: Tidy, study: dict) -> Table:
+def summary(view: StudyView) -> Table:
     """One row per layer, and the total. Of the first seed."""
-    nets = tidy.results[(tidy.results["step"] == "prune") & (tidy.results["schedule"] == "gradual")]
+    nets = view.results[(view.results["step"] == "prune") & (view.results["schedule"] == "gradual")]
     nets = nets[nets["seed"] == nets["seed"].iloc[0]]
     nets = nets.assign(name=variants.labels(nets, variants.pruning_label))
-    first = nets[nets["node"].isin(tidy.summary["node"])].head(1)
-    data = tidy.summary[tidy.summary["node"].isin(first["node"])].drop(columns="node").reset_index(drop=True)
+    first = nets[nets["node"].isin(view.summary["node"])].head(1)
+    data = view.summary[view.summary["node"].isin(first["node"])].drop(columns="node").reset_index(drop=True)
     sums = data[["params", "wrapped_params"]].sum()
     pruned = set(data["layer"][data["pruned"].astype(bool)])
     data["pruned"] = data["pruned"].astype(bool).map({True: "yes", False: "no"})
@@ -46,12 +46,12 @@ def summary(tidy: Tidy, study: dict) -> Table:
         Column("pruned", "Pruned"),
     ]
     for _, net in nets.iterrows():
-        shares = _sparsities(tidy.layers[tidy.layers["node"] == net["node"]], pruned)
+        shares = _sparsities(view.layers[view.layers["node"] == net["node"]], pruned)
         data[net["name"]] = data["layer"].map(shares).astype(object)
         columns.append(Column(net["name"], net["name"].removeprefix("weight magnitude "), 2, "Zeros in the file (%)"))
     return Table(
-        f"{study['title']}: model summary",
-        setup_line(study, tidy.results),
+        f"{view.title}: model summary",
+        view.setup,
         tuple(columns),
         data,
         (

@@ -1,0 +1,139 @@
+"""The view of a study: what every figure, table and finding is made of, each part computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from espalier.analysis import nets, published, speed, tidy
+from espalier.analysis.tidy import Tidy
+from espalier.published.studies import Published
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """One study: its checked config, its part of the tidy tables, and what is computed of them.
+
+    Frames are computed at the first use and kept; each use gets a copy of its own, so that a figure that adds a
+    column changes nothing for the next one.
+    """
+
+    config: dict
+    tidy: Tidy
+
+    @property
+    def name(self) -> str:
+        return self.config["name"]
+
+    @property
+    def title(self) -> str:
+        return self.config["title"]
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row per node (see Tidy)."""
+        return self.tidy.results
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per node and epoch."""
+        return self.tidy.history
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per node and layer."""
+        return self.tidy.layers
+
+    @property
+    def latency(self) -> pd.DataFrame:
+        """One row per timed node and batch size, as measured."""
+        return self.tidy.latency
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per layer of each net that was wrapped to be pruned while it was trained."""
+        return self.tidy.summary
+
+    @property
+    def nets(self) -> pd.DataFrame:
+        """One row per net, over seeds, with its times (see nets.of and speed.with_times)."""
+        return self._nets.copy(deep=False)
+
+    @property
+    def pruned(self) -> pd.DataFrame:
+        """Those nets that end with pruning, or with pruning and fine-tuning."""
+        return nets.pruned(self._nets)
+
+    @property
+    def compressed(self) -> pd.DataFrame:
+        """Those nets that were pruned (by more than nothing), quantized, or both."""
+        return nets.compressed(self._nets)
+
+    @property
+    def times(self) -> pd.DataFrame:
+        """One row per timed node and batch size, against its baseline (see speed.speed_ups)."""
+        return self._times.copy(deep=False)
+
+    @property
+    def setup(self) -> str:
+        """What every table and figure says of itself: data, resolution, net, epochs, initial weights and seeds."""
+        return tidy.setup_line(self.config, self.results)
+
+    @property
+    def published(self) -> pd.DataFrame | None:
+        """The published rows that the study is compared with (see published.frame); None, if it names no source."""
+        return published.frame(self.config["published"]) if self.config.get("published") else None
+
+    @property
+    def source(self) -> Published | None:
+        """The published study that this one is compared with; None, if it names none."""
+        return published.get(self.config["published"]) if self.config.get("published") else None
+
+    @property
+    def compared(self) -> pd.DataFrame:
+        """The published rows, each next to the results of this study that match it (see published.compare)."""
+        return self._compared.copy(deep=False)
+
+    @cached_property
+    def _nets(self) -> pd.DataFrame:
+        return nets.of(speed.with_times(self.tidy))
+
+    @cached_property
+    def _times(self) -> pd.DataFrame:
+        return speed.speed_ups(self.tidy)
+
+    @cached_property
+    def _compared(self) -> pd.DataFrame:
+        return published.compare(self.config["published"], speed.with_times(self.tidy), self.config)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A whole run: its tidy tables, and the view of each study by name, in the order of the config."""
+
+    tidy: Tidy
+    studies: dict[str, StudyView]
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row per node, of all studies."""
+        return self.tidy.results
+
+    @property
+    def latency(self) -> pd.DataFrame:
+        """One row per timed node and batch size, of all studies."""
+        return self.tidy.latency
+
+
+def view_of(folder: str | Path, config: dict) -> StudyView:
+    """The view of one study. folder: of the tidy tables; config: the study's checked config."""
+    return StudyView(config, tidy.load(folder).of(config["name"]))
+
+
+def view_of_run(folder: str | Path, configs: dict[str, dict]) -> RunView:
+    """The view of a run. folder: of the tidy tables; configs: the checked configs of its studies by name."""
+    tables = tidy.load(folder)
+    return RunView(tables, {name: StudyView(config, tables.of(name)) for name, config in configs.items()})
