@@ -72,18 +72,23 @@ class Cifar:
     def _arrays(self, archive: Path, source: dict) -> Raw:
         members = self._members(archive)
         classes = members[self.classes].decode().split()
-        parts = []
-        for names in (self.train, (self.test,)):
-            content = b"".join(members[name] for name in names)
-            length = self.label_bytes + 3 * SIDE * SIDE
-            if not content or len(content) % length:
-                raise ValueError(f"{archive}: {', '.join(names)} are not made of images of {length} bytes")
-            rows = np.frombuffer(content, np.uint8).reshape(-1, length)
-            labels = rows[:, self.label_bytes - 1].astype(np.int64)
-            if labels.max() >= len(classes):
-                raise ValueError(f"{archive} has the label {labels.max()}, but names {len(classes)} classes")
-            parts += [rows[:, self.label_bytes :].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels]
-        return Raw(*parts, classes, source)
+        images, labels = self._split(archive, members, self.train, len(classes))
+        test_images, test_labels = self._split(archive, members, (self.test,), len(classes))
+        return Raw(images, labels, test_images, test_labels, classes, source)
+
+    def _split(
+        self, archive: Path, members: dict[str, bytes], names: tuple[str, ...], classes: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The images (n, 32, 32, 3) and labels (n,) in these members of the archive."""
+        content = b"".join(members[name] for name in names)
+        length = self.label_bytes + 3 * SIDE * SIDE
+        if not content or len(content) % length:
+            raise ValueError(f"{archive}: {', '.join(names)} are not made of images of {length} bytes")
+        rows = np.frombuffer(content, np.uint8).reshape(-1, length)
+        labels = rows[:, self.label_bytes - 1].astype(np.int64)
+        if labels.max() >= classes:
+            raise ValueError(f"{archive} has the label {labels.max()}, but names {classes} classes")
+        return rows[:, self.label_bytes :].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels
 
     def _members(self, archive: Path) -> dict[str, bytes]:
         """The files in the archive that are read, by name. Raises ValueError if it is not whole."""
@@ -91,7 +96,8 @@ class Cifar:
         try:
             with tarfile.open(archive, "r:gz") as tar:
                 files = {Path(m.name).name: m for m in tar if m.isfile()}
-                content = {name: tar.extractfile(files[name]).read() for name in wanted if name in files}
+                streams = {name: tar.extractfile(files[name]) for name in wanted if name in files}
+                content = {name: stream.read() for name, stream in streams.items() if stream}
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             raise ValueError(f"{archive} is not a whole archive ({error}): fetch it again") from None
         if missing := [name for name in wanted if name not in content]:
@@ -153,12 +159,12 @@ CITE = "Krizhevsky 2009, Learning multiple layers of features from tiny images"
 
 
 @register(Dataset("cifar10", title="CIFAR-10", cite=CITE, sources=CIFAR10.sources))
-def cifar10(root, path=None):
+def cifar10(root: Path, path: Path | None = None) -> Raw:
     """60,000 colour images of 32x32 pixels in ten classes, 10,000 of them for test."""
     return CIFAR10.read(root, path)
 
 
 @register(Dataset("cifar100", title="CIFAR-100", cite=CITE, sources=CIFAR100.sources))
-def cifar100(root, path=None):
+def cifar100(root: Path, path: Path | None = None) -> Raw:
     """60,000 colour images of 32x32 pixels in a hundred classes, 10,000 of them for test."""
     return CIFAR100.read(root, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from espalier.datasets.prepare import Raw, stratified
@@ -16,11 +18,11 @@ from espalier.registry import Dataset, register
         classes=tuple("0123456789"),
     )
 )
-def digits():
+def digits() -> Raw:
     """1,797 grey images of 8x8 pixels in ten classes, embedded in scikit-learn; a fifth, stratified, is for test."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     images = (bunch.images * (255 / 16)).round().astype(np.uint8)  # stored as 0 to 16
     train, test = stratified(bunch.target, 0.2)
     classes = [str(c) for c in bunch.target_names]

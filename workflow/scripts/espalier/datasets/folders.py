@@ -10,11 +10,15 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from espalier.datasets.fetch import described, shown
 from espalier.datasets.prepare import SPLIT_SEED, Raw
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TRAIN = "train"
 TEST = ("test", "validation", "val")  # the first of them that is there is the test split
@@ -30,7 +34,7 @@ class Place:
     members: list[str]
     content: Callable[[str], bytes]
 
-    def read(self, member: str):
+    def read(self, member: str) -> Image.Image:
         """The image in a member, decoded. Raises ValueError if it cannot be."""
         from PIL import Image, UnidentifiedImageError
 
@@ -51,16 +55,19 @@ class Place:
         return image
 
 
+Classes = dict[str, list[tuple[Place, str]]]  # class -> its images
+
+
 class Images(Sequence):
     """Images that are decoded when they are asked for."""
 
-    def __init__(self, members: list[tuple[Place, str]]):
+    def __init__(self, members: list[tuple[Place, str]]) -> None:
         self.members = members
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> Image.Image:  # pyright: ignore[reportIncompatibleMethodOverride]
         place, member = self.members[index]
         return place.read(member)
 
@@ -100,11 +107,21 @@ def read(path: Path, root: Path) -> Raw:
     if not found:
         there = "has no train split" if path.exists() else "does not exist"
         raise FileNotFoundError(f"{path} {there}: it should hold {FORMS}. Say where it is by `path` or `data_root`")
-    # {split: {class: [(place, image)]}}
-    splits: dict[str, dict[str, list[tuple[Place, str]]]] = {}
+    splits: dict[str, Classes] = {}
     for split, place in found.items():
         splits |= _laid_out(_open(place), split)
-    test = next((split for split in TEST if split in splits), None)
+    test = _test_split(path, splits)
+    classes = sorted(splits[TRAIN])
+    used = [image for split in (TRAIN, test) for name in classes for image in splits[split][name]]
+    formats = sorted({PurePosixPath(member).suffix.lower().lstrip(".") for _, member in used})
+    source = {"form": "images in folders of classes", "formats": formats, "test_split": test}
+    source["files"] = _described(used, root)
+    return Raw(*_shuffled(splits[TRAIN], classes), *_shuffled(splits[test], classes), classes, source)
+
+
+def _test_split(path: Path, splits: dict[str, Classes]) -> str:
+    """The name of the test split. Raises ValueError where the two splits do not have the same classes, with images."""
+    test = next((split for split in TEST if split in splits), "")
     for split, names in ((TRAIN, TRAIN), (test, " or ".join(TEST))):
         if split not in splits:
             raise ValueError(f"{path} has no {names} split: images lie as {FORMS}")
@@ -114,17 +131,15 @@ def read(path: Path, root: Path) -> Raw:
                 raise ValueError(f"{path}: the folder of class {name!r} in {split} has no image")
             if name not in splits[other]:
                 raise ValueError(f"{path}: the class {name!r} is in {split}, but not in {other}; it must be in both")
-    classes = sorted(splits[TRAIN])
-    parts, used = [], []
-    for split in (TRAIN, test):
-        images = [image for name in classes for image in splits[split][name]]
-        labels = np.repeat(np.arange(len(classes)), [len(splits[split][name]) for name in classes])
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
-        parts += [Images([images[i] for i in order]), labels[order]]
-        used += images
-    formats = sorted({PurePosixPath(member).suffix.lower().lstrip(".") for _, member in used})
-    source = {"form": "images in folders of classes", "formats": formats, "test_split": test}
-    return Raw(*parts, classes, source | {"files": _described(used, root)})
+    return test
+
+
+def _shuffled(split: Classes, classes: list[str]) -> tuple[Images, np.ndarray]:
+    """The images of a split and their labels, in an order that is the same every time."""
+    images = [image for name in classes for image in split[name]]
+    labels = np.repeat(np.arange(len(classes)), [len(split[name]) for name in classes])
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+    return Images([images[i] for i in order]), labels[order]
 
 
 def _open(path: Path) -> Place:
@@ -141,7 +156,7 @@ def _open(path: Path) -> Place:
     return Place(path, sorted(archive.namelist()), archive.read)
 
 
-def _laid_out(place: Place, split: str) -> dict[str, dict[str, list[tuple[Place, str]]]]:
+def _laid_out(place: Place, split: str) -> dict[str, Classes]:
     """{split: {class: its images}} of a place; split: of which all its images are, if it is not a folder in it.
 
     A class whose folder has no image has an empty list. All may lie in one more folder, as where a folder was zipped.

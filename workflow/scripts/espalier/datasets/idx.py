@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from espalier.registry import Dataset, register
 FILES = tuple(f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
 
 
-def _finder(*folders: str):
+def _finder(*folders: str) -> Callable[..., list[Path]]:
     """The function that finds a data set's four files: in `path`, or in the first of these folders of the data root
     that has one."""
 
@@ -29,10 +31,11 @@ def _finder(*folders: str):
     return find
 
 
-def _read(name: str, published: type, find, classes: list[str], root: Path, path: Path | None) -> Raw:
+def _read(
+    name: str, published: Any, find: Callable[..., list[Path]], classes: list[str], root: Path, path: Path | None
+) -> Raw:
     """The data set from the files that are there, else downloaded. published: torchvision's class of it."""
     files = find(root, path)
-    instead = path or root / name
     if path and not files:
         raise FileNotFoundError(f"{path} has no file of {name}: it should hold {', '.join(FILES)}, with or without .gz")
     if files and len(files) < len(FILES):  # not fetched: whose images the labels beside them belong to is unknown
@@ -46,18 +49,24 @@ def _read(name: str, published: type, find, classes: list[str], root: Path, path
         said = [described(file, root, has_md5(file, sums[file.name]) if file.suffix else None) for file in files]
     else:
         addresses = {file: [mirror + file for mirror in published.mirrors] for file in sums}
-        files = [fetch(name, addresses[f"{file}.gz"], sums[f"{file}.gz"], root, instead) for file in FILES]
+        files = [fetch(name, addresses[f"{file}.gz"], sums[f"{file}.gz"], root, path or root / name) for file in FILES]
         said = [described(file, root, True) | {"urls": addresses[file.name]} for file in files]
-    images, labels, test_images, test_labels = (idx(file) for file in files)
-    for i, n, pixels, numbers in ((0, 1, images, labels), (2, 3, test_images, test_labels)):
-        if pixels.ndim != 3 or numbers.shape != pixels.shape[:1]:
-            raise ValueError(
-                f"{files[n]} has labels of shape {numbers.shape}, {files[i]} images of shape {pixels.shape}:"
-                " they do not belong together"
-            )
-        if numbers.max(initial=0) >= len(classes):
-            raise ValueError(f"{files[n]} has the label {numbers.max()}, but {name} has {len(classes)} classes")
+    images, labels = _split(files[0], files[1], name, len(classes))
+    test_images, test_labels = _split(files[2], files[3], name, len(classes))
     return Raw(images, labels, test_images, test_labels, classes, {"form": "IDX files", "files": said})
+
+
+def _split(images: Path, labels: Path, name: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays in two files that belong together. Raises ValueError if they do not."""
+    pixels, numbers = idx(images), idx(labels)
+    if pixels.ndim != 3 or numbers.shape != pixels.shape[:1]:
+        raise ValueError(
+            f"{labels} has labels of shape {numbers.shape}, {images} images of shape {pixels.shape}:"
+            " they do not belong together"
+        )
+    if numbers.max(initial=0) >= classes:
+        raise ValueError(f"{labels} has the label {numbers.max()}, but {name} has {classes} classes")
+    return pixels, numbers
 
 
 def idx(path: Path) -> np.ndarray:
@@ -84,7 +93,7 @@ _fashion_mnist = _finder("fashion_mnist", "FashionMNIST/raw")
         "mnist", title="MNIST", cite="LeCun et al. 1998, Proc. IEEE 86(11)", sources=_mnist, classes=tuple("0123456789")
     )
 )
-def mnist(root, path=None):
+def mnist(root: Path, path: Path | None = None) -> Raw:
     """70,000 grey images of 28x28 pixels of handwritten digits, 10,000 of them for test."""
     from torchvision.datasets import MNIST
 
@@ -94,7 +103,7 @@ def mnist(root, path=None):
 @register(
     Dataset("fashion_mnist", title="Fashion-MNIST", cite="Xiao et al. 2017, arXiv:1708.07747", sources=_fashion_mnist)
 )
-def fashion_mnist(root, path=None):
+def fashion_mnist(root: Path, path: Path | None = None) -> Raw:
     """70,000 grey images of 28x28 pixels of clothes, bags and shoes in ten classes, 10,000 of them for test."""
     from torchvision.datasets import FashionMNIST
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from espalier.datasets import folders
+from espalier.datasets.prepare import Raw
 from espalier.registry import Dataset, register
 
 
@@ -17,7 +18,7 @@ def _image_folder(root: Path, path: Path) -> list[Path]:
 
 
 @register(Dataset("image_folder", title="Images in folders of classes", sources=_image_folder))
-def image_folder(root, path):
+def image_folder(root: Path, path: Path) -> Raw:
     """Any set of images, in a folder for each class: all below `path`, a directory or a zip."""
     return folders.read(path, root)
 
@@ -30,6 +31,6 @@ def image_folder(root, path):
         sources=_cats_vs_dogs,
     )
 )
-def cats_vs_dogs(root, path=None):
+def cats_vs_dogs(root: Path, path: Path | None = None) -> Raw:
     """Photographs of cats and dogs, in whatever folder or zip lies in cats_vs_dogs; nothing is downloaded."""
     return folders.read(path or root / "cats_vs_dogs", root)

@@ -12,12 +12,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from espalier import datasets
 from espalier.registry import Dataset, get
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
+    from PIL import Image
 
 SPLITS = ("train", "validation", "test")
 SPLIT_SEED = 0  # which images are test or validation images never changes with a run's seed
@@ -27,9 +32,9 @@ class Raw(NamedTuple):
     """What a registered data set gives: images (n, h, w) or (n, h, w, 3) uint8, or a sequence that decodes each into a
     PIL image when it is asked for; labels (n,), numbers of `classes`; and for the manifest, what was read."""
 
-    images: Sequence
+    images: Sequence | np.ndarray
     labels: np.ndarray
-    test_images: Sequence
+    test_images: Sequence | np.ndarray
     test_labels: np.ndarray
     classes: list[str]
     source: dict[str, Any] = {}  # noqa: RUF012 (read only)
@@ -87,27 +92,14 @@ def prepare(
     entry = get(Dataset, name)
     raw = Raw(*entry(**datasets.arguments(entry, data_root, path)))
     names = raw.classes if classes is None else list(classes)
-    places = np.full(len(raw.classes), -1, np.int64)  # the new number of each class, -1 of those that are not kept
-    places[_numbers(names, raw.classes, name)] = np.arange(len(names))
-    labels, test_labels = places[raw.labels], places[raw.test_labels]
-    kept, test = np.flatnonzero(labels >= 0), np.flatnonzero(test_labels >= 0)
-    train, validated = (kept[part] for part in stratified(labels[kept], validation))
-    parts = ((raw.images, train), (raw.images, validated), (raw.test_images, test))
-    new_labels = (labels[train], labels[validated], test_labels[test])
-    ends = np.cumsum([len(chosen) for _, chosen in parts]).tolist()
+    parts = _parts(raw, _numbers(names, raw.classes, name), validation)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shape, digest = (ends[-1], size, size, channels), hashlib.sha256()
-    with (folder / "images.npy").open("wb") as file:  # not through a memory map, whose pages count as the job's memory
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for images, chosen in parts:
-            for number in chosen.tolist():
-                image = _fitted(images[number], size, channels, fit).tobytes()
-                file.write(image)
-                digest.update(image)
-    all_labels = np.concatenate(new_labels)
-    np.save(folder / "labels.npy", all_labels)
-    digest.update(all_labels.tobytes())
+    digest = _write_images(folder / "images.npy", parts, size, channels, fit)
+    labels = np.concatenate([part.labels for part in parts])
+    np.save(folder / "labels.npy", labels)
+    digest.update(labels.tobytes())
+    ends = np.cumsum([len(part.chosen) for part in parts]).tolist()
     manifest = {
         "name": name,
         "title": entry.title,
@@ -119,8 +111,8 @@ def prepare(
         "classes": names,
         "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
         "counts": {
-            split: dict(zip(names, np.bincount(of_split, minlength=len(names)).tolist(), strict=True))
-            for split, of_split in zip(SPLITS, new_labels, strict=True)
+            split: dict(zip(names, np.bincount(part.labels, minlength=len(names)).tolist(), strict=True))
+            for split, part in zip(SPLITS, parts, strict=True)
         },
         "sha256": digest.hexdigest(),
         "source": raw.source,
@@ -129,14 +121,52 @@ def prepare(
     return manifest
 
 
+class _Part(NamedTuple):
+    """One split as it is to be written: which of these images, and the new labels of those."""
+
+    images: Sequence | np.ndarray
+    chosen: np.ndarray
+    labels: np.ndarray
+
+
+def _parts(raw: Raw, numbers: list[int], validation: float) -> list[_Part]:
+    """The splits, in the order of SPLITS. numbers: the classes to keep, as the data set numbers them."""
+    places = np.full(len(raw.classes), -1, np.int64)  # the new number of each class, -1 of those that are not kept
+    places[numbers] = np.arange(len(numbers))
+    labels, test_labels = places[raw.labels], places[raw.test_labels]
+    kept, test = np.flatnonzero(labels >= 0), np.flatnonzero(test_labels >= 0)
+    train, validated = (kept[part] for part in stratified(labels[kept], validation))
+    return [
+        _Part(raw.images, train, labels[train]),
+        _Part(raw.images, validated, labels[validated]),
+        _Part(raw.test_images, test, test_labels[test]),
+    ]
+
+
+def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit: str) -> Digest:
+    """Write the images of all parts as one .npy array, and return the digest of their bytes."""
+    digest = hashlib.sha256()
+    shape = (sum(len(part.chosen) for part in parts), size, size, channels)
+    with path.open("wb") as file:  # not through a memory map, whose pages count as the job's memory
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for part in parts:
+            for number in part.chosen.tolist():
+                image = _fitted(part.images[number], size, channels, fit).tobytes()
+                file.write(image)
+                digest.update(image)
+    return digest
+
+
 def load(folder: str | Path) -> Data:
     """Open a prepared data set; images stay on disk until they are read."""
     folder = Path(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     images = np.load(folder / "images.npy", mmap_mode="r")
     labels = np.load(folder / "labels.npy")
-    splits = [Split(images[a:b], labels[a:b]) for a, b in (manifest["splits"][split] for split in SPLITS)]
-    return Data(*splits, manifest)
+    train, validation, test = (
+        Split(images[a:b], labels[a:b]) for a, b in (manifest["splits"][split] for split in SPLITS)
+    )
+    return Data(train, validation, test, manifest)
 
 
 def _numbers(classes: list[str], names: list[str], dataset: str) -> list[int]:
@@ -165,7 +195,7 @@ def stratified(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray
     return np.sort(used), np.sort(kept)
 
 
-def _fitted(image, size: int, channels: int, fit: str) -> np.ndarray:
+def _fitted(image: np.ndarray | Image.Image, size: int, channels: int, fit: str) -> np.ndarray:
     """An image, (h, w), (h, w, c) or of PIL, as (size, size, channels): resized bilinearly, grey to RGB or back."""
     from PIL import Image, ImageOps
 
