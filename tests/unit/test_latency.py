@@ -166,7 +166,7 @@ assert framework not in sys.modules
 def predict_without(framework, backend, file):
     """Predict with a file in a process of its own, in which the framework must not be loaded."""
     command = [sys.executable, "-c", ALONE, backend, str(file), framework]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(latency.__file__).parents[1])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(latency.__file__).parents[2])
     assert done.returncode == 0, done.stderr
 
 

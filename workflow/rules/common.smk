@@ -10,6 +10,7 @@ SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
 from espalier import datasets, registry
+from espalier.backends import BACKENDS
 from espalier.plan import grid
 from espalier.run.code import code_version
 from espalier.plan.config import ConfigError, typed
@@ -23,8 +24,6 @@ except ConfigError as error:
 
 STUDIES = GRID.studies
 DATA_ROOT = datasets.data_root(GRID.config["data_root"])
-MODEL_FILE = {"pytorch": "model.safetensors", "keras": "model.keras"}
-QUANTIZED_FILE = {"pytorch": "model.onnx", "keras": "model.tflite"}
 
 
 wildcard_constraints:
@@ -49,8 +48,7 @@ def job_of(wildcards):
 
 def model_of(node):
     job = GRID.jobs[node]
-    file = (QUANTIZED_FILE if job.step == "quantize" else MODEL_FILE)[job.backend]
-    return f"<results>/models/{node}/{file}"
+    return f"<results>/models/{node}/{BACKENDS[job.backend].format_of(job.step).file}"
 
 
 def dataset_of(study):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from espalier.analysis import tidy
+from espalier.backends import BACKENDS
 
 KINDS = ("weight", "unit")  # the prune types that the MNIST study sets against each other
 MASKED = ("weight",)  # prune types that set weights to zero and leave the shapes as they are
@@ -15,7 +16,6 @@ LAYERWISE = ("weight", "unit")  # prune types that usually have a threshold in e
 EXPORT = "float32"  # the scheme that quantizes nothing: the same net, for another runtime
 LIMITS = (0.5, 1.0, 2.0)  # budgets of accuracy: points of top-1 below the reference
 NEAR = LIMITS[1]  # the one that is named first, and drawn
-RUNTIMES = {"pytorch": ("PyTorch", "ONNX Runtime"), "keras": ("TensorFlow", "LiteRT")}  # of a saved, a quantized net
 
 # What `of` averages over seeds: measured, and worked out from what was measured.
 MEASURED = (
@@ -130,8 +130,8 @@ def baseline(row) -> str:
 
 def runtime(row) -> str:
     """What a row's net is run by: the framework that trained it, or what a quantized or exported net is for."""
-    names = RUNTIMES.get(row["backend"], (row["backend"], row["backend"]))
-    return names[pd.notna(row["scheme"])]
+    backend = BACKENDS[row["backend"]]
+    return (backend.quantized if pd.notna(row["scheme"]) else backend.net).runtime
 
 
 def margin(one, other) -> float:

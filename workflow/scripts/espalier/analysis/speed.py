@@ -6,6 +6,7 @@ import pandas as pd
 
 from espalier.analysis import nets as variants
 from espalier.analysis.tidy import Tidy
+from espalier.backends import BACKENDS
 
 FASTER = 1.05  # less than that is within what timings scatter
 
@@ -20,8 +21,8 @@ WHY_DYNAMIC_IS_SLOW = {
 
 # What float16 is for the time, by backend.
 FLOAT16_IS_STORAGE = {
-    backend: f"float16 is the storage: on a CPU {runtime} computes in float32."
-    for backend, (_, runtime) in variants.RUNTIMES.items()
+    name: f"float16 is the storage: on a CPU {backend.quantized.runtime} computes in float32."
+    for name, backend in BACKENDS.items()
 }
 
 

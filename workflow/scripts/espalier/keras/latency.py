@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from espalier.keras import PACKAGES, litert, models
+from espalier.backends import BACKENDS
+from espalier.keras import litert, models
 from espalier.run import software
 from espalier.training.timing import plain
 
@@ -14,7 +15,7 @@ FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
 
 def versions() -> dict[str, str]:
     """What a record says of the software that the nets are timed with."""
-    return software.versions(*PACKAGES) | {"device": "cpu"}
+    return software.versions(*BACKENDS["keras"].packages) | {"device": "cpu"}
 
 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:

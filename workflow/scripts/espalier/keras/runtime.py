@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from espalier.keras import PACKAGES
+from espalier.backends import BACKENDS
 from espalier.run import software
 
 os.environ["TF_USE_LEGACY_KERAS"] = (
@@ -109,4 +109,4 @@ def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it computes on."""
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
-    return software.versions(*PACKAGES) | {"device": f"cuda ({card})" if cards else "cpu"}
+    return software.versions(*BACKENDS["keras"].packages) | {"device": f"cuda ({card})" if cards else "cpu"}

@@ -1,4 +1,1 @@
-"""The PyTorch backend: the same file names and signatures as the Keras backend."""
-
-# Whose versions a record names.
-PACKAGES = ("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime")
+"""The PyTorch backend: the same modules and functions as the Keras backend."""

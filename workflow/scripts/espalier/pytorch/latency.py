@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espalier.pytorch import PACKAGES
+from espalier.backends import BACKENDS
 from espalier.run import software
 from espalier.training.timing import plain
 
@@ -17,7 +17,7 @@ FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
 
 def versions() -> dict[str, str]:
     """What a record says of the software that the nets are timed with."""
-    return software.versions(*PACKAGES) | {"device": "cpu"}
+    return software.versions(*BACKENDS["pytorch"].packages) | {"device": "cpu"}
 
 
 def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from espalier.pytorch import PACKAGES
+from espalier.backends import BACKENDS
 from espalier.run import software
 
 _device = torch.device("cpu")
@@ -53,4 +53,4 @@ def device() -> torch.device:
 def versions() -> dict[str, str]:
     """What a record says of the software that made it, and of the device that it computes on."""
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
-    return software.versions(*PACKAGES) | {"device": name}
+    return software.versions(*BACKENDS["pytorch"].packages) | {"device": name}

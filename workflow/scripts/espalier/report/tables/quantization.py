@@ -9,6 +9,7 @@ from espalier.analysis import selections as when
 from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
+from espalier.backends import BACKENDS
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Table, without_constant
 
@@ -66,7 +67,7 @@ def quantization(view: StudyView) -> Table:
         "Mean ± sample standard deviation over the seeds." if nets["n"].max() > 1 else "One seed: no spread is known.",
     ]
     for backend in nets["backend"].unique():
-        trained, exported = variants.RUNTIMES[backend]
+        trained, exported = BACKENDS[backend].net.runtime, BACKENDS[backend].quantized.runtime
         notes.append(f"Nets as trained are run by {trained}, quantized and exported ones by {exported}.")
     notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
     if timed:

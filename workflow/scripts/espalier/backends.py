@@ -1,0 +1,54 @@
+"""The backends: what each calls its files and runtimes, and which packages its jobs compute with.
+
+Nothing here imports a framework. Which functions both backends offer, under the same names and with the same
+parameters, is said by `training.interface`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to store a net: the name of its file in a node's folder, and the runtime that runs it."""
+
+    file: str
+    runtime: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A framework that nets are trained, pruned and quantized with."""
+
+    name: str
+    net: Format  # of trained and pruned nets
+    quantized: Format  # of quantized and exported nets
+    packages: tuple[str, ...]  # whose versions a record names
+
+    def format_of(self, step: str) -> Format:
+        """The format of the net that a kind of step makes.
+
+        >>> BACKENDS["pytorch"].format_of("prune").file, BACKENDS["pytorch"].format_of("quantize").file
+        ('model.safetensors', 'model.onnx')
+        """
+        return self.quantized if step == "quantize" else self.net
+
+
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        Backend(
+            name="pytorch",
+            net=Format("model.safetensors", "PyTorch"),
+            quantized=Format("model.onnx", "ONNX Runtime"),
+            packages=("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime"),
+        ),
+        Backend(
+            name="keras",
+            net=Format("model.keras", "TensorFlow"),
+            quantized=Format("model.tflite", "LiteRT"),
+            packages=("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"),
+        ),
+    )
+}
