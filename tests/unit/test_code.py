@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from espalier import registry
-from espalier.run import code
+from espalier.run import code, software
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
@@ -51,11 +51,20 @@ def unused(weight, dims):
 def helper(weight):
     return weight  # helper
 '''
+LATE = """
+from typing import TYPE_CHECKING
+
+from espalier.deep.leaf import value
+
+
+def late(x):
+    return value(x)
+"""
 FILES = {
     "shim.py": SHIM,
     "espalier/__init__.py": "",
     "espalier/run/shim.py": JOB,
-    "espalier/late.py": "from espalier.deep.leaf import value\n\n\ndef late(x):\n    return value(x)\n",
+    "espalier/late.py": LATE,
     "espalier/deep/__init__.py": "",
     "espalier/deep/leaf.py": "def value(x):\n    return 1\n",
     "espalier/pytorch/__init__.py": "",
@@ -86,14 +95,16 @@ def package(tmp_path, monkeypatch, own_register):
 
 def forget():
     """A new run of the workflow: files are read anew."""
-    for cached in (code._version, code._residue, code._dump, code._imports):
-        cached.cache_clear()
+    for module in (code, software):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
 
 
 def version(package, uses=("used",)):
     forget()
     scores = [("score", name, "pytorch") for name in uses]
-    return code.code_version(package / "shim.py", ["espalier.pytorch.train"], scores)
+    return code.code_of_job(package / "shim.py", ["espalier.pytorch.train"], scores)["digest"]
 
 
 def edit(package, file, old, new):
@@ -102,6 +113,7 @@ def edit(package, file, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
+CHECKED = "if TYPE_CHECKING:\n    import espalier.other, torch"
 NOTHING = {
     "a comment": ("espalier/run/shim.py", "# a comment", "# another, longer comment"),
     "a docstring": ("espalier/run/shim.py", '"""Run it."""', '"""Run it well."""'),
@@ -112,6 +124,7 @@ NOTHING = {
     "a method that is not used": ("espalier/pytorch/methods.py", "return weight  # unused", "return -weight"),
     "what only that method imports": ("espalier/only_unused.py", "X = 1", "X = 2"),
     "a module that nobody imports": ("espalier/other.py", "X = 1", "X = 2"),
+    "an import for the type checker": ("espalier/late.py", "def late(x):", CHECKED + "\n\n\ndef late(x):"),
 }  # fmt: skip
 SOMETHING = {
     "the script": ("shim.py", "job(snakemake)", "job(snakemake, 1)"),
@@ -155,9 +168,86 @@ def test_adding_a_method_keeps_every_version(package):
     assert (version(package), version(package, ["unused"])) == before
 
 
+def test_a_registered_function_whose_kind_goes_by_another_name_is_in_every_version(package):
+    """What is not understood is not left out."""
+    edit(package, "espalier/pytorch/methods.py", "import Score, register", "import Score, register\n\nKind = Score")
+    edit(package, "espalier/pytorch/methods.py", '@register(Score("unused"', '@register(Kind("unused"')
+    before = version(package)
+    edit(package, "espalier/pytorch/methods.py", "return weight  # unused", "return -weight")
+    assert version(package) != before
+
+
+def test_the_version_is_the_same_in_all_versions_of_python():
+    """ast.dump writes empty fields or not, and fields that are new (of generics) or not: here nothing empty is told."""
+    tree = ast.parse("def f(x, *, y=None):\n    return f'{x}' or u'é'")
+    assert code._text(tree) == (
+        "Module(body=[FunctionDef(name='f' args=arguments(args=[arg(arg='x')] kwonlyargs=[arg(arg='y')] "
+        "kw_defaults=[Constant(value=None)]) body=[Return(value=BoolOp(op=Or() values=[JoinedStr(values=["
+        "FormattedValue(value=Name(id='x' ctx=Load()) conversion=-1)]) Constant(value='é')]))])])"
+    )
+
+
 def test_versions_differ_by_what_is_used(package):
     versions = {version(package, uses) for uses in ([], ["used"], ["unused"], ["used", "unused"])}
     assert len(versions) == 4
+
+
+# Packages
+
+PACKAGES = {"torch": "2.0", "scikit-learn": "1.1", "onnx": "1.2", "onnxscript": "0.3", "tqdm": "4.5", "opencv": "6.7"}
+
+
+def install(folder, package, version, module=None):
+    """Put the description of a package into a folder, as if it were installed there."""
+    for old in folder.glob(f"{package.replace('-', '_')}-*.dist-info"):
+        shutil.rmtree(old)
+    info = folder / f"{package.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    (info / "RECORD").write_text(f"{module or package}.py,,\n")
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A folder before all others on the path, with packages that cannot be imported, only described."""
+    folder = tmp_path / "site"
+    for package, version in PACKAGES.items():
+        install(folder, package, version, {"opencv": "cv2"}.get(package))
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def packages(package, uses=("used",)):
+    forget()
+    scores = [("score", name, "pytorch") for name in uses]
+    return code.code_of_job(package / "shim.py", ["espalier.pytorch.train"], scores)["versions"]
+
+
+def test_the_versions_are_those_of_the_packages_that_the_code_imports(package, installed):
+    assert packages(package) == {}
+    edit(package, "espalier/deep/leaf.py", "return 1", "import sklearn.metrics, os, nowhere\n    return 1")
+    assert packages(package) == {"scikit-learn": "1.1"}
+    edit(package, "espalier/late.py", "def late", "from torch.nn import Module\nimport cv2, tqdm\n\n\ndef late")
+    assert packages(package) == {"opencv": "6.7", "scikit-learn": "1.1", "torch": "2.0"}
+    install(installed, "torch", "2.1")
+    assert packages(package)["torch"] == "2.1"
+
+
+def test_a_package_that_only_another_method_imports_is_none_of_the_job(package, installed):
+    edit(package, "espalier/pytorch/methods.py", "import espalier.only_unused", "import torch")
+    assert packages(package) == {}
+    assert packages(package, ["unused"]) == {"torch": "2.0"}
+
+
+def test_a_package_that_another_one_calls_counts_too(package, installed):
+    edit(package, "espalier/late.py", "def late", "import onnx\n\n\ndef late")
+    assert packages(package) == {"onnx": "1.2", "onnxscript": "0.3"}
+
+
+def test_what_a_job_uses_is_told_beside_its_digest(package):
+    forget()
+    uses = [("score", "used", "pytorch")]
+    assert code.code_of_job(package / "shim.py", uses=uses)["uses"] == [["score", "used", "pytorch"]]
 
 
 # The library itself
@@ -192,11 +282,11 @@ JOBS = {
 def versions(library):
     forget()
     return {
-        job: code.code_version(
+        job: code.code_of_job(
             library / f"{script}.py",
             [f"espalier.pytorch.{module}" for module in modules],
             [(*use, "pytorch") for use in uses],
-        )
+        )["digest"]
         for job, (script, modules, uses) in JOBS.items()
     }
 
@@ -226,11 +316,26 @@ def test_an_edit_of_the_library_reaches_the_jobs_that_use_it_and_no_others(libra
     assert {job for job in JOBS if after[job] != before[job]} == changed
 
 
+BACKENDS = {
+    "pytorch": {"numpy", "safetensors", "thop", "torch", "torchvision"},
+    "keras": {"numpy", "tensorflow", "tensorflow_model_optimization", "tf_keras"},
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_training_names_the_packages_of_its_backend_and_of_no_other(backend):
+    modules = [f"espalier.{backend}.{module}" for module in ("runtime", "train", "profile")]
+    named = set(code.code_of_job(SCRIPTS / "train_model.py", modules)["versions"])
+    others = set().union(*BACKENDS.values()) - BACKENDS[backend]
+    assert named >= BACKENDS[backend] and not named & others
+    assert not named & {"jsonschema", "tqdm", "PyYAML", "snakemake", "pandas", "matplotlib"}
+
+
 def test_the_version_is_the_same_in_every_process():
     program = (
-        "from espalier.run.code import code_version;"
-        "print(code_version('prune_model.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
-        "[('score', 'sum', 'pytorch'), ('model', 'vgg16_bn', 'pytorch'), ('prune_type', 'filter_wise', 'pytorch')]))"
+        "from espalier.run.code import code_of_job;"
+        "print(code_of_job('prune_model.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
+        "[('score', 'sum', 'pytorch'), ('model', 'vgg16_bn', 'pytorch')])['digest'])"
     )
     printed = {
         subprocess.run(

@@ -21,7 +21,8 @@ from types import SimpleNamespace
 from espalier.run.shim import job
 
 nothing = dict.fromkeys(["input", "output", "wildcards"])
-snakemake = SimpleNamespace(params={}, resources={}, threads=3, log=sys.argv[1], **nothing)
+code = {"uses": [["model", "mlp", "keras"]]}
+snakemake = SimpleNamespace(params={"code": code}, resources={}, threads=3, log=sys.argv[1], **nothing)
 with job(snakemake) as this:
     print("to the log", os.environ["OMP_NUM_THREADS"])
     os.system("echo from another process")
@@ -90,9 +91,18 @@ def test_an_error_is_one_line_that_names_the_log_and_the_log_has_the_traceback(r
     assert "Traceback" in log.read_text() and "not there" in log.read_text()
 
 
+def test_a_job_reaches_the_registered_entries_that_its_code_declares_and_no_others(run):
+    get = "from espalier import registry; registry.get(registry.Model, {!r}, {!r})"
+    done, log = run(get.format("mlp", "keras"))
+    assert done.returncode == 0, log.read_text()
+    done, log = run(get.format("vgg16_bn", "pytorch"))
+    assert done.returncode == 1 and "vgg16_bn" in done.stderr
+    assert "NotDeclared" in log.read_text()
+
+
 def job_of(tmp_path, code, **resources):
     snakemake = SimpleNamespace(
-        input=None, output=None, params=Params(fromdict={"code": code}), wildcards=None, threads=1,
+        input=None, output=None, params=Params(fromdict={"code": {"digest": code}}), wildcards=None, threads=1,
         resources=ResourceList(fromdict=resources), log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
     )  # fmt: skip
     return Job(snakemake)

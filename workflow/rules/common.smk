@@ -12,7 +12,7 @@ sys.path.append(str(SCRIPTS))
 from espalier import datasets, registry
 from espalier.backends import BACKENDS
 from espalier.plan import grid
-from espalier.run.code import code_version
+from espalier.run.code import code_of_job
 from espalier.plan.config import ConfigError, typed
 
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
@@ -108,15 +108,15 @@ def memory_of_node(wildcards, attempt):
 
 
 def code_of(script, *modules):
-    """A params function: the digest of the code that a node's job runs."""
+    """A params function: what a node's job is covered by."""
 
-    def digest(wildcards):
+    def code(wildcards):
         job = job_of(wildcards)
-        return code_version(
+        return code_of_job(
             SCRIPTS / f"{script}.py", [f"espalier.{job.backend}.{m}" for m in ("runtime", *modules)], job.uses
         )
 
-    return digest
+    return code
 
 
 def whole_machine(wildcards):

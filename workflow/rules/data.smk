@@ -1,3 +1,9 @@
+def code_of_data(wildcards):
+    """What a job that prepares a data set is covered by."""
+    dataset = GRID.datasets()[wildcards.dataset]["name"]
+    return code_of_job(SCRIPTS / "prepare_dataset.py", uses=[("dataset", dataset, registry.ANY)])
+
+
 rule prepare_dataset:
     input:
         sources_of_data,
@@ -16,10 +22,7 @@ rule prepare_dataset:
         mem_mb=2000,
     params:
         dataset=parameters_of_data,
-        code=lambda wildcards: code_version(
-            SCRIPTS / "prepare_dataset.py",
-            uses=[("dataset", GRID.datasets()[wildcards.dataset]["name"], registry.ANY)],
-        ),
+        code=code_of_data,
     message:
         "preparing the data set {wildcards.dataset}"
     script:

@@ -23,9 +23,20 @@ def item_of(kind, wildcards):
 
 
 def code_of_item(script, kind):
-    """A params function: the digest of the code that draws a figure or makes a table."""
-    path = SCRIPTS / f"{script}.py"
-    return lambda wildcards: code_version(path, uses=[(kind, wildcards.item, registry.ANY)])
+    """A params function: what a job that draws a figure or makes a table is covered by."""
+
+    def code(wildcards):
+        return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY)])
+
+    return code
+
+
+def code_of_pages():
+    """What the pages are covered by: they show every figure and table of a study by its title, and these two tables."""
+    kinds = {".svg": "figure", ".csv": "table"}
+    shown = {(kinds[Path(path).suffix], Path(path).stem, registry.ANY) for path in files_of_pages()}
+    tables = {("table", name, registry.ANY) for name in ("published", "environment")}
+    return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables)
 
 
 def published_of_study(wildcards):

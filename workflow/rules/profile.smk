@@ -1,3 +1,10 @@
+def code_of_latency(wildcards):
+    """What a job that times nets is covered by."""
+    backend, model = STUDIES[wildcards.study]["backend"], STUDIES[wildcards.study]["model"]["name"]
+    modules = [f"espalier.{backend}.{module}" for module in ("runtime", "latency")]
+    return code_of_job(SCRIPTS / "measure_latency.py", modules, [("model", model, backend)])
+
+
 rule measure_latency:
     input:
         models=lambda wildcards: [model_of(node) for node in timed_nodes(wildcards)],
@@ -19,11 +26,7 @@ rule measure_latency:
         how=lambda wildcards: {
             key: STUDIES[wildcards.study]["latency"][key] for key in ("batch_sizes", "threads", "warmup", "repeats")
         },
-        code=lambda wildcards: code_version(
-            SCRIPTS / "measure_latency.py",
-            [f"espalier.{STUDIES[wildcards.study]['backend']}.{module}" for module in ("runtime", "latency")],
-            [("model", STUDIES[wildcards.study]["model"]["name"], STUDIES[wildcards.study]["backend"])],
-        ),
+        code=code_of_latency,
     message:
         "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     script:

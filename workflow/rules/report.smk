@@ -23,7 +23,7 @@ rule collect_records:
         mem_mb=1000,
     params:
         number=len(GRID.jobs),
-        code=code_version(SCRIPTS / "collect_records.py"),
+        code=code_of_job(SCRIPTS / "collect_records.py"),
     message:
         "collecting {params.number} records"
     script:
@@ -148,7 +148,7 @@ use rule make_run_table as make_runtime_table with:
         published=None,
         caption=registry.get(registry.TableItem, "runtime").caption,
         rules=list(timed_rules()),
-        code=code_version(SCRIPTS / "make_table.py", uses=[("table", "runtime", registry.ANY)]),
+        code=code_of_job(SCRIPTS / "make_table.py", uses=[("table", "runtime", registry.ANY)]),
     message:
         "making the table of run time and memory"
 
@@ -176,7 +176,7 @@ rule write_overview:
     params:
         studies=REPORTED,
         published=published_of_all(),
-        code=code_version(SCRIPTS / "write_overview.py"),
+        code=code_of_job(SCRIPTS / "write_overview.py"),
     message:
         "writing the report's first page"
     script:
@@ -202,7 +202,7 @@ rule write_pages:
         config=GRID.config,
         command=command_of_run(),
         published=published_of_all(),
-        code=code_version(SCRIPTS / "write_pages.py"),
+        code=code_of_pages(),
     message:
         "writing the run as Markdown pages"
     script:

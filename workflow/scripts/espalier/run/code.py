@@ -1,12 +1,16 @@
-"""Which code a job runs, as a digest: what makes the workflow rerun a job when, and only when, its code changed.
+"""What a job is covered by: the digest of its code, the registered entries that it may reach, its packages' versions.
 
-Snakemake sees a touched script but not an edited import. So every rule carries `code_version(...)` among its params:
-a digest of the shim, of every module of this library that the shim and the named entry modules import (transitively,
-imports inside functions too), and of the registered functions that this very job uses.
+Snakemake sees a touched script but not an edited import. So every rule has `code=code_of_job(...)` among its params,
+and a job reruns when, and only when, what it depends on changed:
 
-Two things are left out on purpose: comments and docstrings, which change nothing that is computed; and registered
-functions that the job does not name. A registered function is only ever reached through the register, so adding a
-method to a file, or editing its neighbour, reruns nothing that does not use it.
+digest    of the syntax trees of the rule's script, of every module of this library that the script and the named entry
+          modules import (transitively, imports inside functions too), and of the registered functions that the job uses
+uses      these registered functions; while the job runs, the register gives out no others (registry.only)
+versions  of the packages that this code imports, as they are installed here
+
+Two things are left out of the digest on purpose: comments and docstrings, which change nothing that is computed; and
+registered functions that the job does not name. A registered function is only ever reached through the register, so
+adding a method to a file, or editing its neighbour, reruns nothing that does not use it.
 """
 
 from __future__ import annotations
@@ -14,44 +18,67 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from espalier import registry
+from espalier.run import software
 
 PACKAGE = __name__.partition(".")[0]
 ROOT = Path(__file__).resolve().parents[2]
 
+# Packages that change nothing that is computed: they check a record, or show progress.
+NOT_COMPUTING = frozenset({"jsonschema", "tqdm", "yaml"})
 
-def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable[tuple[str, str, str]] = ()) -> str:
-    """Digest (16 hex digits) of the code that a job runs.
+Use = tuple[str, str, str]  # kind, name and backend of a registered entry
+Trees = tuple[tuple[str, ast.Module], ...]  # modules with what of them is left, the script as ""
 
-    script: path of the rule's shim. modules: dotted names of library modules that the shim reaches by name instead of
-    by import (the backend's). uses: (kind, name, backend) of the registered functions that the job calls.
+
+def code_of_job(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> dict[str, Any]:
+    """The param `code` of a job: {"digest": 16 hex digits, "uses": [[kind, name, backend]], "versions": {name: text}}.
+
+    script: path of the rule's script. modules: dotted names of library modules that the script reaches by name instead
+    of by import (the backend's). uses: the registered entries that the job reaches. Nothing is imported for it.
     """
-    return _version(Path(script), tuple(sorted(set(modules))), tuple(sorted(set(uses))))
+    uses = tuple(sorted(set(uses)))
+    arguments = Path(script), tuple(sorted(set(modules))), uses
+    return {"digest": _digest(*arguments), "uses": [list(use) for use in uses], "versions": _versions(*arguments)}
+
+
+def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> str:
+    """The digest alone."""
+    return code_of_job(script, modules, uses)["digest"]
 
 
 @functools.cache
-def _version(script: Path, modules: tuple[str, ...], uses: tuple[tuple[str, str, str], ...]) -> str:
+def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> str:
+    parts = sorted(f"{module} {_dump(tree)}" for module, tree in _reached(script, modules, uses))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _versions(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> dict[str, str]:
+    imported = {name.partition(".")[0] for _, tree in _reached(script, modules, uses) for name in _imports(tree)}
+    return software.installed(imported - {PACKAGE} - NOT_COMPUTING - sys.stdlib_module_names)
+
+
+@functools.cache
+def _reached(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> Trees:
+    """Everything that the job reaches."""
     used: dict[str, set[str]] = {}
     for kind, name, backend in uses:
         function = registry.get(registry.KINDS[kind], name, backend).function
         used.setdefault(function.__module__, set()).add(function.__name__)
-    parts, seen = [], set()
-    trees = [("", _residue(script, frozenset()))]
-    waiting = {*modules, *used}
-    while trees or waiting:
-        while waiting:
-            module = waiting.pop()
-            if module not in seen and (path := _path(module)):
-                seen.add(module)
-                trees.append((module, _residue(path, frozenset(used.get(module, ())))))
-        if trees:
-            module, tree = trees.pop()
-            parts.append(f"{module} {_dump(tree)}")
-            waiting |= _imports(tree)
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
+    reached = {"": _residue(script, frozenset())}
+    waiting = {*modules, *used, *_imports(reached[""])}
+    while waiting:
+        module = waiting.pop()
+        if module not in reached and (path := _path(module)):
+            reached[module] = _residue(path, frozenset(used.get(module, ())))
+            waiting |= _imports(reached[module])
+    return tuple(reached.items())
 
 
 def _path(module: str) -> Path | None:
@@ -64,9 +91,10 @@ def _path(module: str) -> Path | None:
 
 @functools.cache
 def _residue(path: Path, used: frozenset[str]) -> ast.Module:
-    """The module's syntax tree without docstrings and without the registered functions that are not in `used`."""
+    """The module's syntax tree without what changes nothing: docstrings, imports that only a type checker follows, and
+    the registered functions that are not in `used`."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [n for n in tree.body if not (_is_registered(n) and n.name not in used) and not _is_sources(n)]
+    tree.body = [n for n in tree.body if not (_is_registered(n) and n.name not in used) and not _changes_nothing(n)]
     for node in ast.walk(tree):
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
@@ -82,29 +110,49 @@ def _is_registered(node: ast.stmt) -> bool:
 
 
 def _digest_of(registration: ast.Call) -> str:
-    """How the kind of a registration is treated: its policy in the register; "used" if the kind is not a plain name."""
+    """How the kind of a registration is treated: its policy in the register; "all" if the kind is not a plain name, so
+    that nothing is left out by mistake."""
     entry = registration.args[0] if registration.args else None
     kind = getattr(registry, _name(entry.func), None) if isinstance(entry, ast.Call) else None
-    return getattr(kind, "digest", "used")
+    return getattr(kind, "digest", "all")
 
 
 def _name(node: ast.expr) -> str:
     return getattr(node, "id", getattr(node, "attr", ""))
 
 
-def _is_sources(node: ast.stmt) -> bool:
-    """The register's list of modules: which others there are changes nothing that a job computes."""
+def _changes_nothing(node: ast.stmt) -> bool:
+    """The register's list of modules (which others there are changes nothing that a job computes), and what is there
+    for a type checker only."""
+    if isinstance(node, ast.If):
+        return _name(node.test) == "TYPE_CHECKING" and not node.orelse
     return isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "SOURCES" for t in node.targets)
 
 
 @functools.cache
 def _dump(tree: ast.Module) -> str:
-    return ast.dump(tree)
+    return _text(tree)
+
+
+def _text(node: Any) -> str:
+    """A syntax tree as text: the same in all versions of Python, unlike that of ast.dump, which differ in the empty
+    fields that they write.
+
+    >>> _text(ast.parse("x = None"))
+    "Module(body=[Assign(targets=[Name(id='x' ctx=Store())] value=Constant(value=None))])"
+    """
+    if isinstance(node, list):
+        return f"[{' '.join(map(_text, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    constant = isinstance(node, ast.Constant)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, []) or constant]
+    return f"{type(node).__name__}({' '.join(f'{name}={_text(value)}' for name, value in fields if name != 'kind')})"
 
 
 @functools.cache
 def _imports(tree: ast.Module) -> frozenset[str]:
-    """Modules of this package that the tree imports, wherever the statement stands, with their parent packages."""
+    """Modules that the tree imports, wherever the statement stands, with the parent packages of this package's."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -112,5 +160,5 @@ def _imports(tree: ast.Module) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    names = {name for name in names if name.partition(".")[0] == PACKAGE}
-    return frozenset(names | {name.rpartition(".")[0] for name in names if name.count(".") > 1})
+    own = {name for name in names if name.partition(".")[0] == PACKAGE}
+    return frozenset(names | {name.rpartition(".")[0] for name in own if name.count(".") > 1})

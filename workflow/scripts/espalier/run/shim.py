@@ -21,6 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from espalier import registry
+from espalier.run.fingerprint import fingerprint
+
 
 class Job:
     """One running job: Snakemake's object, and how long each part of it took."""
@@ -28,6 +31,7 @@ class Job:
     def __init__(self, snakemake):
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
+        self.code = snakemake.params.get("code", {})  # of espalier.run.code
         self.device = snakemake.resources.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
@@ -73,9 +77,9 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Folder for the state of this training while it lasts, beside the log. Each version of the code has its own:
-        a training is not begun by one and ended by another."""
-        return self.log.with_suffix(".checkpoint") / self.params.get("code", "")
+        """Folder for the state of this training while it lasts, beside the log. Each version of the code and of its
+        packages has its own: a training is not begun by one and ended by another."""
+        return self.log.with_suffix(".checkpoint") / fingerprint(self.code)[:16]
 
     def forget_checkpoint(self) -> None:
         """The training is done and its model written: the state is of no more use."""
@@ -98,7 +102,8 @@ def uncollected() -> Iterator[None]:
 def job(snakemake) -> Iterator[Job]:
     """Run a script's body with its output in the job's log and its libraries on the job's threads.
 
-    An error goes into the log with its traceback, and to the terminal as one line that names the log.
+    The register gives out what the job's code declares, and nothing else: after an edit of anything else the job would
+    not run again. An error goes into the log with its traceback, and to the terminal as one line that names the log.
     """
     this = Job(snakemake)
     gc.set_threshold(100_000)  # what is imported later, and models, are objects that stay, too
@@ -116,7 +121,8 @@ def job(snakemake) -> Iterator[Job]:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         try:
-            yield this
+            with registry.only(this.code.get("uses", ())):
+                yield this
         except Exception as error:
             traceback.print_exc()
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,21 +1,55 @@
-"""What a record says of the software that made it, and of the machine."""
+"""Which versions of packages are installed, and on which machine: what a record says of the software that made it.
+
+Everything is read from what is installed; nothing is imported.
+"""
 
 from __future__ import annotations
 
 import functools
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 EVERYWHERE = ("numpy", "pandas", "snakemake")  # in the environments of all jobs
 CPUINFO = Path("/proc/cpuinfo")
 
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # packages that are installed by another name
+CALLED_BY = {"onnx": ("onnxscript",)}  # packages that another one calls: torch.onnx.export writes ONNX by ONNX Script
+
 
 def versions(*packages: str) -> dict[str, str]:
     """The versions of Python, of the packages that every job has, and of these; then the processor, whose the times
-    are. Read from what is installed: nothing is imported."""
-    found = {name: metadata.version(name) for name in (*EVERYWHERE, *packages)}
-    return {"python": platform.python_version(), **found, "processor": processor()}
+    are."""
+    listed = {name: metadata.version(name) for name in (*EVERYWHERE, *packages)}
+    return {"python": platform.python_version(), **listed, "processor": processor()}
+
+
+def installed(modules: Iterable[str]) -> dict[str, str]:
+    """The versions of the packages that these top-level modules come from, by the package's name, sorted. A module of
+    a package that is not installed here (another environment's, say) is left out.
+
+    >>> list(installed({"PIL", "numpy", "not_there"}))
+    ['numpy', 'pillow']
+    """
+    called = {name for module in modules for name in (module, *CALLED_BY.get(module, ()))}
+    return dict(sorted(package for name in called for package in _packages(name)))
+
+
+@functools.cache
+def _packages(module: str) -> tuple[tuple[str, str], ...]:
+    """The names and versions of the packages that bring a module: one, unless it is a namespace that several share."""
+    name = DISTRIBUTIONS.get(module, module)
+    try:
+        return ((name, metadata.version(name)),)
+    except metadata.PackageNotFoundError:
+        return tuple((name, metadata.version(name)) for name in _distributions().get(module, ()))
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    """Module -> packages that bring it. A look at every installed file, so only for a module of another name."""
+    return dict(metadata.packages_distributions())
 
 
 @functools.cache
