@@ -1,5 +1,6 @@
 """The register: one function, one registration, found by name and backend."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from espalier import registry
-from espalier.registry import FigureItem, Penalty, Score, register
+from espalier.registry import (
+    Dataset,
+    FigureItem,
+    Model,
+    Penalty,
+    PruneType,
+    RegistrationError,
+    Scheme,
+    Score,
+    register,
+)
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 KINDS = {
@@ -110,11 +121,58 @@ def test_a_field_that_the_kind_does_not_have_and_one_that_is_missing_are_refused
         FigureItem("new", title="", caption="")
 
 
-def test_a_function_that_cannot_be_called_as_its_kind_is_refused_at_registration():
-    with pytest.raises(TypeError, match="score 'short': its function takes weight, but it is called with weight, dims"):
-        register(Score("short", title=""))(lambda weight: 0)
-    with pytest.raises(TypeError, match="score 'greedy' asks for hessian"):
-        register(Score("greedy", title=""))(lambda weight, dims, hessian: 0)
+@pytest.mark.parametrize(
+    "entry, function",
+    [
+        (Score("new", title=""), lambda weight: 0),
+        (Score("new", title=""), lambda weight, dims, hessian: 0),
+        (Score("new", backend="keras", title=""), lambda groups: 0),
+        (Penalty("new", title=""), lambda: 0),
+        (Penalty("new", title=""), lambda groups, strength: 0),
+        (Model("new", backend="keras", title=""), lambda num_classes: 0),
+        (Dataset("new", title=""), lambda folder: 0),
+        (Scheme("new", backend="pytorch", title=""), lambda model: 0),
+        (FigureItem("new", title="", caption="", when=lambda rows, study: True), lambda: 0),
+    ],
+)
+def test_a_function_that_cannot_be_called_as_its_kind_is_refused_at_registration(entry, function):
+    with pytest.raises(RegistrationError, match=f"{entry.kind} 'new'"):
+        register(entry)(function)
+    assert "new" not in registry.entries(type(entry), "pytorch") | registry.entries(type(entry), "keras")
+
+
+def test_options_are_parameters_beside_those_that_a_function_is_called_with():
+    register(Score("slope", backend="pytorch", title=""))(lambda weight, dims, gradient, power=2: 0)
+    register(Model("deep", backend="pytorch", title=""))(lambda num_classes, depth, widths=None, width=1.0: 0)
+    register(Dataset("files", title=""))(lambda root, path=None: 0)
+    assert "slope" in registry.entries(Score, "pytorch") and "deep" in registry.entries(Model, "pytorch")
+    assert "files" in registry.entries(Dataset, "keras")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Model("new", backend="pytorch", title="", has="convs"),
+        Model("new", backend="pytorch", title="", blocks=True),
+        Model("new", backend="pytorch", title="", channels=("3",)),
+        Model("new", backend="torch", title=""),
+        Model("My Net", backend="pytorch", title=""),
+        Score("new", backend="pytorch", title="", of=("filter",)),
+        Score("new", backend="pytorch", title="", scope="net"),
+        PruneType("new", backend="pytorch", title="", needs="convs", by=("filters",), amounts=("share",)),
+        Scheme("new", backend="pytorch", title="", int8="no"),
+        FigureItem("new", title="", caption="", when="always"),
+    ],
+    ids=lambda entry: entry.kind,
+)
+def test_a_field_with_a_wrong_value_is_refused_at_registration(entry):
+    with pytest.raises(RegistrationError, match=f"{entry.kind} '{entry.name}'"):
+        register(entry)(lambda *given, num_classes=10, pixels=None: 0)
+
+
+def test_what_is_no_function_is_refused_at_registration():
+    with pytest.raises(RegistrationError, match="score 'part'"):
+        register(Score("part", backend="pytorch", title=""))(functools.partial(max, 0))
 
 
 def test_a_running_job_gets_what_it_declares_and_nothing_else():
