@@ -119,9 +119,8 @@ def test_image_interval_speaks_of_these_nets():
     interval = image_interval(one, other)
     difference = 100 * (one[0].mean() - other[0].mean())
     error = 100 * (one[0].astype(float) - other[0]).std() / math.sqrt(1000)
-    assert (interval.low, interval.high) == pytest.approx(
-        (difference - 1.96 * error, difference + 1.96 * error), abs=0.2
-    )
+    expected = (difference - 1.96 * error, difference + 1.96 * error)
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.2)
     assert interval == image_interval(one, other)  # the same seed, the same resamples
     assert image_interval(one, {1: other[0]}) is None
 

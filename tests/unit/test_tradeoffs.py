@@ -79,9 +79,8 @@ def test_curves_that_share_no_cost_are_not_compared():
 
 
 def test_curves_that_share_one_cost():
-    lead = along(
-        {0: [(1.0, 5.0), (2.0, 7.0)], 1: [(1.0, 5.0), (2.0, 8.0)]}, {s: [(2.0, 6.0), (4.0, 6.0)] for s in (0, 1)}
-    )
+    one = {0: [(1.0, 5.0), (2.0, 7.0)], 1: [(1.0, 5.0), (2.0, 8.0)]}
+    lead = along(one, {seed: [(2.0, 6.0), (4.0, 6.0)] for seed in (0, 1)})
     assert lead.value == pytest.approx(1.5)
 
 
