@@ -23,7 +23,10 @@ except ConfigError as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
-DATA_ROOT = datasets.data_root(GRID.config["data_root"])
+try:
+    DATA_ROOT = datasets.data_root(GRID.config["data_root"])
+except ValueError as error:
+    raise WorkflowError(f"data_root: {error}") from None
 
 
 wildcard_constraints:
@@ -55,11 +58,19 @@ def dataset_of(study):
     return f"<results>/data/{grid.dataset_id(STUDIES[study]['dataset'])}"
 
 
+def looked_up(function, dataset):
+    """What a function of a data set's files finds; what is wrong with them, as an error for the user."""
+    try:
+        return function(dataset["name"], DATA_ROOT, dataset["path"])
+    except (ValueError, OSError) as error:
+        raise WorkflowError(f"the data set {dataset['name']}: {error}") from None
+
+
 def sources_of_data(wildcards):
     """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
     job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function."""
     dataset = GRID.datasets()[wildcards.dataset]
-    return datasets.sources(dataset["name"], DATA_ROOT, dataset["path"])
+    return looked_up(datasets.sources, dataset)
 
 
 def parameters_of_data(wildcards):
@@ -67,7 +78,7 @@ def parameters_of_data(wildcards):
     dataset = GRID.datasets()[wildcards.dataset]
     if not datasets.reads_files(dataset["name"]):
         return {"how": dataset}
-    stamp = datasets.stamp(dataset["name"], DATA_ROOT, dataset["path"])
+    stamp = looked_up(datasets.stamp, dataset)
     return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
 
 

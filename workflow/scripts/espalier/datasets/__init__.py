@@ -12,6 +12,7 @@ import inspect
 import os
 from pathlib import Path
 
+from espalier.datasets.limits import check_name, check_regular
 from espalier.registry import Dataset, Entry, get
 
 VARIABLE = "ESPALIER_DATA"  # the environment variable that says where data sets are
@@ -20,12 +21,22 @@ DEFAULT = "data"
 
 def data_root(configured: str | None) -> str:
     """The folder that holds data sets: what the config says, else the environment variable, else `data`."""
-    return str(Path(configured or os.environ.get(VARIABLE) or DEFAULT).expanduser())
+    return str(_expanded(configured or os.environ.get(VARIABLE) or DEFAULT))
+
+
+def _expanded(path: str | Path) -> Path:
+    """A path with ~ replaced. Raises ValueError where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"{path}: there is no user {Path(path).parts[0].removeprefix('~')!r} on this machine"
+        ) from None
 
 
 def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
     """What a data set's function is called with: of root and path those that it has parameters for."""
-    given = {"root": Path(root), "path": path and Path(root, Path(path).expanduser())}
+    given = {"root": Path(root), "path": path and Path(root, _expanded(path))}
     return {key: value for key, value in given.items() if key in inspect.signature(entry.function).parameters}
 
 
@@ -42,8 +53,12 @@ def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
     folders = [source for source in _found(name, root, path) if source.is_dir()]
     digest = hashlib.sha256()
     for folder in folders:
-        with os.scandir(folder) as content:
-            inside = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in content)
+        inside = []
+        for file in sorted(folder.iterdir()):
+            check_name(folder, file.name)
+            if not file.is_dir():
+                check_regular(file)
+            inside.append((file.name, file.stat().st_size, file.stat().st_mtime_ns))
         digest.update(f"{folder.parent.name}/{folder.name} {inside}\n".encode())
     return digest.hexdigest()[:16] if folders else None
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
 from espalier.datasets.fetch import described, fetch, has_md5
 from espalier.datasets.folders import FORMS, find, read, watched
+from espalier.datasets.limits import ARRAY_BYTES, check_size
 from espalier.datasets.prepare import Raw
 from espalier.registry import Dataset, register
 
@@ -94,10 +97,14 @@ class Cifar:
         """The files in the archive that are read, by name. Raises ValueError if it is not whole."""
         wanted = (*self.train, self.test, self.classes)
         try:
-            with tarfile.open(archive, "r:gz") as tar:
-                files = {Path(m.name).name: m for m in tar if m.isfile()}
-                streams = {name: tar.extractfile(files[name]) for name in wanted if name in files}
-                content = {name: stream.read() for name, stream in streams.items() if stream}
+            with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:
+                content = {}
+                for member in tar:
+                    if member.isfile() and (name := Path(member.name).name) in wanted:
+                        check_size(str(archive), name, member.size, ARRAY_BYTES)
+                        content[name] = cast(IO[bytes], tar.extractfile(member)).read()
+                while unpacked.read(2**20):  # to the end, where the checksum of the whole is
+                    pass
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             raise ValueError(f"{archive} is not a whole archive ({error}): fetch it again") from None
         if missing := [name for name in wanted if name not in content]:

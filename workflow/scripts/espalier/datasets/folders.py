@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from espalier.datasets.fetch import described, shown
+from espalier.datasets.limits import IMAGE_BYTES, IMAGE_PIXELS, MEMBERS, check_name, check_regular, check_size
 from espalier.datasets.prepare import SPLIT_SEED, Raw
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Place:
             ) from None
         try:
             image = Image.open(io.BytesIO(content))
+            check_size(str(self.path), member, image.width * image.height, IMAGE_PIXELS, "pixels")
             image.load()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's readers raise
             reason = "no known format" if isinstance(error, UnidentifiedImageError) else error
@@ -144,16 +147,46 @@ def _shuffled(split: Classes, classes: list[str]) -> tuple[Images, np.ndarray]:
 
 def _open(path: Path) -> Place:
     if path.is_dir():
-        found = []
-        for folder, folders, files in os.walk(path, followlinks=True):
-            below = Path(folder).relative_to(path)
-            found += [f"{(below / name).as_posix()}/" for name in folders] + [(below / f).as_posix() for f in files]
-        return Place(path, sorted(found), lambda member: (path / member).read_bytes())
+        return Place(path, _members(path), functools.partial(_content, path))
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path} is not a whole zip archive ({error}): fetch it again") from None
+    check_size(str(path), "its list", len(archive.filelist), MEMBERS, "files")
+    for member in archive.filelist:
+        check_name(path, member.filename)
+        if member.filename.lower().endswith(SUFFIXES):
+            check_size(str(path), member.filename, member.file_size, IMAGE_BYTES)
     return Place(path, sorted(archive.namelist()), archive.read)
+
+
+def _members(path: Path) -> list[str]:
+    """The files and folders below a directory, links followed; those of folders end in /."""
+    found = []
+    for folder, folders, files in os.walk(path, followlinks=True):
+        here = Path(folder)
+        for name in (*folders, *files):
+            check_name(here, name)
+        for name in folders:
+            _check_link(here / name)
+        below = here.relative_to(path)
+        found += [f"{(below / name).as_posix()}/" for name in folders] + [(below / f).as_posix() for f in files]
+        check_size(str(path), "it", len(found), MEMBERS, "files")
+    return sorted(found)
+
+
+def _check_link(folder: Path) -> None:
+    """Raise ValueError for a link to a folder that holds the link itself: following it would never end."""
+    if folder.is_symlink() and folder.parent.resolve().is_relative_to(target := folder.resolve()):
+        raise ValueError(f"{folder} is a link to {target}, a folder that it lies in: remove the link")
+
+
+def _content(path: Path, member: str) -> bytes:
+    """The content of a file below a directory."""
+    file = path / member
+    check_regular(file)
+    check_size(str(path), member, file.stat().st_size, IMAGE_BYTES)
+    return file.read_bytes()
 
 
 def _laid_out(place: Place, split: str) -> dict[str, Classes]:

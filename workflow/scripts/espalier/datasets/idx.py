@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from espalier.datasets.fetch import described, fetch, has_md5
+from espalier.datasets.limits import ARRAY_BYTES, check_size
 from espalier.datasets.prepare import Raw
 from espalier.registry import Dataset, register
 
@@ -72,16 +74,30 @@ def _split(images: Path, labels: Path, name: str, classes: int) -> tuple[np.ndar
 def idx(path: Path) -> np.ndarray:
     """The uint8 array in an IDX file, its name ending in .gz if it is gzipped. Raises ValueError if it is not whole."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            shape = _shape(path, file)
+            number = math.prod(shape)
+            check_size(str(path), "its header", number, ARRAY_BYTES)
+            values = file.read(number + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole gzip file ({error}): fetch it again") from None
-    if content[:3] != b"\0\0\x08" or len(content) < 4:  # two zeros, the type (8 is uint8), the number of dimensions
+    if len(values) != number:
+        have = f"{len(values)} values" if len(values) < number else f"more than {number} values"
+        raise ValueError(f"{path} has {have}, its header says {shape}: it is not whole, fetch it again")
+    if not number:
+        raise ValueError(f"{path} is empty: its header says {shape}")
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _shape(path: Path, file: BinaryIO | gzip.GzipFile) -> tuple[int, ...]:
+    """The shape in an IDX file's header: two zeros, the type (8 is uint8), the number of dimensions, their sizes."""
+    start = file.read(4)
+    if len(start) < 4 or start[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an IDX file of bytes: it does not begin as one")
-    shape = tuple(np.frombuffer(content, ">u4", min(content[3], (len(content) - 4) // 4), 4).tolist())
-    numbers = content[4 + 4 * content[3] :]
-    if len(shape) < content[3] or len(numbers) != np.prod(shape):
-        raise ValueError(f"{path} has {len(numbers)} values, its header says {shape}: it is not whole, fetch it again")
-    return np.frombuffer(numbers, np.uint8).reshape(shape)
+    sizes = file.read(4 * start[3])
+    if len(sizes) < 4 * start[3]:
+        raise ValueError(f"{path} ends in its header: it is not whole, fetch it again")
+    return tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
 _mnist = _finder("mnist", "MNIST/raw")

@@ -95,7 +95,7 @@ def prepare(
     parts = _parts(raw, _numbers(names, raw.classes, name), validation)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    digest = _write_images(folder / "images.npy", parts, size, channels, fit)
+    digest, repeated = _write_images(folder / "images.npy", parts, size, channels, fit)
     labels = np.concatenate([part.labels for part in parts])
     np.save(folder / "labels.npy", labels)
     digest.update(labels.tobytes())
@@ -114,6 +114,7 @@ def prepare(
             split: dict(zip(names, np.bincount(part.labels, minlength=len(names)).tolist(), strict=True))
             for split, part in zip(SPLITS, parts, strict=True)
         },
+        "repeated": repeated,
         "sha256": digest.hexdigest(),
         "source": raw.source,
     }
@@ -143,18 +144,26 @@ def _parts(raw: Raw, numbers: list[int], validation: float) -> list[_Part]:
     ]
 
 
-def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit: str) -> Digest:
-    """Write the images of all parts as one .npy array, and return the digest of their bytes."""
+def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit: str) -> tuple[Digest, dict[str, int]]:
+    """Write the images of all parts as one .npy array.
+
+    Returns the digest of their bytes, and how many images of the validation and test split are, pixel by pixel, an
+    image of the training split too.
+    """
     digest = hashlib.sha256()
+    seen: list[list[bytes]] = [[] for _ in parts]
     shape = (sum(len(part.chosen) for part in parts), size, size, channels)
     with path.open("wb") as file:  # not through a memory map, whose pages count as the job's memory
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for part in parts:
+        for part, known in zip(parts, seen, strict=True):
             for number in part.chosen.tolist():
                 image = _fitted(part.images[number], size, channels, fit).tobytes()
                 file.write(image)
                 digest.update(image)
-    return digest
+                known.append(hashlib.blake2b(image, digest_size=16).digest())
+    trained = set(seen[0])
+    repeated = {split: sum(image in trained for image in seen[i]) for i, split in enumerate(SPLITS) if i}
+    return digest, repeated
 
 
 def load(folder: str | Path) -> Data:
@@ -199,7 +208,7 @@ def _fitted(image: np.ndarray | Image.Image, size: int, channels: int, fit: str)
     """An image, (h, w), (h, w, c) or of PIL, as (size, size, channels): resized bilinearly, grey to RGB or back."""
     from PIL import Image, ImageOps
 
-    picture = Image.fromarray(image.squeeze()) if isinstance(image, np.ndarray) else image
+    picture = Image.fromarray(image.squeeze()) if isinstance(image, np.ndarray) else ImageOps.exif_transpose(image)
     if picture.mode.startswith("I;16"):  # 16 bits a pixel, which Pillow would cut off at 255
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
     picture = picture.convert({1: "L", 3: "RGB"}[channels])
