@@ -22,7 +22,7 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-LEFT_OUT = ("code", "versions")
+LEFT_OUT = ("code", "versions", "runs")  # runs: the names of the functions that are called
 
 
 def jobs_of(config: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from espalier.analysis import tidy
 from espalier.analysis.study import StudyView
-from espalier.plan.naming import TRAININGS
+from espalier.plan.steps import STEPS
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
@@ -62,7 +62,7 @@ class Run:
         row = {column: row[column] for column in tidy.ID}
         seed = parent["seed"] if parent else seed
         if history is None:
-            trains = step in TRAININGS or (step, row["schedule"]) == ("prune", "gradual")
+            trains = STEPS[step].trains or (step, row["schedule"]) == ("prune", "gradual")
             history = [{"epoch": epoch} for epoch in range(1, row["epochs"] + 1)] if trains else []
         said = [str(row[key]) for key in NAMES.get(step, ()) if row[key] is not None] + [name] * bool(name)
         row["node"] = "/".join((parent["node"] if parent else f"{self.study}/seed{seed}", "~".join((step, *said))))

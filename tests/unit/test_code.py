@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from espalier import registry
+from espalier.plan.steps import STEPS
 from espalier.run import code, software
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
@@ -262,32 +263,25 @@ def library(tmp_path, monkeypatch):
     forget()
 
 
-JOBS = {
-    "train": ("train_model", ["train", "profile"], [("model", "vgg16_bn")]),
-    "train with l2_groups": (
-        "train_model", ["train", "profile"],
-        [("model", "vgg16_bn"), ("penalty", "l2_groups"), ("prune_type", "filter_wise")],
-    ),
-    "prune by mean_abs": (
-        "prune_model", ["prune", "profile"],
-        [("model", "vgg16_bn"), ("prune_type", "filter_wise"), ("score", "mean_abs")],
-    ),
-    "prune by sum": (
-        "prune_model", ["prune", "profile"],
-        [("model", "vgg16_bn"), ("prune_type", "filter_wise"), ("score", "sum")],
-    ),
-}  # fmt: skip
+VGG, FILTERS = ("model", "vgg16_bn"), ("prune_type", "filter_wise")
+JOBS = {  # kind of step, what it uses
+    "train": ("train", [VGG]),
+    "train with l2_groups": ("train", [VGG, ("penalty", "l2_groups"), FILTERS]),
+    "prune by mean_abs": ("prune", [VGG, FILTERS, ("score", "mean_abs")]),
+    "prune by sum": ("prune", [VGG, FILTERS, ("score", "sum")]),
+    "quantize": ("quantize", [VGG, ("scheme", "float32")]),
+}
 
 
 def versions(library):
     forget()
     return {
         job: code.code_of_job(
-            library / f"{script}.py",
-            [f"espalier.pytorch.{module}" for module in modules],
+            library / "run_step.py",
+            [f"espalier.pytorch.{module}" for module in STEPS[kind].modules],
             [(*use, "pytorch") for use in uses],
         )["digest"]
-        for job, (script, modules, uses) in JOBS.items()
+        for job, (kind, uses) in JOBS.items()
     }
 
 
@@ -300,7 +294,9 @@ def versions(library):
         ("espalier/training/schedule.py", "return recipe", "return 1 * recipe", {"train", "train with l2_groups"}),
         ("espalier/pytorch/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
         ("espalier/run/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
+        ("espalier/pytorch/quantize.py", "BATCH = 32", "BATCH = 64", {"quantize"}),
         ("espalier/plan/grid.py", "", "X = 1\n", set()),
+        ("espalier/plan/steps/prune.py", "", "X = 1\n", set()),
         ("espalier/keras/train.py", "", "X = 1\n", set()),
         ("espalier/backends.py", '"torchvision", ', "", set(JOBS)),
         ("espalier/keras/__init__.py", "", "X = 1\n", set()),
@@ -325,7 +321,7 @@ BACKENDS = {
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_names_the_packages_of_its_backend_and_of_no_other(backend):
     modules = [f"espalier.{backend}.{module}" for module in ("runtime", "train", "profile")]
-    named = set(code.code_of_job(SCRIPTS / "train_model.py", modules)["versions"])
+    named = set(code.code_of_job(SCRIPTS / "run_step.py", modules)["versions"])
     others = set().union(*BACKENDS.values()) - BACKENDS[backend]
     assert named >= BACKENDS[backend] and not named & others
     assert not named & {"jsonschema", "tqdm", "PyYAML", "snakemake", "pandas", "matplotlib"}
@@ -334,7 +330,7 @@ def test_a_training_names_the_packages_of_its_backend_and_of_no_other(backend):
 def test_the_version_is_the_same_in_every_process():
     program = (
         "from espalier.run.code import code_of_job;"
-        "print(code_of_job('prune_model.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
+        "print(code_of_job('run_step.py', ['espalier.pytorch.prune', 'espalier.pytorch.profile'],"
         "[('score', 'sum', 'pytorch'), ('model', 'vgg16_bn', 'pytorch')])['digest'])"
     )
     printed = {

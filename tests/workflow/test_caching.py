@@ -31,10 +31,10 @@ def test_editing_a_comment_or_docstring_reruns_nothing(finished):
 def test_editing_the_pruning_module_reruns_pruning_and_what_follows_but_no_training(finished):
     finished.edit("workflow/scripts/espalier/pytorch/prune.py", "MULTIPLE = 8", "MULTIPLE = 4 + 4")
     planned = finished.planned()
-    assert (planned["prune_model"], planned["finetune_model"], planned["scratch_model"]) == (2, 3, 1)
-    assert planned["quantize_model"] == 1  # of the pruned net
-    followers = {"finetune_model", "scratch_model", "quantize_model"}
-    assert set(planned) <= {"prune_model", *followers, "measure_latency", *REPORT}
+    assert (planned["prune_pytorch"], planned["finetune_pytorch"], planned["scratch_pytorch"]) == (2, 3, 1)
+    assert planned["quantize_pytorch"] == 1  # of the pruned net
+    followers = {"finetune_pytorch", "scratch_pytorch", "quantize_pytorch"}
+    assert set(planned) <= {"prune_pytorch", *followers, "measure_latency", *REPORT}
     finished.edit("workflow/scripts/espalier/pytorch/prune.py", "MULTIPLE = 4 + 4", "MULTIPLE = 8")
     assert finished.planned() == {}
 
@@ -44,7 +44,7 @@ def test_editing_a_score_reruns_only_what_is_scored_by_it(finished):
     finished.edit(scores, "return weight.square().sum(dims)\n", "return weight.pow(2).sum(dims)\n")
     assert finished.planned() == {}  # no chain of this config uses it
     finished.edit(scores, "return weight.abs().mean(dims)", "return weight.abs().mean(dim=dims)")
-    assert finished.planned()["prune_model"] == 2
+    assert finished.planned()["prune_pytorch"] == 2
 
 
 def test_editing_the_training_of_one_framework_leaves_the_other_alone(finished):
@@ -52,8 +52,8 @@ def test_editing_the_training_of_one_framework_leaves_the_other_alone(finished):
         "workflow/scripts/espalier/pytorch/train.py", "optimizer.zero_grad(set_to_none=True)", "optimizer.zero_grad()"
     )
     planned = finished.planned()
-    assert (planned["train_model"], planned["finetune_model"], planned["scratch_model"]) == (3, 3, 1)
-    assert not {"train_keras_model", "prune_keras_model", "quantize_keras_model", "prepare_dataset"} & set(planned)
+    assert (planned["train_pytorch"], planned["finetune_pytorch"], planned["scratch_pytorch"]) == (3, 3, 1)
+    assert not {"train_keras", "prune_keras", "quantize_keras", "prepare_dataset"} & set(planned)
 
 
 def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished):
@@ -64,8 +64,8 @@ def test_editing_a_quantization_scheme_reruns_the_nets_quantized_by_it(finished)
     end = text.index('"""', body + 3) + 3
     path.write_text(text[:end] + "\n    assert out" + text[end:])
     planned = finished.planned()
-    assert planned["quantize_model"] == 2
-    assert not {"train_model", "prune_model", "quantize_keras_model"} & set(planned)
+    assert planned["quantize_pytorch"] == 2
+    assert not {"train_pytorch", "prune_pytorch", "quantize_keras"} & set(planned)
 
 
 def test_another_device_reruns_nothing_and_quantization_is_done_without_it(finished):
@@ -73,7 +73,7 @@ def test_another_device_reruns_nothing_and_quantization_is_done_without_it(finis
     tflite = next(finished.folder.glob("results/models/**/model.tflite"))
     tflite.unlink()
     again = ("--config", "device=cuda", "--", str(tflite.relative_to(finished.folder)))
-    assert finished.planned(*again) == {"quantize_keras_model": 1}
+    assert finished.planned(*again) == {"quantize_keras": 1}
     finished.run("--cores", "1", *again)  # with a CUDA device or none
     assert tflite.exists()
 
@@ -92,7 +92,7 @@ def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
     row = "method: mean_abs, ratio: 0.4}, finetune]\n"
     finished.edit("config.yaml", row, row.replace("0.4", "[0.4, 0.6]"))
     planned = finished.planned()
-    assert (planned.pop("prune_model"), planned.pop("finetune_model")) == (1, 1)
+    assert (planned.pop("prune_pytorch"), planned.pop("finetune_pytorch")) == (1, 1)
     assert set(planned) <= REPORT
     kept = (
         finished.folder

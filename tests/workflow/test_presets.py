@@ -10,39 +10,39 @@ COUNTS = {
     # VGG16-BN: dense and three penalised; 15 published rows and random at three ratios. ResNet50: dense and penalised;
     # 4 rows, random three times. CIFAR-10 in PyTorch: plain and group lasso, a threshold on each, filters.
     "published": {
-        "train_model": SEEDS * (4 + 2 + 2),
-        "prune_model": SEEDS * (15 + 3 + 4 + 3 + 1 + 2),
-        "finetune_model": SEEDS * (15 + 3 + 1 + 4 + 3 + 1 + 1 + 1),
-        "train_keras_model": SEEDS * (2 + 1 + 1 + 1),
-        "prune_keras_model": SEEDS * (2 * 20 + 2 + 4 + 1),
-        "finetune_keras_model": SEEDS * (1 + 1),
-        "quantize_keras_model": SEEDS * (5 + 2),
+        "train_pytorch": SEEDS * (4 + 2 + 2),
+        "prune_pytorch": SEEDS * (15 + 3 + 4 + 3 + 1 + 2),
+        "finetune_pytorch": SEEDS * (15 + 3 + 1 + 4 + 3 + 1 + 1 + 1),
+        "train_keras": SEEDS * (2 + 1 + 1 + 1),
+        "prune_keras": SEEDS * (2 * 20 + 2 + 4 + 1),
+        "finetune_keras": SEEDS * (1 + 1),
+        "quantize_keras": SEEDS * (5 + 2),
         "measure_latency": SEEDS * 2,
     },
     # Two initialisations, 20 sparsities each; of the second random choice 2 x 2 and a global threshold 3, the dense net
     # and two pruned ones trained on, these by two schedules and from scratch; 3 schemes.
     "mnist": {
-        "train_keras_model": SEEDS * 2, "prune_keras_model": SEEDS * (2 * 20 + 4 + 3),
-        "finetune_keras_model": SEEDS * (1 + 2 * 2), "scratch_keras_model": SEEDS * 2,
-        "quantize_keras_model": SEEDS * 3, "measure_latency": SEEDS,
+        "train_keras": SEEDS * 2, "prune_keras": SEEDS * (2 * 20 + 4 + 3),
+        "finetune_keras": SEEDS * (1 + 2 * 2), "scratch_keras": SEEDS * 2,
+        "quantize_keras": SEEDS * 3, "measure_latency": SEEDS,
     },
     # Keras: 3 gradual, 2 at once; those and the dense one trained on, one from scratch; 3 + 2 schemes.
     # PyTorch: plain and group lasso, a threshold on each, filters; 3 schemes.
     "cifar10": {
-        "train_keras_model": 1, "prune_keras_model": 3 + 2, "finetune_keras_model": 1 + 2,
-        "scratch_keras_model": 1, "quantize_keras_model": 3 + 2,
-        "train_model": 2, "prune_model": 3, "finetune_model": 2, "quantize_model": 3, "measure_latency": 1 + 1,
+        "train_keras": 1, "prune_keras": 3 + 2, "finetune_keras": 1 + 2,
+        "scratch_keras": 1, "quantize_keras": 3 + 2,
+        "train_pytorch": 2, "prune_pytorch": 3, "finetune_pytorch": 2, "quantize_pytorch": 3, "measure_latency": 1 + 1,
     },
     # Dense and penalised; four published filter-wise rows and two of other types, random, weights; all of them trained
     # on, and the dense net; one rewound, one from scratch; 3 + 2 schemes.
     "cifar100": {
-        "train_model": 2, "prune_model": 4 + 2 + 2, "finetune_model": 4 + 2 + 2 + 1 + 1, "scratch_model": 1,
-        "quantize_model": 3 + 2, "measure_latency": 1,
+        "train_pytorch": 2, "prune_pytorch": 4 + 2 + 2, "finetune_pytorch": 4 + 2 + 2 + 1 + 1, "scratch_pytorch": 1,
+        "quantize_pytorch": 3 + 2, "measure_latency": 1,
     },
     # MobileNetV2: 4 gradual, 2 at once; 3 + 2 schemes. VGG16: 1 gradual, 2 at once; 5 + 2 + 3.
     "cats_dogs": {
-        "train_keras_model": 2, "prune_keras_model": (4 + 2) + (1 + 2), "finetune_keras_model": (2 + 1) + (2 + 1),
-        "quantize_keras_model": (3 + 2) + (5 + 2 + 3), "measure_latency": 2,
+        "train_keras": 2, "prune_keras": (4 + 2) + (1 + 2), "finetune_keras": (2 + 1) + (2 + 1),
+        "quantize_keras": (3 + 2) + (5 + 2 + 3), "measure_latency": 2,
     },
 }  # fmt: skip
 REPORT = {"prepare_dataset", "collect_records", "draw_figure", "make_table", "make_run_table", "make_runtime_table"}

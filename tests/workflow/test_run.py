@@ -32,14 +32,14 @@ def test_the_default_config_plans_the_published_rows(project):
     """
     planned = project.planned()
     assert planned["prepare_dataset"] == 4  # 32x32 of two normalisations, 28x28 grey, 48x48 of two classes
-    assert planned["train_model"] == (1 + 3 + 3) + 2 + 2
-    assert planned["prune_model"] == (15 + 3 + 2 + 2 + 2) + (4 + 1 + 2 + 1) + (1 + 2 + 2 + 2)
-    assert planned["finetune_model"] == (15 + 3 + 2 + 2 + 2 + 1) + (4 + 1 + 2 + 1 + 1) + (1 + 2 + 2 + 1)
-    assert planned["quantize_model"] == (4 + 2) + (2 + 2) + (2 + 2)
-    assert planned["train_keras_model"] == 2 + 1 + 1 + 1
-    assert planned["prune_keras_model"] == (2 * 2 * 10 + 2 + 2) + (3 + 2) + (4 + 2) + (1 + 2)
-    assert planned["finetune_keras_model"] == (2 + 1) + (2 + 1) + (2 + 1)
-    assert planned["quantize_keras_model"] == (3 + 1) + (3 + 1) + (2 + 1) + (5 + 1 + 3)
+    assert planned["train_pytorch"] == (1 + 3 + 3) + 2 + 2
+    assert planned["prune_pytorch"] == (15 + 3 + 2 + 2 + 2) + (4 + 1 + 2 + 1) + (1 + 2 + 2 + 2)
+    assert planned["finetune_pytorch"] == (15 + 3 + 2 + 2 + 2 + 1) + (4 + 1 + 2 + 1 + 1) + (1 + 2 + 2 + 1)
+    assert planned["quantize_pytorch"] == (4 + 2) + (2 + 2) + (2 + 2)
+    assert planned["train_keras"] == 2 + 1 + 1 + 1
+    assert planned["prune_keras"] == (2 * 2 * 10 + 2 + 2) + (3 + 2) + (4 + 2) + (1 + 2)
+    assert planned["finetune_keras"] == (2 + 1) + (2 + 1) + (2 + 1)
+    assert planned["quantize_keras"] == (3 + 1) + (3 + 1) + (2 + 1) + (5 + 1 + 3)
     assert planned["measure_latency"] == 7
     assert planned["collect_records"] == planned["write_overview"] == 1
 
@@ -58,20 +58,20 @@ def test_every_figure_and_table_that_a_study_gets_is_planned(project):
 
 def test_a_run_of_one_study_plans_that_study_only(project):
     planned = project.planned("--config", "run=[cifar100_resnet50]", "seeds=[0,1,2]")
-    assert (planned["train_model"], planned["prune_model"], planned["finetune_model"]) == (6, 24, 27)
-    assert "train_keras_model" not in planned
+    assert (planned["train_pytorch"], planned["prune_pytorch"], planned["finetune_pytorch"]) == (6, 24, 27)
+    assert "train_keras" not in planned
 
 
 def test_a_config_on_the_command_line_replaces_the_default(project):
     shutil.copy2(PROJECT / "tests" / "config" / "small.yaml", project.folder / "other.yaml")
     planned = project.planned("--configfile", "other.yaml")
-    assert (planned["train_model"], planned["prune_model"], planned["prune_keras_model"]) == (3, 2, 4)
+    assert (planned["train_pytorch"], planned["prune_pytorch"], planned["prune_keras"]) == (3, 2, 4)
 
 
 def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert project.planned("--directory", str(elsewhere))["prune_keras_model"] == 58
+    assert project.planned("--directory", str(elsewhere))["prune_keras"] == 58
     (elsewhere / "Snakefile").write_text(
         f"configfile: {str(project.folder / 'config.yaml')!r}\n"
         f"module espalier:\n    snakefile: {str(project.folder / 'Snakefile')!r}\n    config: config\n"
@@ -80,7 +80,7 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     output = project.run(
         "--snakefile", str(elsewhere / "Snakefile"), "--directory", str(elsewhere), "-n", "espalier_all"
     )
-    assert re.search(r"^espalier_prune_keras_model +58$", output, flags=re.M)
+    assert re.search(r"^espalier_prune_keras +58$", output, flags=re.M)
 
 
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):

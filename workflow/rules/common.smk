@@ -36,12 +36,6 @@ wildcard_constraints:
     item="[a-z0-9_]+",
 
 
-def nodes(step, backend):
-    """A regular expression for the nodes of a kind of step, in the studies of a backend."""
-    studies = "|".join(name for name, study in STUDIES.items() if study["backend"] == backend) or "none"
-    return rf"(?:{studies})/seed\d+/(?:[^/]+/)*{step}(?:~[^/]+)?"
-
-
 def job_of(wildcards):
     """The grid's job of a node."""
     if wildcards.node not in GRID.jobs:
@@ -50,6 +44,7 @@ def job_of(wildcards):
 
 
 def model_of(node):
+    """The file of a node's model."""
     job = GRID.jobs[node]
     return f"<results>/models/{node}/{BACKENDS[job.backend].format_of(job.step).file}"
 
@@ -80,54 +75,6 @@ def parameters_of_data(wildcards):
         return {"how": dataset}
     stamp = looked_up(datasets.stamp, dataset)
     return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
-
-
-def parent_of_node(wildcards):
-    return model_of(job_of(wildcards).parent)
-
-
-def dense_of_node(wildcards):
-    """The trained net that a node comes from, before anything was pruned."""
-    return model_of(GRID.trained(job_of(wildcards)))
-
-
-def data_of_node(wildcards):
-    """The files of a node's data set."""
-    return [f"{dataset_of(job_of(wildcards).study)}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
-
-
-def folder_of_data(wildcards, input):
-    return str(Path(input.data[0]).parent)
-
-
-def threads_of_node(wildcards):
-    return STUDIES[job_of(wildcards).study]["threads"]
-
-
-def device_of_node(wildcards):
-    return STUDIES[job_of(wildcards).study]["device"]
-
-
-def gpu_jobs_of_node(wildcards):
-    """1 for a job that may use a GPU: `--resources gpu_jobs=1` lets one at a time run. Not `gpu`, by which executors ask a
-    cluster for one: `device: auto` does without, too."""
-    return int(device_of_node(wildcards) != "cpu")
-
-
-def memory_of_node(wildcards, attempt):
-    return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
-
-
-def code_of(script, *modules):
-    """A params function: what a node's job is covered by."""
-
-    def code(wildcards):
-        job = job_of(wildcards)
-        return code_of_job(
-            SCRIPTS / f"{script}.py", [f"espalier.{job.backend}.{m}" for m in ("runtime", *modules)], job.uses
-        )
-
-    return code
 
 
 def whole_machine(wildcards):

@@ -13,35 +13,21 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from espalier import columns, registry
-from espalier.plan import chains, naming, steps
+from espalier import columns as node_columns
+from espalier import registry
+from espalier.plan import chains, naming
 from espalier.plan import config as checks
 from espalier.plan.config import ConfigError
+from espalier.plan.job import Job
+from espalier.plan.lookup import known
+from espalier.plan.steps import STEPS, label
+from espalier.plan.steps.step import Place
 
-COLUMNS = columns.names(columns.NODE)
+COLUMNS = node_columns.names(node_columns.NODE)
 
 # What a study's `latency` selects results by. Without a scheme, nets as the framework runs them are selected.
 SELECTORS = ("prune_type", "method", "ratio", "blocks", "scheme")
 UNQUANTIZED = "none"  # the scheme by which these are named
-
-
-@dataclass(frozen=True)
-class Job:
-    """One step of one chain: what is run on which parent, and the registered functions that it uses."""
-
-    node: str
-    parent: str | None
-    study: str
-    seed: int
-    step: str
-    backend: str
-    params: dict[str, Any]  # what the library is called with
-    columns: dict[str, Any]
-    uses: tuple[tuple[str, str, str], ...]  # (kind, name, backend)
-
-    @property
-    def label(self) -> str:
-        return self.columns["label"]
 
 
 @dataclass
@@ -158,10 +144,10 @@ def step_seed(study: str, seed: int, position: int, step: str) -> int:
 
 def _check_study(study: dict, path: list) -> None:
     backend = study["backend"]
-    dataset = steps.known(registry.Dataset, study["dataset"]["name"], backend, [*path, "dataset", "name"])
+    dataset = known(registry.Dataset, study["dataset"]["name"], backend, [*path, "dataset", "name"])
     _check_path(study["dataset"]["path"], dataset, [*path, "dataset", "path"])
     _check_classes(study["dataset"]["classes"] or [], dataset, [*path, "dataset", "classes"])
-    model = steps.known(registry.Model, study["model"]["name"], backend, [*path, "model", "name"])
+    model = known(registry.Model, study["model"]["name"], backend, [*path, "model", "name"])
     channels = model.channels
     if study["dataset"]["channels"] not in channels:
         raise ConfigError(
@@ -311,36 +297,38 @@ def _timed(wanted: dict, jobs: list[Job]) -> dict[str, str]:
 
 def _jobs_of_chain(study: dict, seed: int, chain: list[tuple[str, list, dict]]) -> list[Job]:
     jobs: list[Job] = []
-    root = f"{study['name']}/seed{seed}"
-    net = study["model"]
-    inherited = dict.fromkeys(COLUMNS)
-    inherited |= {"study": study["name"], "seed": seed, "backend": study["backend"], "model": net["name"]}
-    inherited |= {"width": net["width"], "weights": net["weights"], "dataset": dataset_id(study["dataset"])}
-    blocks = steps.model_of(study).blocks
+    columns = _columns_of_study(study, seed)
     for position, (kind, where, given) in enumerate(chain):
-        given = dict(given)
-        if kind == "prune":
-            step = steps.prune(study, given, inherited, blocks, where)
-            blocks -= given.get("blocks", 0)
-        elif kind == "quantize":
-            step = steps.quantize(study, given, inherited, where)
-        else:
-            step = steps.training(study, kind, given, inherited, where, jobs)
-            step.params["model"] = net
-        step.params["seed"] = step_seed(study["name"], seed, position, kind)
+        step = STEPS[kind]
+        planned = step.plan(Place(study, given, where, jobs, columns))
+        params = planned.params | {"seed": step_seed(study["name"], seed, position, kind)}
         parent = jobs[-1].node if jobs else None
-        node = f"{parent or root}/{naming.folder(kind, given)}"
-        inherited = inherited | step.columns | {"node": node, "parent": parent, "step": kind}
-        inherited["chain"] = " > ".join(kind for kind, *_ in chain[: position + 1])
-        inherited["label"] = naming.label(inherited)
-        uses = tuple(sorted(step.uses | {("model", net["name"], study["backend"])}))
-        jobs.append(Job(node, parent, study["name"], seed, kind, study["backend"], step.params, dict(inherited), uses))
+        folder = step.folder(given if planned.given is None else planned.given)
+        node = f"{parent or _root(study, seed)}/{folder}"
+        columns = columns | planned.columns | {"node": node, "parent": parent, "step": kind}
+        columns["chain"] = " > ".join(kind for kind, *_ in chain[: position + 1])
+        columns["label"] = label(columns)
+        uses = tuple(sorted(planned.uses | {("model", study["model"]["name"], study["backend"])}))
+        jobs.append(Job(node, parent, study["name"], seed, kind, study["backend"], params, columns, uses))
     return jobs
 
 
+def _root(study: dict, seed: int) -> str:
+    """The folder of a study's nodes of a seed."""
+    return f"{study['name']}/seed{seed}"
+
+
+def _columns_of_study(study: dict, seed: int) -> dict[str, Any]:
+    """The columns before any step."""
+    model = study["model"]
+    columns = dict.fromkeys(COLUMNS) | {"study": study["name"], "seed": seed, "backend": study["backend"]}
+    columns |= {"model": model["name"], "width": model["width"], "weights": model["weights"]}
+    return columns | {"dataset": dataset_id(study["dataset"])}
+
+
 def _add(jobs: dict[str, Job], job: Job, path: list) -> None:
-    known = jobs.setdefault(job.node, job)
-    if known.params != job.params:
+    there = jobs.setdefault(job.node, job)
+    if there.params != job.params:
         raise ConfigError(
             path, f"two different steps would share the folder {job.node}", allowed="values that differ in their text"
         )

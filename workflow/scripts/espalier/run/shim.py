@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,6 +54,12 @@ class Job:
             loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
         self.software = runtime.versions()
         return loaded[0] if len(loaded) == 1 else loaded
+
+    def functions(self, run: str, measure: str) -> list[Callable[..., dict]]:
+        """Start the job's framework and give two functions of its backend, each named as "module.function"."""
+        names = [name.split(".") for name in (run, measure)]
+        modules = self.backend(*(module for module, _ in names))
+        return [getattr(module, name) for module, (_, name) in zip(modules, names, strict=True)]
 
     def module(self, name: str):
         """A module of the job's backend, whose framework is not started, with versions() of its own."""

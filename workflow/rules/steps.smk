@@ -1,0 +1,121 @@
+# The steps of chains: for each kind of step (espalier.plan.steps) one rule in each backend, since a rule's outputs cannot
+# depend on its wildcards. All run the same script, which calls the backend's function that the kind of step names.
+
+from espalier.plan.steps import STEPS
+
+
+def parent_of_node(wildcards):
+    return model_of(job_of(wildcards).parent)
+
+
+def dense_of_node(wildcards):
+    """The trained net that a node comes from, before anything was pruned."""
+    return model_of(GRID.trained(job_of(wildcards)))
+
+
+def data_of_node(wildcards):
+    """The files of a node's data set."""
+    return [f"{dataset_of(job_of(wildcards).study)}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
+
+
+def folder_of_data(wildcards, input):
+    return str(Path(input.data[0]).parent)
+
+
+def inputs_of(step):
+    """The input functions of a kind of step, by name."""
+    known = {"parent": parent_of_node, "dense": dense_of_node, "data": data_of_node}
+    return {name: known[name] for name in step.reads}
+
+
+def outputs_of(step, backend):
+    """The output files of a kind of step, by name."""
+    files = {
+        "model": f"<results>/models/{{node}}/{BACKENDS[backend].format_of(step.kind).file}",
+        "record": "<results>/models/{node}/record.json",
+    }
+    if step.tensorboard and backend == "keras":
+        files["tensorboard"] = directory("<results>/logs/tensorboard/{node}/events")
+    return files
+
+
+def nodes_of(step, backend):
+    """A regular expression for the nodes of a kind of step in the studies of a backend."""
+    studies = "|".join(name for name, study in STUDIES.items() if study["backend"] == backend) or "none"
+    return rf"(?:{studies})/seed\d+/(?:[^/]+/)*{step.kind}(?:~[^/]+)?"
+
+
+def threads_of_node(wildcards):
+    return STUDIES[job_of(wildcards).study]["threads"]
+
+
+def memory_of_node(wildcards, attempt):
+    return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
+
+
+def device_of_node(wildcards):
+    """Not among the params: like threads, another one is no reason to compute a node again."""
+    job = job_of(wildcards)
+    return STUDIES[job.study]["device"] if STEPS[job.step].device else "cpu"
+
+
+def gpu_jobs_of_node(wildcards):
+    """1 for a job that may use a GPU: `--resources gpu_jobs=1` lets one at a time run. Not `gpu`, by which executors ask a
+    cluster for one: `device: auto` does without, too."""
+    return int(device_of_node(wildcards) != "cpu")
+
+
+def parameters_of_node(wildcards):
+    """What the backend's function is called with."""
+    return job_of(wildcards).params
+
+
+def columns_of_node(wildcards):
+    return job_of(wildcards).columns
+
+
+def label_of_node(wildcards):
+    return job_of(wildcards).label
+
+
+def code_of_node(wildcards):
+    """What a node's job is covered by."""
+    job = job_of(wildcards)
+    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", *STEPS[job.step].modules)]
+    return code_of_job(SCRIPTS / "run_step.py", modules, job.uses)
+
+
+for step in STEPS.values():
+    for backend in BACKENDS:
+
+        rule:
+            name:
+                f"{step.kind}_{backend}"
+            input:
+                **inputs_of(step),
+            output:
+                **outputs_of(step, backend),
+            log:
+                "<results>/logs/{node}.log",
+            wildcard_constraints:
+                node=nodes_of(step, backend),
+            cache: backend in step.cached
+            conda:
+                f"../../envs/{backend}.yaml"
+            threads: threads_of_node
+            resources:
+                mem_mb=memory_of_node,
+                device=device_of_node,
+                gpu_jobs=gpu_jobs_of_node,
+            params:
+                step=parameters_of_node,
+                columns=columns_of_node,
+                label=label_of_node,
+                backend=backend,
+                data=folder_of_data,
+                runs=step.runs,
+                code=code_of_node,
+            message:
+                step.message
+            script:
+                "../scripts/run_step.py"

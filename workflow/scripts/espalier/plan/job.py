@@ -1,0 +1,28 @@
+"""One job of the grid: one step of one chain, for one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Use = tuple[str, str, str]  # (kind, name, backend) of a registered entry
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is run on which parent, and the registered entries that it uses."""
+
+    node: str
+    parent: str | None
+    study: str
+    seed: int
+    step: str  # its kind
+    backend: str
+    params: dict[str, Any]  # what the library is called with
+    columns: dict[str, Any]  # what the node is known by
+    uses: tuple[Use, ...]
+
+    @property
+    def label(self) -> str:
+        """The node in words."""
+        return self.columns["label"]

@@ -1,0 +1,252 @@
+"""The recipe of a training: put together from what the study and the step say, then checked."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from espalier import registry
+from espalier.plan import config as checks
+from espalier.plan import naming
+from espalier.plan.config import ConfigError
+from espalier.plan.job import Use
+from espalier.plan.lookup import known, prune_type_of, prune_types_of
+
+if TYPE_CHECKING:
+    from espalier.plan.steps.step import Place
+
+NAMED = ("budget", "penalty", "prune_type")  # keys whose values name the folder of a training without the key
+PENALTY = ("penalty", "penalty_type", "coefficient")  # columns: what a net was regularised by
+GIVEN = ("images", "generator")  # parameters of an augmentation that the training fills in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a net is trained."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    decay_norm_and_bias: bool
+    warmup_epochs: int
+    warmup_from: float
+    milestones: list[int]
+    gamma: float
+    plateau: dict[str, Any] | None
+    select: str
+    label_smoothing: float
+    shuffle: bool
+    precision: str
+    augment: list[str | dict[str, Any]]
+    init: dict[str, Any] | None
+    penalty: str | None
+    prune_type: str | None
+    coefficient: float | None
+    offset: int | None = None  # epochs of the schedule that are over when the training begins
+
+    def params(self) -> dict[str, Any]:
+        """What the library is called with: without an offset, unless there is one."""
+        return {key: value for key, value in asdict(self).items() if key != "offset" or value is not None}
+
+
+KEYS = tuple(Recipe.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A recipe in the making: its values, and whence each of them is, so that an error can name the place.
+
+    What the step gives wins over the study's section for its kind (`finetune`, say), and that over `train`.
+    """
+
+    study: dict[str, Any]
+    section: str  # "train" for kinds without a section of their own
+    given: dict[str, Any]  # by the step
+    path: list  # of what the step gives
+    columns: dict[str, Any]  # of the net that is trained
+    values: dict[str, Any]
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What the section and the step give, not `train`."""
+        return {**(self.study[self.section] if self.section != "train" else {}), **self.given}
+
+    def but(self, **values: Any) -> Draft:
+        """The draft with other values."""
+        return replace(self, values=self.values | values)
+
+    def place(self, key: str) -> list:
+        """Where a value of the recipe stands in the config."""
+        if key in self.given:
+            return [*self.path, key]
+        return ["studies", self.study["name"], self.section if key in self.study[self.section] else "train", key]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A recipe that is right, the registered entries that it names, and the columns of a net that is trained by it."""
+
+    recipe: Recipe
+    uses: set[Use]
+    columns: dict[str, Any]
+
+
+def draft(
+    at: Place, section: str = "train", given: dict[str, Any] | None = None, base: dict[str, Any] | None = None
+) -> Draft:
+    """The recipe of a step: `base` (the study's `train`), then the section, then what is given (by the chain)."""
+    started = Draft(at.study, section, at.given if given is None else given, at.path, at.columns, {})
+    return started.but(**{**(at.study["train"] if base is None else base), **started.own})
+
+
+def checked(draft: Draft) -> Trained:
+    """The recipe, if it is right; its penalty's other keys are None without a penalty. Raises ConfigError."""
+    draft, uses = _penalty(draft)
+    for check in (_check_momentum, _check_plateau, _check_select, _check_precision):
+        check(draft)
+    uses |= _augmentations(draft) | _initialisation(draft)
+    recipe = Recipe(**{key: value for key, value in draft.values.items() if key in KEYS})
+    # What is made of a net that was chosen by its test images has seen them, too.
+    select = "best_test" if draft.columns["select"] == "best_test" else recipe.select
+    columns = {"epochs": recipe.epochs, "select": select}
+    columns |= {"penalty": recipe.penalty, "penalty_type": recipe.prune_type, "coefficient": recipe.coefficient}
+    return Trained(recipe, uses, columns)
+
+
+def further(trained: Trained, before: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a net that is trained further: what it was regularised by, it stays regularised by."""
+    return trained.columns if trained.recipe.penalty else trained.columns | {key: before[key] for key in PENALTY}
+
+
+def initialisation(recipe: Recipe) -> str | None:
+    """The recipe's initial weights as a column: a name with its values."""
+    return naming.slug(recipe.init) if recipe.init else None
+
+
+def _penalty(draft: Draft) -> tuple[Draft, set[Use]]:
+    """Check the penalty; without one its other keys become None."""
+    backend, penalty, prune_type = draft.study["backend"], draft.values["penalty"], draft.values["prune_type"]
+    if not penalty:
+        _check_groups_alone(draft)
+        return draft.but(prune_type=None, coefficient=None), set()
+    known(registry.Penalty, penalty, backend, draft.place("penalty"))
+    if not prune_type:
+        suitable = prune_types_of(draft.study)
+        raise ConfigError(
+            [*draft.place("penalty")[:-1], "prune_type"],
+            f"is missing: the penalty {penalty} needs to know its groups",
+            allowed=", ".join(suitable),
+            corrected={"prune_type": suitable[0]},
+        )
+    prune_type_of(draft.study, prune_type, draft.place("prune_type"))
+    return draft, {("penalty", penalty, backend), ("prune_type", prune_type, backend)}
+
+
+def _check_groups_alone(draft: Draft) -> None:
+    """The groups of a penalty mean nothing without one."""
+    if not draft.given.get("prune_type"):
+        return
+    penalties = ", ".join(registry.entries(registry.Penalty, draft.study["backend"])) or "none for this backend"
+    raise ConfigError(
+        [*draft.path, "prune_type"],
+        f"{draft.given['prune_type']!r} says what a penalty's groups are, and there is no penalty",
+        allowed=f"with it, penalty: {penalties}",
+    )
+
+
+def _check_momentum(draft: Draft) -> None:
+    if draft.values["nesterov"] and not draft.values["momentum"]:
+        raise ConfigError(
+            draft.place("nesterov"),
+            "Nesterov's momentum needs momentum",
+            allowed="true with momentum above 0",
+            corrected={"momentum": 0.9},
+        )
+
+
+def _check_plateau(draft: Draft) -> None:
+    if draft.values["plateau"] and not draft.study["dataset"]["validation"]:
+        raise ConfigError(
+            draft.place("plateau"),
+            "goes by accuracy on validation images, and the data set keeps none",
+            allowed="null, or dataset.validation above 0",
+            corrected={"plateau": None},
+        )
+
+
+def _check_select(draft: Draft) -> None:
+    if draft.values["select"] == "best_validation" and not draft.study["dataset"]["validation"]:
+        raise ConfigError(
+            draft.place("select"),
+            "chooses by accuracy on validation images, and the data set keeps none",
+            allowed="last, or dataset.validation above 0",
+            corrected={"select": "last"},
+        )
+
+
+def _check_precision(draft: Draft) -> None:
+    precision, backend = draft.values["precision"], draft.study["backend"]
+    if precision != "float32" and backend != "pytorch":
+        raise ConfigError(
+            draft.place("precision"),
+            f"{precision}, but {backend} trains in float32 only",
+            allowed="float32; bf16 for backend pytorch",
+            corrected={"precision": "float32"},
+        )
+
+
+def _initialisation(draft: Draft) -> set[Use]:
+    """Check the initial weights that the recipe names, if it names any."""
+    init, backend = draft.values["init"], draft.study["backend"]
+    if not init:
+        return set()
+    entry = known(registry.Init, init["name"], backend, [*draft.place("init"), "name"])
+    checks.check_arguments(entry, {k: v for k, v in init.items() if k != "name"}, draft.place("init"))
+    return {("init", entry.name, backend)}
+
+
+def _augmentations(draft: Draft) -> set[Use]:
+    """Check the augmentations; their images must end at the data set's size."""
+    backend, path = draft.study["backend"], draft.place("augment")
+    wanted = size = draft.study["dataset"]["size"]
+    uses: set[Use] = set()
+    for number, item in enumerate(draft.values["augment"]):
+        name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+        entry = known(registry.Augmentation, name, backend, [*path, number])
+        values = _named_values(entry, values)
+        checks.check_arguments(entry, values, [*path, number, name], given=GIVEN, examples={"size": wanted})
+        _check_crop(entry, values, size, wanted, [*path, number, name])
+        size = values.get("size", size)
+        uses.add(("augmentation", name, backend))
+    if size != wanted:
+        raise ConfigError(
+            path,
+            f"training would see images of {size} pixels, evaluation of {wanted}",
+            allowed="augmentations that end at the data set's size",
+        )
+    return uses
+
+
+def _named_values(entry: registry.Augmentation, values: Any) -> dict[str, Any]:
+    """The values of an augmentation by name: a value alone is that of its first parameter."""
+    if isinstance(values, dict):
+        return values
+    names = [name for name in inspect.signature(entry.function).parameters if name not in GIVEN]
+    return {} if values is None else {next(iter(names), "value"): values}
+
+
+def _check_crop(entry: registry.Augmentation, values: dict[str, Any], size: int, wanted: int, path: list) -> None:
+    """What is cut out is not larger than the image with its padding."""
+    room = size + 2 * values.get("padding", 0)
+    if values.get("size", 0) > room and entry.crops:
+        raise ConfigError(
+            [*path, "size"],
+            f"{values['size']} is more than the {room} pixels there are",
+            allowed=f"a whole number, at most {room}",
+            corrected={"size": wanted},
+        )

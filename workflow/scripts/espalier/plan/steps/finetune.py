@@ -1,0 +1,116 @@
+"""The step `finetune`: train a net further, by the study's recipe and what its `finetune` changes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from espalier.plan import recipe
+from espalier.plan.config import ConfigError
+from espalier.plan.job import Job
+from espalier.plan.steps.step import Place, Planned, Step
+
+RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
+WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
+
+
+def plan(at: Place) -> Planned:
+    """The recipe of fine-tuning, or the end of the training's own if the step rewinds."""
+    draft = recipe.draft(at, "finetune").but(init=None)
+    rewinds = draft.values.get("rewind", False)
+    if rewinds:
+        draft = _rewound(draft, at.before)
+    trained = recipe.checked(penalised(draft))
+    columns = recipe.further(trained, at.columns) | {"retraining": "rewind" if rewinds else "finetune"}
+    return Planned({"recipe": trained.recipe.params(), "model": at.study["model"]}, columns, trained.uses)
+
+
+def inside(at: Place, **given: Any) -> recipe.Trained:
+    """Fine-tuning inside a step of another kind: its recipe with what that step gives, never rewound."""
+    draft = recipe.draft(at, "finetune", given | {"rewind": False}).but(init=None)
+    return recipe.checked(penalised(draft))
+
+
+def penalised(draft: recipe.Draft) -> recipe.Draft:
+    """The draft with the penalty of the training before if it keeps that, with its own, or without any."""
+    if "penalty" in draft.own:
+        return draft
+    keeps = draft.values.get("keep_penalty", False)
+    before = draft.columns
+    kept = {"penalty": before["penalty"] if keeps else None, "prune_type": before["penalty_type"]}
+    if "coefficient" not in draft.own:
+        kept["coefficient"] = before["coefficient"]
+    return draft.but(**kept)
+
+
+def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
+    """The draft with learning-rate rewinding (Renda et al. 2020, arXiv:2003.02389).
+
+    Its schedule is that of the last training from new weights, from an `offset` (epochs) on. What a learning rate is
+    worth by, the batch size and the optimizer, is as there too, unless the study's `finetune` or the step says
+    otherwise.
+    """
+    began = next(job for job in reversed(before) if "scratch" in job.params or not job.parent)
+    origin = began.params["recipe"]
+    _check_rates(draft)
+    _check_schedule(draft, began)
+    epochs = draft.own.get("epochs", origin["epochs"])
+    if epochs > origin["epochs"]:
+        raise ConfigError(
+            draft.place("epochs"),
+            f"{epochs}, but there are only {origin['epochs']} epochs of training to rewind",
+            allowed=f"a whole number from 1 to {origin['epochs']}",
+            corrected={"epochs": origin["epochs"]},
+        )
+    taken = {key: origin[key] for key in (*RATES, *(key for key in WORTH if key not in draft.own))}
+    return draft.but(**taken, epochs=epochs, offset=origin["epochs"] - epochs)
+
+
+def _check_rates(draft: recipe.Draft) -> None:
+    """A schedule that is taken from the training is not given too."""
+    beside = draft.given if "rewind" in draft.given else draft.own  # a step that rewinds wins over its section
+    if clash := next((key for key in RATES if key in beside), None):
+        raise ConfigError(
+            [*draft.path, "rewind"] if clash in draft.given else draft.place("rewind"),
+            f"takes the learning rates of the training, and {clash} is given too",
+            allowed=f"false, or true without {', '.join(RATES)}",
+            corrected={"rewind": False},
+        )
+
+
+def _check_schedule(draft: recipe.Draft, began: Job) -> None:
+    """There is a schedule to rewind to."""
+    if began.params.get("scratch") == "flops":
+        raise ConfigError(
+            draft.place("rewind"),
+            "how many epochs there are to rewind is not known before the training from scratch, whose budget is flops",
+            allowed="false, or true after scratch: {budget: epochs}",
+            corrected={"rewind": False},
+        )
+    if began.params["recipe"]["plateau"]:
+        raise ConfigError(
+            draft.place("rewind"),
+            "there is no schedule to rewind to: the training lowers its learning rate when it stalls (plateau)",
+            allowed="false, or true after a training with plateau: null",
+            corrected={"rewind": False},
+        )
+
+
+def words(columns: dict[str, Any]) -> Iterator[str]:
+    """Whether a net was rewound; fine-tuning is what is usual."""
+    if columns["retraining"] == "rewind":
+        yield "rewound"
+
+
+FINETUNE = Step(
+    kind="finetune",
+    noun="fine-tuning",
+    message="fine-tuning {params.label}",
+    definition="finetune",
+    named=recipe.NAMED,
+    trains=True,
+    plan=plan,
+    words=words,
+    reads=("parent", "data"),
+    tensorboard=True,
+)

@@ -1,0 +1,275 @@
+"""The step `prune`: remove groups of weights, at once or gradually while the net is trained further."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from espalier import registry
+from espalier.plan import config as checks
+from espalier.plan import naming
+from espalier.plan.config import ConfigError
+from espalier.plan.job import Use
+from espalier.plan.lookup import known, model_of, prune_type_of
+from espalier.plan.steps import finetune
+from espalier.plan.steps.step import Place, Planned, Step
+
+# The keys that say how much is pruned, each with what it means and an example.
+AMOUNTS = {
+    "ratio": ("ratio: the share to remove, from 0 up to, not including, 1", 0.5),
+    "blocks": ("blocks: how many go", 1),
+    "threshold": ("threshold: what scores below it goes", 0.001),
+    "pattern": ('pattern: how many of how many stay, as text in quotes: "2:4"', "2:4"),
+}
+SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
+GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys that only gradual pruning has a use for
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much is pruned: one of AMOUNTS and its value."""
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What is pruned, by which importance score, and how much."""
+
+    prune_type: registry.PruneType
+    score: registry.Score
+    amount: Amount
+    scope: str | None  # None: the prune type has none
+    gradual: bool
+
+    def params(self) -> dict[str, Any]:
+        """What the library is called with."""
+        params = {"prune_type": self.prune_type.name, "method": self.score.name, self.amount.key: self.amount.value}
+        return params if self.scope is None else params | {"scope": self.scope}
+
+    def uses(self, backend: str) -> set[Use]:
+        """The registered entries."""
+        return {("prune_type", self.prune_type.name, backend), ("score", self.score.name, backend)}
+
+
+def plan(at: Place) -> Planned:
+    """The pruning, and for gradual pruning its schedule and the recipe that it trains by."""
+    pruning = _pruning(at)
+    params, uses = pruning.params(), pruning.uses(at.backend)
+    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None} | params
+    if pruning.gradual:
+        defaults = checks.schema()["$defs"]["prune"]["properties"]
+        params["gradual"] = {key: at.given.get(key, defaults[key]["default"]) for key in SCHEDULE}
+        own = {key: at.given[key] for key in ("epochs", "learning_rate") if key in at.given}
+        # An epoch before the last may be better, and not yet as sparse as asked.
+        trained = finetune.inside(at, **own, select="last")
+        params["recipe"] = trained.recipe.params()
+        columns |= {"schedule": "gradual"} | {key: trained.columns[key] for key in ("epochs", "select")}
+        uses |= trained.uses
+    amount = {"ratio": pruning.amount.value} if pruning.amount.key == "ratio" else {}
+    return Planned(params, columns, uses, at.given | {"method": pruning.score.name} | amount)
+
+
+def _pruning(at: Place) -> Pruning:
+    """What the step says of the pruning, checked, with what it leaves open filled in."""
+    given, path = at.given, at.path
+    prune_type = prune_type_of(at.study, given["prune_type"], [*path, "prune_type"])
+    _check_schedule(prune_type, given, path)
+    score = _score(prune_type, at)
+    amount = _amount(prune_type, given, path)
+    for check in (_check_pattern, _check_scope_of_amount, _check_threshold):
+        check(amount, score, given, path)
+    scope = score.scope if score.scope in prune_type.scopes else next(iter(prune_type.scopes), None)
+    gradual = given.get("schedule") == "gradual"
+    pruning = Pruning(prune_type, score, amount, given.get("scope", scope) if prune_type.scopes else None, gradual)
+    _check_settled(pruning, scope, given, path)
+    _check_blocks(amount, at)
+    _check_scope(prune_type, given, path)
+    return pruning
+
+
+def _score(prune_type: registry.PruneType, at: Place) -> registry.Score:
+    """The importance score that is given, or the prune type's own; one that its groups can be ranked by."""
+    methods = _methods(at.study, prune_type)
+    method = at.given.get("method", prune_type.default_method or methods[0])
+    score = known(registry.Score, method, at.backend, [*at.path, "method"])
+    if method not in methods:
+        raise ConfigError(
+            [*at.path, "method"],
+            f"{prune_type.name} of {at.study['model']['name']} does not go by {method}",
+            allowed=", ".join(methods),
+            corrected={"method": methods[0]},
+        )
+    return score
+
+
+def _methods(study: dict[str, Any], prune_type: registry.PruneType) -> list[str]:
+    """The scores that a prune type can go by on the study's net."""
+    structures = model_of(study).has
+    return [
+        score.name
+        for score in registry.entries(registry.Score, study["backend"]).values()
+        if set(prune_type.by) <= set(score.of) and (not score.needs or score.needs in structures)
+    ]
+
+
+def _amount(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> Amount:
+    """How much is pruned: by a key that the prune type takes, and by no other."""
+    allowed, there = prune_type.amounts, [key for key in AMOUNTS if key in given]
+    if len(there) == 1 and there[0] in allowed:
+        return Amount(there[0], naming.text("ratio", given["ratio"]) if there[0] == "ratio" else given[there[0]])
+    others = " and ".join(key for key in there if key not in allowed)
+    wrong = f"takes {' or '.join(allowed)}, not {others}" if there else f"needs {' or '.join(allowed)}"
+    if len(there) > 1 and set(there) <= set(allowed):
+        wrong = f"takes one of {' and '.join(there)}, not both"
+    use = next((key for key in there if key in allowed), allowed[0])
+    rest = {k: v for k, v in given.items() if k not in AMOUNTS}
+    raise ConfigError(
+        path,
+        f"{prune_type.name} {wrong}",
+        allowed="; ".join(AMOUNTS[key][0] for key in allowed),
+        corrected={"prune": {**rest, use: given.get(use, AMOUNTS[use][1])}},
+    )
+
+
+def _check_pattern(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
+    """A pattern removes something."""
+    if amount.key != "pattern":
+        return
+    kept, of = map(int, amount.value.split(":"))
+    if kept >= of:
+        raise ConfigError(
+            [*path, "pattern"],
+            f"{amount.value!r} keeps {kept} of {of} weights",
+            allowed='fewer than there are, such as "2:4"',
+            corrected={"pattern": "2:4"},
+        )
+
+
+def _check_scope_of_amount(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
+    """A scope beside an amount that leaves no choice of it."""
+    if amount.key in ("pattern", "threshold") and "scope" in given:
+        raise ConfigError(
+            [*path, "scope"],
+            f"makes no difference beside a {amount.key}, which every layer is held to by itself",
+            allowed="scope beside a ratio",
+        )
+
+
+def _check_threshold(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
+    """A threshold of scores that are drawn."""
+    if amount.key == "threshold" and "generator" in inspect.signature(score.function).parameters:
+        raise ConfigError(
+            [*path, "method"],
+            f"{score.name} draws its scores: a threshold means nothing to it",
+            allowed="a score of the weights, such as max_abs",
+            corrected={"method": "max_abs"},
+        )
+
+
+def _check_settled(pruning: Pruning, scope: str | None, given: dict[str, Any], path: list) -> None:
+    """Gradual pruning, and single weights below a threshold, go by the prune type's own score and scope."""
+    prune_type = pruning.prune_type
+    if pruning.gradual:
+        what = "gradual pruning"
+    elif pruning.amount.key == "threshold" and prune_type.by == ("weights",):
+        what = f"{prune_type.name} below a threshold"
+    else:
+        return
+    for key, value, own in (
+        ("method", pruning.score.name, prune_type.default_method),
+        ("scope", given.get("scope", scope), scope),
+    ):
+        if value != own:
+            raise ConfigError([*path, key], f"{what} goes by {own}", allowed=own or "", corrected={key: own})
+
+
+def _check_blocks(amount: Amount, at: Place) -> None:
+    """Not more blocks than the net has, and has left."""
+    if amount.key != "blocks":
+        return
+    left = model_of(at.study).blocks - sum(job.params.get("blocks", 0) for job in at.before)
+    if amount.value > left:
+        raise ConfigError(
+            [*at.path, "blocks"],
+            f"{amount.value}, but {at.study['model']['name']} has {left} blocks" + (" left" if left else ""),
+            allowed=f"a whole number from 1 to {left}" if left else "no block is left to remove",
+            corrected={"blocks": left} if left else None,
+        )
+
+
+def _check_scope(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
+    if "scope" in given and given["scope"] not in prune_type.scopes:
+        raise ConfigError(
+            [*path, "scope"],
+            f"{prune_type.name} has no scope {given['scope']}",
+            allowed=", ".join(prune_type.scopes) or f"no scope: {prune_type.name} chooses among all of the net's",
+        )
+
+
+def _check_schedule(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
+    """Gradual pruning: of what can be pruned so, with a schedule that goes up; its keys with nothing else."""
+    if given.get("schedule") == "gradual":
+        _check_gradual(prune_type, given, path)
+        _check_course(given, path)
+    elif spare := next((key for key in GRADUAL if key in given), None):
+        raise ConfigError(
+            path,
+            f"{spare} says how a net is pruned gradually, and this one is pruned at once",
+            allowed=f"{', '.join(GRADUAL)} with schedule: gradual",
+            corrected={"prune": {**given, "schedule": "gradual"}},
+        )
+
+
+def _check_gradual(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
+    if "gradual" in prune_type.schedules and "ratio" in given:
+        return
+    able = [e.name for e in registry.entries(registry.PruneType, "keras").values() if e.schedules]
+    raise ConfigError(
+        [*path, "schedule"],
+        f"{prune_type.name} by {' and '.join(key for key in AMOUNTS if key in given)} is not pruned gradually",
+        allowed=f"at_once; gradual for {', '.join(able)} of backend keras, by ratio",
+        corrected={"schedule": "at_once"},
+    )
+
+
+def _check_course(given: dict[str, Any], path: list) -> None:
+    """From less to more, from before to after."""
+    if given.get("initial", 0.0) >= given["ratio"] > 0:
+        raise ConfigError(
+            [*path, "initial"],
+            f"pruning would begin at {given['initial']}, and end at {given['ratio']}",
+            allowed="a sparsity below the ratio",
+            corrected={"initial": 0.0},
+        )
+    if given.get("begin", 0.0) >= given.get("end", 0.8):
+        raise ConfigError(
+            [*path, "end"],
+            f"pruning would end at {given.get('end', 0.8)} of the steps, where it has not begun",
+            allowed="begin below end, both shares of all steps",
+            corrected={"begin": 0.0, "end": 0.8},
+        )
+
+
+def words(columns: dict[str, Any]) -> Iterator[str]:
+    """What was pruned, by which score, how much, and whether gradually."""
+    if columns["prune_type"]:
+        amount = next(str(columns[key]) for key in AMOUNTS if columns[key] is not None)
+        parts = (columns["prune_type"], columns["method"], amount, columns["schedule"])
+        yield " ".join(part for part in parts if part)
+
+
+PRUNE = Step(
+    kind="prune",
+    noun="pruning",
+    message="pruning {params.label}",
+    definition="prune",
+    named=("prune_type", "method", *AMOUNTS, "scope", "schedule"),
+    plan=plan,
+    words=words,
+    reads=("parent", "dense", "data"),
+    function="prune.prune_model",
+)

@@ -1,0 +1,98 @@
+"""The step `quantize`: export a net to the runtime that it is deployed with, quantized by a scheme.
+
+It is the last step of a chain: an ONNX file of a PyTorch net, a TFLite file of a Keras net. It computes on the CPU: so
+do the runtimes, and so does quantization-aware training, for whose gradients TensorFlow has no deterministic GPU
+kernels (FakeQuantWithMinMaxVarsGradient).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from espalier import registry
+from espalier.plan import config as checks
+from espalier.plan.config import ConfigError
+from espalier.plan.lookup import known
+from espalier.plan.steps import finetune
+from espalier.plan.steps.step import Place, Planned, Step, kind_of
+
+TRAINING = ("epochs", "learning_rate")  # keys of schemes that train
+
+
+def check_place(chain: list, number: int, path: list) -> None:
+    """The last step of its chain."""
+    if number + 1 < len(chain):
+        raise ConfigError(
+            path,
+            f"quantize is followed by {kind_of(chain[number + 1])}: a quantized file is not trained or pruned further",
+            allowed="quantize as the last step of a chain",
+            corrected=[[*chain[:number], *chain[number + 1 :], chain[number]]],
+        )
+
+
+def plan(at: Place) -> Planned:
+    """The scheme, and what it needs: calibration images, a recipe."""
+    given = at.given
+    scheme = known(registry.Scheme, given["scheme"], at.backend, [*at.path, "scheme"])
+    _check_training(scheme, at)
+    _check_calibration(scheme, at)
+    params, columns = {"scheme": scheme.name}, {"scheme": scheme.name}
+    uses = {("scheme", scheme.name, at.backend)}
+    if scheme.calibrated:
+        default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
+        params["calibration_images"] = given.get("calibration_images", default)
+    if scheme.trains:
+        trained = finetune.inside(at, **{key: given[key] for key in TRAINING if key in given})
+        params["recipe"] = trained.recipe.params()
+        columns |= {key: trained.columns[key] for key in ("epochs", "select")}
+        uses |= trained.uses
+    return Planned(params, columns, uses)
+
+
+def _check_training(scheme: registry.Scheme, at: Place) -> None:
+    """How it is trained, of a scheme that trains only."""
+    there = [key for key in TRAINING if key in at.given]
+    if scheme.trains or not there:
+        return
+    able = [e.name for e in registry.entries(registry.Scheme, at.backend).values() if e.trains]
+    raise ConfigError(
+        at.path,
+        f"{scheme.name} trains nothing, and {there[0]} is given",
+        allowed=f"epochs and learning_rate with a scheme that trains: {', '.join(able) or 'none'}",
+        corrected={"quantize": {k: v for k, v in at.given.items() if k not in there}},
+    )
+
+
+def _check_calibration(scheme: registry.Scheme, at: Place) -> None:
+    """How many images, of a scheme that is calibrated only."""
+    if "calibration_images" in at.given and not scheme.calibrated:
+        raise ConfigError(
+            at.path,
+            f"{scheme.name} needs no calibration, and calibration_images are given",
+            allowed="calibration_images with a scheme that is calibrated",
+            corrected={"quantize": {k: v for k, v in at.given.items() if k != "calibration_images"}},
+        )
+
+
+def words(columns: dict[str, Any]) -> Iterator[str]:
+    """The scheme."""
+    if columns["scheme"]:
+        yield columns["scheme"]
+
+
+QUANTIZE = Step(
+    kind="quantize",
+    noun="quantization",
+    message="quantizing {params.label}",
+    definition="quantize",
+    named=("scheme",),
+    check_place=check_place,
+    plan=plan,
+    words=words,
+    reads=("parent", "data"),
+    device=False,
+    function="quantize.quantize_model",
+    measure="quantize.measure_model",
+    measured_with=("parent",),
+)

@@ -1,0 +1,101 @@
+"""What a kind of step is. Every other file of this folder holds one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from espalier.plan import naming
+from espalier.plan.job import Job, Use
+
+
+@dataclass(frozen=True)
+class Place:
+    """A step of a chain with what it depends on."""
+
+    study: dict[str, Any]
+    given: dict[str, Any]  # the keys that the chain gives it
+    path: list  # where these stand in the config
+    before: Sequence[Job]  # the jobs of the steps before it
+    columns: dict[str, Any]  # of the node that it is applied to
+
+    @property
+    def backend(self) -> str:
+        """The framework of the study."""
+        return self.study["backend"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What comes of a step that is right."""
+
+    params: dict[str, Any]  # what the library's function is called with
+    columns: dict[str, Any]  # what the step changes in the columns of its node
+    uses: set[Use] = field(default_factory=set)  # the registered entries that its job reaches
+    given: dict[str, Any] | None = None  # the keys that its folder is named by, where they are not those of the chain
+
+
+def anywhere(chain: list, number: int, path: list) -> None:
+    """Nothing is refused: the step may stand anywhere after `train`."""
+
+
+def nothing(columns: dict[str, Any]) -> Iterator[str]:
+    """No words."""
+    return iter(())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A kind of step: its keys, its place in a chain, its files, the functions that run it, and its words."""
+
+    kind: str  # its name in chains, and the first part of its folder's and its rules' names
+    noun: str  # what it is called in a sentence
+    message: str  # of its rules
+    definition: str  # the definition in the schema that its keys are checked against
+    named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
+    trains: bool = False  # it is a training: it has a recipe, whatever its keys
+
+    # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).
+    check_place: Callable[[list, int, list], None] = anywhere
+    # Checks the step's keys against the register and the study (ConfigError), and says what its job is run with.
+    plan: Callable[[Place], Planned]
+    # What it adds to the label of its node and of those after it.
+    words: Callable[[dict[str, Any]], Iterator[str]] = nothing
+
+    # The files that it reads: data, parent (the net that it is applied to), dense (the one that the chain began with).
+    reads: tuple[str, ...]
+    tensorboard: bool = False  # Keras writes TensorBoard logs of it
+    device: bool = True  # it computes on the study's device; if not, on the CPU
+    cached: tuple[str, ...] = ()  # the backends whose results Snakemake's cache between workflows may hold
+
+    # Functions of the backend: one writes the model's file, the other measures it, given these of the read files too.
+    function: str = "train.train_model"
+    measure: str = "profile.measure_model"
+    measured_with: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules of the backend that its job imports by name."""
+        return tuple(dict.fromkeys(name.partition(".")[0] for name in (self.function, self.measure)))
+
+    @property
+    def runs(self) -> dict[str, Any]:
+        """What its job has to call, as params of its rules."""
+        return {"function": self.function, "measure": self.measure, "measured_with": self.measured_with}
+
+    def folder(self, given: dict[str, Any]) -> str:
+        """The name of its folder: its kind and what the chain says of it.
+
+        >>> from espalier.plan.steps import STEPS
+        >>> STEPS["prune"].folder({"ratio": "0.40", "prune_type": "unit", "method": "l2", "end": 0.7})
+        'prune~unit~l2~0.40~end=0.7'
+        """
+        parts = [naming.slug(given[key]) for key in self.named if given.get(key) is not None]
+        parts += [f"{key}={naming.slug(value)}" for key, value in sorted(given.items()) if key not in self.named]
+        return "~".join([self.kind, *parts])
+
+
+def kind_of(step: Any) -> str:
+    """The kind of a step as a chain lists it: its name, or its name with keys."""
+    return step if isinstance(step, str) else next(iter(step))
