@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROJECT
+from project import PROJECT
 
 DUMP = PROJECT / "tests" / "golden" / "dump.py"
 PLANS = json.loads((PROJECT / "tests" / "golden" / "plans.json").read_text())

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import PROJECT
+from project import PROJECT
 
 SEEDS = 3
 COUNTS = {

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 
 import pytest
-from conftest import PROJECT
+from project import PROJECT
 
 # Of the files of a backend's nets, and of those that are quantized.
 SUFFIXES = {"pytorch": ([".safetensors"], [".onnx"]), "keras": ([".keras"], [".tflite"])}

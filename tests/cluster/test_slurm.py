@@ -1,0 +1,17 @@
+"""Slurm itself, as the other tests in this folder start it."""
+
+import subprocess
+
+import pytest
+from slurm import Cluster
+
+pytestmark = pytest.mark.slurm
+
+
+def test_the_cluster_runs_what_is_submitted_and_tells_what_came_of_it(cluster: Cluster) -> None:
+    submit = ["sbatch", "--parsable", "--wait", "--mem=300", "--time=3", "--comment=rule_a", "--wrap"]
+    for script, state in (("test $(nproc) -gt 0", "COMPLETED"), ("exit 3", "FAILED")):
+        done = subprocess.run([*submit, script], env=cluster.env, cwd=cluster.folder, capture_output=True, text=True)
+        (job,) = [job for job in cluster.jobs() if job["id"] == done.stdout.strip()]
+        assert (job["state"], job["memory"], job["limit"], job["what"]) == (state, "300M", "3:00", "rule_a")
+    assert cluster.queue() == []
