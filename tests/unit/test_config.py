@@ -123,7 +123,7 @@ MISTAKES = {
     "model of the other backend": Mistake(
         [*VGG, "model", "name"],
         "mlp",
-        ("'mlp' for backend pytorch", "resnet50, vgg16_bn"),
+        ("'mlp' for backend pytorch", "vgg16_bn"),
         corrected={"name": "cifar10_conv"},
     ),
     "unknown backend": Mistake([*VGG, "backend"], "torch", ("'torch'", "keras"), corrected={"backend": "pytorch"}),

@@ -191,6 +191,7 @@ SOURCES = (
     "espalier.datasets",
     "espalier.pytorch.augment",
     "espalier.pytorch.models",
+    "espalier.pytorch.cifar_nets",
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",
     "espalier.pytorch.groups",
