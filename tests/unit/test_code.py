@@ -57,6 +57,8 @@ from typing import TYPE_CHECKING
 
 from espalier.deep.leaf import value
 
+RESOURCES = ("late.css",)
+
 
 def late(x):
     return value(x)
@@ -66,6 +68,8 @@ FILES = {
     "espalier/__init__.py": "",
     "espalier/run/shim.py": JOB,
     "espalier/late.py": LATE,
+    "espalier/late.css": "a { color: red }",
+    "espalier/other.css": "a { color: red }",
     "espalier/deep/__init__.py": "",
     "espalier/deep/leaf.py": "def value(x):\n    return 1\n",
     "espalier/pytorch/__init__.py": "",
@@ -124,6 +128,7 @@ NOTHING = {
     "a docstring of a method": ("espalier/pytorch/methods.py", '"""Doc."""', '"""Documentation."""'),
     "a method that is not used": ("espalier/pytorch/methods.py", "return weight  # unused", "return -weight"),
     "what only that method imports": ("espalier/only_unused.py", "X = 1", "X = 2"),
+    "a file that no module names": ("espalier/other.css", "red", "blue"),
     "a module that nobody imports": ("espalier/other.py", "X = 1", "X = 2"),
     "an import for the type checker": ("espalier/late.py", "def late(x):", CHECKED + "\n\n\ndef late(x):"),
 }  # fmt: skip
@@ -137,6 +142,7 @@ SOMETHING = {
     "what a method's decorator says": ("espalier/pytorch/methods.py", 'title="Used"', 'title="Used", by=("filters",)'),
     "a helper beside the methods": ("espalier/pytorch/methods.py", "return weight  # helper", "return -weight"),
     "a constant beside the methods": ("espalier/pytorch/methods.py", "FACTOR = 2", "FACTOR = 3"),
+    "a file that a module names": ("espalier/late.css", "red", "blue"),
     "a default value": ("espalier/late.py", "def late(x):", "def late(x=0):"),
 }  # fmt: skip
 
@@ -325,6 +331,51 @@ def test_a_training_names_the_packages_of_its_backend_and_of_no_other(backend):
     others = set().union(*BACKENDS.values()) - BACKENDS[backend]
     assert named >= BACKENDS[backend] and not named & others
     assert not named & {"jsonschema", "tqdm", "PyYAML", "snakemake", "pandas", "matplotlib"}
+
+
+REPORT = {
+    "a table": ("make_table", [], [("table", "results", registry.ANY)]),
+    "a figure": ("draw_figure", [], [("figure", "latency", registry.ANY)]),
+    "the overview": ("write_overview", [], []),
+    "a training": ("run_step", ["espalier.pytorch.train"], [("model", "vgg16_bn", "pytorch")]),
+}
+
+
+@pytest.mark.parametrize(
+    "file, changed",
+    [
+        ("table.css", {"a table", "the overview"}),  # which shares the code that writes tables
+        ("table.js", {"a table", "the overview"}),
+        ("overview.css", {"the overview"}),
+    ],
+)
+def test_an_edit_of_a_style_writes_the_pages_anew_and_trains_nothing(library, file, changed):
+    def versions():
+        forget()
+        return {
+            job: code.code_version(library / f"{script}.py", modules, uses)
+            for job, (script, modules, uses) in REPORT.items()
+        }
+
+    before = versions()
+    path = library / "espalier" / "report" / file
+    path.write_text(path.read_text() + "\n/* more */\n")
+    after = versions()
+    assert {job for job in REPORT if after[job] != before[job]} == changed
+
+
+def test_every_file_next_to_the_code_is_part_of_a_module():
+    """What no module names in its RESOURCES could change unseen."""
+    package = SCRIPTS / "espalier"
+    named = {
+        module.with_name(name)
+        for module in package.rglob("*.py")
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "RESOURCES"
+        for name in ast.literal_eval(node.value)
+    }
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files == named
 
 
 def test_the_version_is_the_same_in_every_process():

@@ -11,7 +11,6 @@ from espalier.analysis.tidy import MIB
 from espalier.report import findings
 from espalier.report.findings import budget, structured
 from espalier.report.findings.finding import listed, percent
-from espalier.report.overview import write_overview
 
 # Weight: 97.09 96.94 94.74 89.94 64.21 44.56 ...   Unit: 97.09 82.53 22.20 12.68 ...   at 0 25 50 60 70 80 % ...
 POINTS = published.frame("mnist_mlp")
@@ -628,29 +627,6 @@ def test_words():
     assert percent(0.6) == "60\xa0%" and percent(1 / 16) == "6.25\xa0%"
 
 
-def test_the_first_page_says_what_ran_and_what_came_out(tmp_path):
-    one = vgg(tmp_path, {("filter_wise", "mean_abs", "0.40"): [(50.0, 89.5)]})
-    two = Run(tmp_path, "mnist", backend="keras", model="mlp")
-    two.chain({"init": "glorot"}, by_ratio("weight", "magnitude", "0.50"), before=85.0)
-    studies = {"s": config(published="cifar100_vgg16_bn", title="Nets & pruning"), "mnist": config("mnist")}
-    write_overview(one.collect(two), studies, tmp_path / "overview.html")
-    page = (tmp_path / "overview.html").read_text()
-    assert "2 studies, 6 results (3 of training, 2 of pruning and 1 of fine-tuning), all on digits: 1.0 minutes" in page
-    assert "Nets &amp; pruning" in page and "<td>90.00</td>" in page
-    assert f"<dd>Yes: 1 of 1 pruned nets end within 1 point of dense.{LONGER}</dd>" in page
-    # dense, the filter_wise training and one pruned net of 4 + 15 published rows
-    assert (
-        "3 of 19 published rows were run. In accuracy none of them is comparable: data, resolution, epochs and weights"
-        in page
-    )
-    assert "torch 2.14.1" in page and "http" not in page
-    # of the first study: within half a point, one and two points; nothing was timed, the net has half the MACs
-    net = "filter_wise mean_abs 0.40, l2_groups training"
-    row = f"</td><td>{net}: 1.7 times smaller</td><td>{net}: 2.0 times fewer MACs</td>"
-    assert [page.count(f"<td>{limit}{row}") for limit in ("0.5 points", "1 point", "2 points")] == [1, 1, 1]
-    assert "<td>1 point</td><td>–</td><td>–</td>" in page  # of the second none: 85 against 90
-
-
 def test_random_choice_is_a_baseline_and_recovers_nothing(tmp_path):
     run = Run(tmp_path)
     root = run.add("train", top1=90.0)
@@ -700,9 +676,6 @@ def test_a_budget_of_less_than_a_test_image_is_said_to_be_one(tmp_path):
     for finding in (answers[BUDGET], answers[PRUNE_OR_QUANTIZE]):
         assert f"Within 0.5 points {remark}: " in finding.evidence and "Within 2 points: " in finding.evidence
     assert f"Within 1 point of dense {remark}, " in answers[PRUNE_OR_QUANTIZE].answer
-    write_overview(run.collect(), {"s": config()}, tmp_path / "overview.html")
-    page = (tmp_path / "overview.html").read_text()
-    assert "<td>1 point<br><span>less than one test image</span></td>" in page and "<td>2 points</td>" in page
 
 
 def test_nets_pruned_by_a_threshold_stand_against_the_nearest_baseline(tmp_path):

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from espalier.report.pages import write_pages
+from espalier.report.pages import Origin, write_pages
 from espalier.run.shim import job
 
 
@@ -17,13 +17,10 @@ def revision() -> str:
 
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
-    write_pages(
-        Path(this.input.results).parent,
-        this.params.studies,
-        this.output.pages,
-        items=this.input.shown,
-        manifests=this.input.manifests,
+    origin = Origin(
         config=this.params.config,
         command=this.params.command,
+        manifests=this.input.manifests,
         revision=revision(),
     )
+    write_pages(Path(this.input.results).parent, this.params.studies, this.output.pages, this.input.shown, origin)

@@ -6,59 +6,44 @@ and as an item. Its style holds for what is inside `.espalier` only.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
-from espalier.analysis import published
-from espalier.analysis import tidy as tidy_table
+from espalier.analysis import published, tidy
+from espalier.analysis.nets import NEAR
 from espalier.analysis.study import RunView, StudyView, view_of_run
-from espalier.report import findings
+from espalier.report import findings, html
 from espalier.report.findings import budget
 from espalier.report.findings.finding import Finding, listed
-from espalier.report.table import number
+from espalier.report.studies import studies_table, study_row
+from espalier.report.table import ABSENT, Table, Text, number
+
+RESOURCES = ("overview.css",)  # files next to this one that the page holds: part of the digest of this code
+STYLE = Path(__file__).with_name(*RESOURCES).read_text(encoding="utf-8")
 
 
 def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
     """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
     run = view_of_run(folder, studies)
     found = {name: findings.of_study(view) for name, view in run.studies.items()}
-    rows = {name: study_row(view, found[name]) for name, view in run.studies.items()}
-    parts = [_STYLE, '<div class="espalier">', f"<p>{_lead(run)}</p>", _table(rows), _budgets(run, rows)]
-    parts += [_study(view, found[name]) for name, view in run.studies.items()]
-    parts += [f'<p class="setup">{_software(run)}</p>', "</div>"]
+    rows = [study_row(view, found[name]) for name, view in run.studies.items()]
+    parts = [
+        f'<!doctype html><meta charset="utf-8"><title>Overview</title>\n<style>\n{STYLE}</style>',
+        '<div class="espalier">',
+        f"<p>{_lead(run)}</p>",
+        html.fragment(_studies(rows), "studies"),
+        html.fragment(_budgets(run, rows), "budgets"),
+        *(_study(view, found[name]) for name, view in run.studies.items()),
+        f'<p class="setup">{_software(run)}</p>',
+        "</div>",
+    ]
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(parts) + "\n", encoding="utf-8", newline="\n")
-
-
-def study_row(view: StudyView, found: list[Finding] | None = None) -> dict:
-    """What is said of a study in a row; where it has several references, of the first. found: its findings, if they are
-    there already."""
-    data, net, nets = view.config["dataset"], view.config["model"], view.nets
-    dense = nets[nets["node"] == nets["reference"]].iloc[0]
-    less = budget.coarse(view)
-    return {
-        "name": view.name,
-        "title": view.title,
-        "dataset": tidy_table.data_name(data),
-        "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
-        "model": f"{net['name']}" + ("" if net.get("width", 1) == 1 else f", width {net['width']:g}"),
-        "epochs": int(dense["trained"]),
-        "weights": tidy_table.weights_name(view.config, view.results).removeprefix("initial weights "),
-        "seeds": ", ".join(map(str, sorted(set(view.results["seed"])))),
-        "nodes": len(view.results),
-        "dense_top1": dense["top1"],
-        "dense_top1_sd": dense["top1_sd"],
-        "headline": findings.headline(findings.of_study(view) if found is None else found),
-        **{
-            f"{what}_{limit:g}": words + (f" ({less[limit]})" if less[limit] else "")
-            for limit, pair in budget.table(view).items()
-            for what, words in zip(("smallest", "fastest"), pair, strict=True)
-        },
-    }
 
 
 def _lead(run: RunView) -> str:
@@ -79,39 +64,32 @@ def _lead(run: RunView) -> str:
     )
 
 
-def _table(rows: dict[str, dict]) -> str:
-    """The studies, one row each."""
-    heads = ("Study", "Data", "Net", "Epochs", "Weights", "Seeds", "Results", "Dense top-1 (%)")
-    lines = []
-    for row in rows.values():
-        top1 = number(row["dense_top1"], 2)
-        if pd.notna(row["dense_top1_sd"]):
-            top1 += f" ± {number(row['dense_top1_sd'], 2)}"
-        data = f"{row['dataset']} {row['resolution']}"
-        cells = (row["title"], data, row["model"], row["epochs"], row["weights"], row["seeds"], row["nodes"], top1)
-        lines.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
-    return _rows("studies", heads, lines)
+def _studies(rows: list[dict[str, Any]]) -> Table:
+    """The studies, one row each; their headlines are in the second table."""
+    table = studies_table(rows)
+    narrow = {"dataset": Text("dataset", "Data", remark="resolution")}
+    left_out = ("resolution", "headline")
+    return replace(table, columns=tuple(narrow.get(c.key, c) for c in table.columns if c.key not in left_out))
 
 
-def _rows(name: str, heads: tuple[str, ...], lines: list[str]) -> str:
-    head = "".join(f'<th scope="col">{title}</th>' for title in heads)
-    return f'<table class="{name}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-
-
-def _budgets(run: RunView, rows: dict[str, dict]) -> str:
-    """The headline of each study in a row of its own, and under it its smallest and fastest nets within each limit."""
-    heads = ("Within", "Smallest file, zipped", "Fastest net")
-    lines = []
-    for name, row in rows.items():
-        found = budget.table(run.studies[name]) or dict.fromkeys([variants.NEAR], ("\N{EN DASH}",) * 2)
-        less = budget.coarse(run.studies[name])
-        title = f"{escape(row['title'])}<br><span>{escape(row['headline'])}</span>"
-        lines.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{title}</th></tr>')
-        for limit, pair in found.items():
-            points = f"<td>{limit:g} point{'' if limit == 1 else 's'}"
-            points += "<br><span>less than one test image</span></td>" if less[limit] else "</td>"
-            lines.append(f"<tr>{points}" + "".join(f"<td>{escape(cell)}</td>" for cell in pair) + "</tr>")
-    return _rows("budgets", heads, lines)
+def _budgets(run: RunView, rows: list[dict[str, Any]]) -> Table:
+    """The smallest and the fastest net within each limit, below the title and the headline of their study."""
+    nets = []
+    for row in rows:
+        view = run.studies[row["name"]]
+        remarks = budget.coarse(view)
+        for limit, (smallest, fastest) in (budget.table(view) or {NEAR: (ABSENT, ABSENT)}).items():
+            within = f"{limit:g} point{'' if limit == 1 else 's'}"
+            remark = "less than one test image" if remarks[limit] else ""
+            nets.append({**row, "within": within, "remark": remark, "smallest": smallest, "fastest": fastest})
+    columns = (Text("within", "Within", remark="remark"), Text("smallest", "Smallest file, zipped"))
+    return Table(
+        "The smallest and the fastest nets",
+        "",
+        (*columns, Text("fastest", "Fastest net")),
+        pd.DataFrame(nets),
+        section=Text("title", "Study", remark="headline"),
+    )
 
 
 def _study(view: StudyView, found: list[Finding]) -> str:
@@ -140,7 +118,7 @@ def _reproduced(view: StudyView) -> str:
         )
     verdicts = run["comparable"].drop_duplicates()
     differs = {what for verdict in verdicts if verdict != "yes" for what in verdict.removeprefix("no: ").split(", ")}
-    names = [name for name in published.Setup.__dataclass_fields__ if name in differs]
+    names = [name for name in (field.name for field in fields(published.Setup)) if name in differs]
     count = int((run["comparable"] != "yes").sum())
     share = "none of them is" if count == len(run) else f"{count} of {len(run)} are not"
     return text + f"In accuracy {share} comparable: {listed(names)} differ."
@@ -148,30 +126,5 @@ def _reproduced(view: StudyView) -> str:
 
 def _software(run: RunView) -> str:
     """The versions that the jobs reported."""
-    versions = tidy_table.software(run.results).items()
+    versions = tidy.software(run.results).items()
     return escape("Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions) + ".")
-
-
-_STYLE = """<!doctype html><meta charset="utf-8"><title>Overview</title>
-<style>
-.espalier { color: #1b1b1b; background: #fff; max-width: 58rem; margin: 0 auto; text-align: left;
-  font: 14px/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
-.espalier h3 { font-size: 1.08em; font-weight: 650; margin: 1.5em 0 .1em; color: inherit; }
-.espalier p { margin: .4em 0; }
-.espalier .setup { color: #5c5c5c; font-size: .92em; }
-.espalier table { border-collapse: collapse; width: 100%; margin: .9em 0; font-size: .92em;
-  font-variant-numeric: tabular-nums; }
-.espalier :is(th, td) { text-align: left; vertical-align: top; padding: .3em .6em .3em 0; color: inherit;
-  border-bottom: 1px solid #d9d9d4; }
-.espalier th { border-bottom: 2px solid #1b1b1b; font-weight: 600; vertical-align: bottom; }
-.espalier .studies :is(th, td):nth-last-child(-n+2) { text-align: right; white-space: nowrap; }
-.espalier .budgets td { width: 40%; }
-.espalier .budgets td:first-child { width: 20%; padding-left: 1em; }
-.espalier .budgets tbody th { padding-top: .9em; border-bottom: 1px solid #d9d9d4; }
-.espalier .budgets span { color: #5c5c5c; font-weight: 400; }
-.espalier dl { margin: .5em 0; display: grid; grid-template-columns: minmax(11rem, 1fr) 2.4fr; gap: .35em 1.2em; }
-.espalier dt { font-weight: 500; color: #444; margin: 0; }
-.espalier dd { margin: 0; padding: 0; }
-.prose:has(.espalier) { max-width: 60rem; }
-.h-screen:has(.espalier) { align-items: flex-start; }
-</style>"""

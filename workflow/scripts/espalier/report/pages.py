@@ -10,122 +10,155 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 
 from espalier import registry
 from espalier.analysis.study import RunView, StudyView, view_of_run
+from espalier.report import markdown
 from espalier.report.findings import of_study
-from espalier.report.overview import study_row
-from espalier.report.table import number
+from espalier.report.findings.finding import Finding
+from espalier.report.markdown import escape
+from espalier.report.studies import studies_table, study_row
+from espalier.report.table import Number, Table, Text, number
 
 TIDY = ("results", "history", "layers", "latency")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a run's results come from.
+
+    config: the whole checked config; command: that computes the results; manifests: files of the prepared data sets;
+    revision: of the code, "" if it is not known.
+    """
+
+    config: dict[str, Any]
+    command: str
+    manifests: list[str]
+    revision: str = ""
+
+
 def write_pages(
-    folder: str | Path,
-    studies: dict[str, dict],
-    out: str | Path,
-    *,
-    items: list[str],
-    manifests: list[str],
-    config: dict,
-    command: str,
-    revision: str = "",
+    folder: str | Path, studies: dict[str, dict], out: str | Path, items: list[str], origin: Origin
 ) -> None:
     """Write the pages of a run into the folder `out`.
 
     folder: of the tidy tables; studies: the checked configs by name; items: files of figures (.svg) and tables (.csv),
-    each in a folder named after its study; manifests: of the prepared data sets; config: the whole checked config;
-    command: that gives these results; revision: of the code, if it is known.
+    each in a folder named after its study.
     """
     run, out = view_of_run(folder, studies), Path(out)
     for name in TIDY:
         _copy(Path(folder) / f"{name}.csv", out)
-    (out / "config.yaml").write_text(
+    _write(
+        out / "config.yaml",
         "# As it was checked: every key that was not given has its default. Where the data lay is left out.\n"
-        + yaml.safe_dump(json.loads(json.dumps(_to_be_run(config))), sort_keys=False)
+        + yaml.safe_dump(json.loads(json.dumps(_to_be_run(origin.config))), sort_keys=False),
     )
+    found = {name: of_study(view) for name, view in run.studies.items()}
     for name, view in run.studies.items():
         own = [Path(item) for item in items if Path(item).parent.name == name]
         for item in own:
             _copy(item, out / name)
-        _write(out / name / "README.md", study_page(view, own))
-    _write(out / "README.md", run_page(run, manifests, command, revision))
+        _write(out / name / "README.md", study_page(view, found[name], own))
+    _write(out / "README.md", run_page(run, found, origin))
 
 
-def _to_be_run(config: dict) -> dict:
+def _to_be_run(config: dict[str, Any]) -> dict[str, Any]:
     """The checked config as one to run: without where the data lay, and the names that its studies were given."""
     studies = {name: {k: v for k, v in study.items() if k != "name"} for name, study in config["studies"].items()}
     return config | {"data_root": None, "studies": studies}
 
 
-def study_page(view: StudyView, items: list[Path]) -> str:
-    """A study's page. items: its figures and tables."""
-    parts = [f"# {view.title}", view.setup + "."]
+def study_page(view: StudyView, found: list[Finding], items: list[Path]) -> str:
+    """A study's page. found: its findings; items: its figures and tables."""
+    parts = [f"# {escape(view.title)}", escape(view.setup + ".")]
     if view.published is not None:
         table = registry.get(registry.TableItem, "published")(view)
-        parts += ["## Published and reproduced", table.markdown()]
-    found = of_study(view)
+        parts += ["## Published and reproduced", markdown.table(table)]
     if found:
         parts.append("## The questions")
     for finding in found:
-        parts += [f"**{finding.question}** {finding.answer}", finding.evidence]
-        if finding.published:
-            parts.append(f"Published, by the same definition: {finding.published}")
-        parts.append(f"*{finding.definition}*")
+        parts += _finding(finding)
     figures = [item for item in items if item.suffix == ".svg"]
-    tables = [item for item in items if item.suffix == ".csv"]
     if figures:
         parts.append("## Figures")
     for item in figures:
         entry = registry.get(registry.FigureItem, item.stem)
-        parts += [f"### {entry.title}", f"![{entry.title}]({item.name})", entry.caption]
-    parts.append("## Tables")
-    parts.append("\n".join(f"* [{registry.get(registry.TableItem, item.stem).title}]({item.name})" for item in tables))
+        title = escape(entry.title)
+        parts += [f"### {title}", f"![{title}]({item.name})", escape(entry.caption)]
+    tables = {item.name: registry.get(registry.TableItem, item.stem) for item in items if item.suffix == ".csv"}
+    parts += ["## Tables", "\n".join(f"* [{escape(entry.title)}]({name})" for name, entry in tables.items())]
     return "\n\n".join(parts) + "\n"
 
 
-def run_page(run: RunView, manifests: list[str], command: str, revision: str) -> str:
-    """The page of the whole run."""
-    rows = [study_row(view) for view in run.studies.values()]
-    lines = ["| study | data | net | seeds | results | dense top-1 (%) | headline |", "| --- " * 7 + "|"]
-    for row in rows:
-        top1 = number(row["dense_top1"], 2)
-        if pd.notna(row["dense_top1_sd"]):
-            top1 += f" ± {number(row['dense_top1_sd'], 2)}"
-        cells = (f"[{row['title']}]({row['name']}/README.md)", f"{row['dataset']} {row['resolution']}", row["model"])
-        cells += (row["seeds"], row["nodes"], top1, row["headline"])
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    results = run.results
-    hours = results["timing_seconds"].sum() / 3600
+def _finding(finding: Finding) -> Iterator[str]:
+    """A question, its answer, and how that follows from the numbers."""
+    yield f"**{escape(finding.question)}** {escape(finding.answer)}"
+    yield escape(finding.evidence)
+    if finding.published:
+        yield f"Published, by the same definition: {escape(finding.published)}"
+    yield f"*{escape(finding.definition)}*"
+
+
+def run_page(run: RunView, found: dict[str, list[Finding]], origin: Origin) -> str:
+    """The page of the whole run. found: the findings of each study."""
+    rows = [study_row(view, found[name]) for name, view in run.studies.items()]
+    hours = run.results["timing_seconds"].sum() / 3600
+    code = f", code at {escape(origin.revision)}" if origin.revision else ""
     parts = [
         "# Reproduced",
-        f"{len(results)} results, {number(hours, 1)} hours of jobs, from",
-        f"    {command}",
-        f"([config.yaml](config.yaml){f', code at {revision}' if revision else ''}). Every number on these pages is in "
+        f"{len(run.results)} results, {number(hours, 1)} hours of jobs, from",
+        f"    {origin.command}",
+        f"([config.yaml](config.yaml){code}). Every number on these pages is in "
         "the tidy tables " + ", ".join(f"[{name}.csv]({name}.csv)" for name in TIDY) + ".",
         "## Studies",
-        "\n".join(lines),
+        markdown.table(_linked(studies_table(rows))),
         "## Data",
-        "\n".join(["| data set | images | classes | read from | SHA-256 of the prepared images |", "| --- " * 5 + "|"]
-                  + [_data_row(Path(path)) for path in manifests]),
+        markdown.table(_data(origin.manifests)),
         "## Software",
-        registry.get(registry.TableItem, "environment")(run).markdown(),
-    ]  # fmt: skip
+        markdown.table(registry.get(registry.TableItem, "environment")(run)),
+    ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _data_row(path: Path) -> str:
+def _linked(studies: Table) -> Table:
+    """The studies with their titles leading to their pages."""
+    title, *columns = studies.columns
+    data = studies.data.assign(page=studies.data["name"] + "/README.md")
+    return replace(studies, columns=(Text(title.key, title.title, link="page"), *columns), data=data)
+
+
+def _data(manifests: list[str]) -> Table:
+    """The data sets of a run."""
+    columns = (
+        Text("name", "Data set"),
+        Text("images", "Images"),
+        Number("classes", "Classes"),
+        Text("origin", "Read from"),
+        Text("sha256", "SHA-256 of the prepared images", code=True),
+    )
+    rows = pd.DataFrame([_data_row(Path(path)) for path in manifests], columns=[column.key for column in columns])
+    return Table("Data", "", columns, rows)
+
+
+def _data_row(path: Path) -> dict[str, Any]:
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    counts = ", ".join(f"{name} {end - start:,}" for name, (start, end) in manifest["splits"].items())
-    cells = (path.parent.name, counts, len(manifest["classes"]), _origin(manifest["source"]), f"`{manifest['sha256']}`")
-    return f"| {' | '.join(map(str, cells))} |"
+    return {
+        "name": path.parent.name,
+        "images": ", ".join(f"{name} {end - start:,}" for name, (start, end) in manifest["splits"].items()),
+        "classes": len(manifest["classes"]),
+        "origin": _origin(manifest["source"]),
+        "sha256": manifest["sha256"],
+    }
 
 
-def _origin(source: dict) -> str:
+def _origin(source: dict[str, Any]) -> str:
     """What a data set was read from, in words; files that are not the publisher's by their names."""
     others = [file["file"] for file in source.get("files", ()) if file.get("official") is False]
     notes = [source["note"]] if "note" in source else []

@@ -4,7 +4,8 @@ Snakemake sees a touched script but not an edited import. So every rule has `cod
 and a job reruns when, and only when, what it depends on changed:
 
 digest    of the syntax trees of the rule's script, of every module of this library that the script and the named entry
-          modules import (transitively, imports inside functions too), and of the registered functions that the job uses
+          modules import (transitively, imports inside functions too), and of the registered functions that the job
+          uses; and of the files next to a module (a style, a script for browsers) that its constant RESOURCES names
 uses      these registered functions; while the job runs, the register gives out no others (registry.only)
 versions  of the packages that this code imports, as they are installed here
 
@@ -19,7 +20,7 @@ import ast
 import functools
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,10 @@ def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable
 
 @functools.cache
 def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> str:
-    parts = sorted(f"{module} {_dump(tree)}" for module, tree in _reached(script, modules, uses))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    reached = _reached(script, modules, uses)
+    parts = [f"{module} {_dump(tree)}" for module, tree in reached]
+    parts += [file for module, tree in reached for file in _resources(module, tree)]
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
 @functools.cache
@@ -148,6 +151,15 @@ def _text(node: Any) -> str:
     constant = isinstance(node, ast.Constant)
     fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, []) or constant]
     return f"{type(node).__name__}({' '.join(f'{name}={_text(value)}' for name, value in fields if name != 'kind')})"
+
+
+def _resources(module: str, tree: ast.Module) -> Iterator[str]:
+    """The files that the module's constant RESOURCES names, each with the digest of its bytes."""
+    path = _path(module)
+    for node in tree.body if path else ():
+        if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "RESOURCES" for t in node.targets):
+            for name in ast.literal_eval(node.value):
+                yield f"{module} {name} {hashlib.sha256(path.with_name(name).read_bytes()).hexdigest()}"
 
 
 @functools.cache

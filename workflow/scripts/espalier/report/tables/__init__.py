@@ -14,6 +14,7 @@ import pandas as pd
 
 from espalier import registry
 from espalier.analysis.study import view_of, view_of_run
+from espalier.report import html as html_writer
 
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
@@ -47,7 +48,7 @@ def write(
     else:
         table, stem = entry(view_of(folder, studies[study])), f"{study}_{name}"
     _write(csv, table.csv())
-    _write(html, table.page(stem))
+    _write(html, html_writer.page(table, stem))
 
 
 def _entries(scope: str) -> dict[str, registry.Entry]:

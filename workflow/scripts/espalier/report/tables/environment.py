@@ -8,7 +8,7 @@ from espalier.analysis import selections as when
 from espalier.analysis.study import RunView
 from espalier.analysis.tidy import SOFTWARE, software
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 
 @register(
@@ -30,9 +30,9 @@ def environment(view: RunView) -> Table:
     ]
     data = pd.DataFrame(rows, columns=["backend", "package", "version", "jobs"])
     columns = (
-        Column("backend", "Backend"),
-        Column("package", "Package, device, processor"),
-        Column("version", "Version"),
-        Column("jobs", "Jobs"),
+        Text("backend", "Backend"),
+        Text("package", "Package, device, processor"),
+        Text("version", "Version"),
+        Number("jobs", "Jobs"),
     )
     return Table("Software of this run", f"reported by {len(view.results)} jobs", columns, data)

@@ -10,7 +10,7 @@ from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.findings import names, of_study
 from espalier.report.findings.finding import Finding
-from espalier.report.table import Column, Table
+from espalier.report.table import Table, Text
 
 
 def asked(rows: pd.DataFrame, study: dict) -> bool:
@@ -32,10 +32,10 @@ def findings(view: StudyView) -> Table:
     """One row per finding."""
     data = pd.DataFrame([asdict(finding) for finding in of_study(view)], columns=[f.name for f in fields(Finding)])
     columns = (
-        Column("question", "Question"),
-        Column("answer", "Answer"),
-        Column("evidence", "The numbers", prose=True),
-        *([Column("published", "Published, by the same definition")] if data["published"].any() else []),
-        Column("definition", "How it is decided"),
+        Text("question", "Question"),
+        Text("answer", "Answer"),
+        Text("evidence", "The numbers", prose=True),
+        *([Text("published", "Published, by the same definition")] if data["published"].any() else []),
+        Text("definition", "How it is decided"),
     )
     return Table(f"{view.title}: findings", view.setup, columns, data.replace("", None))

@@ -9,7 +9,7 @@ from espalier.analysis import selections as when
 from espalier.analysis.speed import slow_dynamic
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table, without_constant
+from espalier.report.table import Number, Table, Text, without_constant
 
 
 @register(
@@ -32,18 +32,18 @@ def latency(view: StudyView) -> Table:
     times.insert(0, "name", variants.labels(times))
     times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
     columns = (
-        Column("name", "Net"),
-        Column("runtime", "Run by"),
-        Column("batch_size", "Images per call"),
-        Column("median_ms", "Median", 3, "Time of a call (ms)"),
-        Column("p90_ms", "90th percentile", 3, "Time of a call (ms)"),
-        Column("per_image_ms", "Per image (ms)", 4),
-        Column("speed_up", "Measured", 2, "Speed-up, baseline / this net"),
-        Column("promised", "Theoretical", 2, "Speed-up, baseline / this net"),
-        Column("against", "Baseline"),
-        Column("threads", "Threads"),
-        Column("repeats", "Repeats"),
-        *([Column("seed", "Seed")] if times["seed"].nunique() > 1 else []),
+        Text("name", "Net"),
+        Text("runtime", "Run by"),
+        Number("batch_size", "Images per call"),
+        Number("median_ms", "Median", 3, group="Time of a call", unit="ms"),
+        Number("p90_ms", "90th percentile", 3, group="Time of a call", unit="ms"),
+        Number("per_image_ms", "Per image", 4, unit="ms"),
+        Number("speed_up", "Measured", 2, group="Speed-up, baseline / this net"),
+        Number("promised", "Theoretical", 2, group="Speed-up, baseline / this net"),
+        Text("against", "Baseline"),
+        Number("threads", "Threads"),
+        Number("repeats", "Repeats"),
+        *([Number("seed", "Seed")] if times["seed"].nunique() > 1 else []),
     )
     columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
     notes = ["Times are of this machine, and of this run only.", *alike]

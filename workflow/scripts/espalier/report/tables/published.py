@@ -9,7 +9,7 @@ from espalier.analysis import published as published_figures
 from espalier.analysis import selections as when
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table, decimals, number, without_constant
+from espalier.report.table import Number, Table, Text, decimals, number, without_constant
 
 SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than the published ones
 
@@ -75,27 +75,27 @@ def _pruned(row) -> str:
 
 
 def _columns(data: pd.DataFrame, published_id: str):
-    yield Column("name", "Published row")
-    yield Column("verdict", "Comparable", help="Whether the set-ups are the same")
+    yield Text("name", "Published row")
+    yield Text("verdict", "Comparable", help="Whether the set-ups are the same")
     if data["init"].notna().any():
-        yield Column("init", "Initial weights here")
+        yield Text("init", "Initial weights here")
     elif _several(data):
-        yield Column("here", "What stands beside it")
+        yield Text("here", "What stands beside it")
     for value in published_figures.values(published_id):
         if data[value.name].isna().all():
             continue
         here, difference = f"{value.name}_reproduced", f"{value.name}_difference"
-        yield Column(value.name, "Published", value.digits, value.title)
+        yield Number(value.name, "Published", value.digits, group=value.title)
         spread = f"{value.name}_sd"
-        yield Column(here, "Here", value.digits, value.title, spread=spread, significant=SIGNIFICANT)
+        yield Number(here, "Here", value.digits, group=value.title, spread=spread, significant=SIGNIFICANT)
         if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
-            yield Column(difference, "Difference", value.digits, value.title, signed=True)
+            yield Number(difference, "Difference", value.digits, group=value.title, signed=True)
     if data["n"].max() > 1:
-        yield Column("n", "Seeds")
+        yield Number("n", "Seeds")
     if data["differs"].notna().any():
-        yield Column("differs", "Set-ups differ in")
+        yield Text("differs", "Set-ups differ in")
     if data["remark"].notna().any():
-        yield Column("remark", "Remark", help="On what is measured here")
+        yield Text("remark", "Remark", help="On what is measured here")
 
 
 def _several(data: pd.DataFrame) -> bool:

@@ -11,7 +11,7 @@ from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.backends import BACKENDS
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table, without_constant
+from espalier.report.table import Number, Table, Text, without_constant
 
 
 @register(
@@ -47,19 +47,30 @@ def quantization(view: StudyView) -> Table:
     nets = nets[["net", "scheme", *(column for column in nets if column not in ("net", "scheme"))]]
     timed = nets["ms_per_image"].notna().any()
     columns = (
-        Column("net", "Net"),
-        Column("scheme", "Scheme"),
-        Column("top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd"),
-        Column("change", "By quantization", 2, "Test accuracy (%)", signed=True, spread="change_sd", help="Points"),
-        Column("gain", "Against dense", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points"),
-        Column("size_mib", "Raw", 3, "Saved file (MiB)"),
-        Column("zipped_mib", "Zipped", 3, "Saved file (MiB)"),
-        Column("smaller_raw", "Raw", 2, "Times smaller than dense"),
-        Column("smaller", "Zipped", 2, "Times smaller than dense"),
-        Column("int8_operators", "8-bit operators", 0),
-        *([Column("ms_per_image", "Time for one image (ms)", 3)] if timed else []),
-        *([Column("timed_threads", "Threads", 0)] if timed else []),
-        *([Column("n", "Seeds")] if nets["n"].max() > 1 else []),
+        Text("net", "Net"),
+        Text("scheme", "Scheme"),
+        Number("top1", "Top-1", 2, group="Test accuracy", unit="%", spread="top1_sd"),
+        Number(
+            "change",
+            "By quantization",
+            2,
+            group="Test accuracy",
+            unit="%",
+            signed=True,
+            spread="change_sd",
+            help="Points",
+        ),
+        Number(
+            "gain", "Against dense", 2, group="Test accuracy", unit="%", signed=True, spread="drop_sd", help="Points"
+        ),
+        Number("size_mib", "Raw", 3, group="Saved file", unit="MiB"),
+        Number("zipped_mib", "Zipped", 3, group="Saved file", unit="MiB"),
+        Number("smaller_raw", "Raw", 2, group="Times smaller than dense"),
+        Number("smaller", "Zipped", 2, group="Times smaller than dense"),
+        Number("int8_operators", "8-bit operators", 0),
+        *([Number("ms_per_image", "Time for one image", 3, unit="ms")] if timed else []),
+        *([Number("timed_threads", "Threads", 0)] if timed else []),
+        *([Number("n", "Seeds")] if nets["n"].max() > 1 else []),
     )
     columns, alike = without_constant(columns, nets, ("timed_threads",))
     notes = [

@@ -9,7 +9,7 @@ from espalier.analysis import selections as when
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 
 @register(
@@ -73,36 +73,56 @@ def _asked(row):
 
 
 def _columns(nets: pd.DataFrame):
-    yield Column("name", "Net")
+    yield Text("name", "Net")
     if nets["asked"].notna().any():
-        yield Column("asked", "Asked (%)" if nets["ratio"].notna().any() else "Asked", group="Removed")
-    yield Column("removed", "Done (%)", 2, "Removed", spread="removed_sd", help="Share of groups or weights that went")
-    if nets["after"].notna().any():
-        yield Column("before", "Pruned", 2, "Test accuracy (%)", spread="before_sd", help="Top-1 right after pruning")
-    yield Column(
-        "top1", "Top-1", 2, "Test accuracy (%)", spread="top1_sd", help="At the end: after fine-tuning, if any"
+        yield Number("asked", "Asked", group="Removed", unit="%" if nets["ratio"].notna().any() else "")
+    yield Number(
+        "removed",
+        "Done",
+        2,
+        group="Removed",
+        unit="%",
+        spread="removed_sd",
+        help="Share of groups or weights that went",
     )
-    yield Column("gain", "Change", 2, "Test accuracy (%)", signed=True, spread="drop_sd", help="Points against dense")
+    if nets["after"].notna().any():
+        yield Number(
+            "before", "Pruned", 2, group="Test accuracy", unit="%", spread="before_sd", help="Top-1 right after pruning"
+        )
+    yield Number(
+        "top1",
+        "Top-1",
+        2,
+        group="Test accuracy",
+        unit="%",
+        spread="top1_sd",
+        help="At the end: after fine-tuning, if any",
+    )
+    yield Number(
+        "gain", "Change", 2, group="Test accuracy", unit="%", signed=True, spread="drop_sd", help="Points against dense"
+    )
     if (nets["top5"] < 100).any():  # of five classes or fewer it says nothing
-        yield Column("top5", "Top-5", 2, "Test accuracy (%)", spread="top5_sd")
-    yield Column("params_m", "Parameters (M)", 3, "Size of the net")
+        yield Number("top5", "Top-5", 2, group="Test accuracy", unit="%", spread="top5_sd")
+    yield Number("params_m", "Parameters", 3, group="Size of the net", unit="M")
     if _masked(nets):
-        yield Column("nonzero_params_m", "Not zero (M)", 3, "Size of the net")
-    yield Column("macs_m", "MACs (M)", 2, "Size of the net")
-    yield Column("compression", "Compression", 2, "Dense / pruned", spread="compression_sd")
+        yield Number("nonzero_params_m", "Not zero", 3, group="Size of the net", unit="M")
+    yield Number("macs_m", "MACs", 2, group="Size of the net", unit="M")
+    yield Number("compression", "Compression", 2, group="Dense / pruned", spread="compression_sd")
     if _masked(nets):
-        yield Column("nonzero_compression", "Not zero", 2, "Dense / pruned", spread="nonzero_compression_sd")
-    yield Column("speed_up", "Speed-up", 2, "Dense / pruned", spread="speed_up_sd", help="Theoretical: MACs")
-    yield Column("size_mib", "Raw", 2, "Saved file (MiB)")
-    yield Column("zipped_mib", "Zipped", 2, "Saved file (MiB)")
+        yield Number("nonzero_compression", "Not zero", 2, group="Dense / pruned", spread="nonzero_compression_sd")
+    yield Number("speed_up", "Speed-up", 2, group="Dense / pruned", spread="speed_up_sd", help="Theoretical: MACs")
+    yield Number("size_mib", "Raw", 2, group="Saved file", unit="MiB")
+    yield Number("zipped_mib", "Zipped", 2, group="Saved file", unit="MiB")
     anew = (nets["trained"] != nets["epochs_total"]).any()
-    yield Column("epochs_total", "In all", 0, "Epochs", "Of all steps that led to the net")
+    yield Number("epochs_total", "In all", 0, group="Epochs", help="Of all steps that led to the net")
     if anew:
-        yield Column("trained", "Of its weights", 0, "Epochs", "Since they were drawn: a net from scratch begins anew")
+        yield Number(
+            "trained", "Of its weights", 0, group="Epochs", help="Since they were drawn: a net from scratch begins anew"
+        )
     if nets["n"].max() > 1:
-        yield Column("n", "Seeds")
+        yield Number("n", "Seeds")
     if nets["remark"].notna().any():
-        yield Column("remark", "Remark")
+        yield Text("remark", "Remark")
 
 
 def _chosen_note(nets: pd.DataFrame):

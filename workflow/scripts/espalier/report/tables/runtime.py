@@ -11,7 +11,7 @@ import pandas as pd
 from espalier.analysis import selections as when
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 PARTS = ("import", "work", "evaluate")
 SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and may miss all of a shorter one
@@ -47,13 +47,13 @@ def runtime(view: RunView, **rules: Iterable[str]) -> Table:
     ]
     data = pd.DataFrame([*rows, {"study": "all", "step": "all"} | _sums(jobs)])
     columns = (
-        Column("study", "Study"),
-        Column("step", "Step or rule"),
-        Column("jobs", "Jobs"),
-        Column("seconds", "All jobs", 1, "Time (s)"),
-        Column("median_seconds", "Median job", 2, "Time (s)"),
-        *(Column(f"{part}_percent", part.capitalize(), 1, "Share of the time (%)") for part in PARTS),
-        Column("peak_memory_mib", "Peak memory (MiB)", 0),
+        Text("study", "Study"),
+        Text("step", "Step or rule"),
+        Number("jobs", "Jobs"),
+        Number("seconds", "All jobs", 1, group="Time", unit="s"),
+        Number("median_seconds", "Median job", 2, group="Time", unit="s"),
+        *(Number(f"{part}_percent", part.capitalize(), 1, group="Share of the time", unit="%") for part in PARTS),
+        Number("peak_memory_mib", "Peak memory", 0, unit="MiB"),
     )
     return Table("Run time and memory", _setup(view), columns, data)
 

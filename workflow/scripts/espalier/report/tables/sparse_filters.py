@@ -8,7 +8,7 @@ from espalier.analysis import selections as when
 from espalier.analysis import zeros as filters
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 
 @register(
@@ -27,15 +27,15 @@ def sparse_filters(view: StudyView) -> Table:
     data = filters.zeros(view.tidy)
     data["share"] = 100 * data["zeros"] / data["of"]
     columns = (
-        Column("name", "Net"),
-        *([Column("seed", "Seed")] if data["seed"].nunique() > 1 else []),
-        Column("layer", "Layer"),
-        Column("filters", "All", group="Filters"),
-        Column("dead", "Dead", group="Filters"),
-        Column("of", "Weights of a filter"),
-        Column("least", "Least", 1, "Zeros in a filter (%)"),
-        Column("median", "Median", 1, "Zeros in a filter (%)"),
-        Column("most", "Most", 1, "Zeros in a filter (%)"),
+        Text("name", "Net"),
+        *([Number("seed", "Seed")] if data["seed"].nunique() > 1 else []),
+        Text("layer", "Layer"),
+        Number("filters", "All", group="Filters"),
+        Number("dead", "Dead", group="Filters"),
+        Number("of", "Weights of a filter"),
+        Number("least", "Least", 1, group="Zeros in a filter", unit="%"),
+        Number("median", "Median", 1, group="Zeros in a filter", unit="%"),
+        Number("most", "Most", 1, group="Zeros in a filter", unit="%"),
     )
     shown, title = _by_layer(data), f"{view.title}: sparse weights by filter"
     data = data.assign(dead=data["dead"].map({True: "yes", False: "no"})).drop(columns="node")

@@ -9,7 +9,7 @@ from espalier.analysis import published
 from espalier.analysis import selections as when
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 ALL = "all"
 
@@ -31,7 +31,7 @@ def sparse_weights(view: StudyView) -> Table:
     nets = nets[nets["step"] == "prune"]
     counts, trainings = dict(_by_net(view, nets)), _trainings(nets)
     layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
-    data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Column("layer", "Parameters of")]
+    data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Text("layer", "Parameters of")]
     there = published.by_layer(view.config.get("published")).rename(columns={"sparse": "zeros"})
     counts |= {f"published, run {run}": found.set_index("layer") for run, found in there.groupby("run")}
     for name, found in counts.items():
@@ -39,9 +39,9 @@ def sparse_weights(view: StudyView) -> Table:
         data = data.join(shares.add_prefix(f"{name}: "))
         heading = trainings.get(name, name)
         columns += [
-            Column(f"{name}: zeros", "Zeros", 0, heading),
-            Column(f"{name}: total", "Of", 0, heading),
-            Column(f"{name}: share", "Share (%)", 3, heading),
+            Number(f"{name}: zeros", "Zeros", 0, group=heading),
+            Number(f"{name}: total", "Of", 0, group=heading),
+            Number(f"{name}: share", "Share", 3, group=heading, unit="%"),
         ]
     n = nets["seed"].nunique()
     thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from espalier.analysis import selections as when
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
-from espalier.report.overview import study_row
-from espalier.report.table import Column, Table
+from espalier.report.findings import of_study
+from espalier.report.studies import studies_table, study_row
+from espalier.report.table import Table
 
 
 @register(
@@ -23,19 +22,6 @@ from espalier.report.table import Column, Table
         when=when.always,
     )
 )
-def table_of_studies(view: RunView) -> Table:
+def studies(view: RunView) -> Table:
     """One row per study."""
-    data = pd.DataFrame([study_row(study) for study in view.studies.values()])
-    columns = (
-        Column("title", "Study"),
-        Column("dataset", "Data"),
-        Column("resolution", "Resolution"),
-        Column("model", "Net"),
-        Column("epochs", "Epochs"),
-        Column("weights", "Initial weights"),
-        Column("seeds", "Seeds"),
-        Column("nodes", "Results"),
-        Column("dense_top1", "Dense top-1 (%)", 2, spread="dense_top1_sd"),
-        Column("headline", "Headline", prose=True),
-    )
-    return Table("Studies of this run", f"{len(data)} studies, {int(data['nodes'].sum())} results", columns, data)
+    return studies_table([study_row(study, of_study(study)) for study in view.studies.values()])

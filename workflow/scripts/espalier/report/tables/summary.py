@@ -8,7 +8,7 @@ from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Column, Table
+from espalier.report.table import Number, Table, Text
 
 TOTAL = "total"
 NOT_PRUNED = "not pruned"
@@ -38,17 +38,19 @@ def summary(view: StudyView) -> Table:
     data["pruned"] = data["pruned"].astype(bool).map({True: "yes", False: "no"})
     data = pd.concat([data, pd.DataFrame([{"layer": TOTAL, **sums}])], ignore_index=True)
     columns = [
-        Column("layer", "Layer"),
-        Column("kind", "Kind"),
-        Column("output_shape", "Output shape"),
-        Column("params", "As it is", 0, "Parameters"),
-        Column("wrapped_params", "Wrapped", 0, "Parameters"),
-        Column("pruned", "Pruned"),
+        Text("layer", "Layer"),
+        Text("kind", "Kind"),
+        Text("output_shape", "Output shape"),
+        Number("params", "As it is", 0, group="Parameters"),
+        Number("wrapped_params", "Wrapped", 0, group="Parameters"),
+        Text("pruned", "Pruned"),
     ]
     for _, net in nets.iterrows():
         shares = _sparsities(view.layers[view.layers["node"] == net["node"]], pruned)
         data[net["name"]] = data["layer"].map(shares).astype(object)
-        columns.append(Column(net["name"], net["name"].removeprefix("weight magnitude "), 2, "Zeros in the file (%)"))
+        columns.append(
+            Number(net["name"], net["name"].removeprefix("weight magnitude "), 2, group="Zeros in the file", unit="%")
+        )
     return Table(
         f"{view.title}: model summary",
         view.setup,

@@ -1,0 +1,63 @@
+"""The studies of a run, a row for each: the overview, the pages and a table of the report show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from espalier.analysis import tidy
+from espalier.analysis.study import StudyView
+from espalier.report import findings
+from espalier.report.findings import budget
+from espalier.report.findings.finding import Finding
+from espalier.report.table import Number, Table, Text
+
+
+def study_row(view: StudyView, found: list[Finding]) -> dict[str, Any]:
+    """What a study was run on, and what came out; of its dense nets the first one. found: all its findings."""
+    data, model, nets = view.config["dataset"], view.config["model"], view.nets
+    dense = nets[nets["node"] == nets["reference"]].iloc[0]
+    return {
+        "name": view.name,
+        "title": view.title,
+        "dataset": tidy.data_name(data),
+        "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
+        "model": f"{model['name']}" + ("" if model.get("width", 1) == 1 else f", width {model['width']:g}"),
+        "epochs": int(dense["trained"]),
+        "weights": tidy.weights_name(view.config, view.results).removeprefix("initial weights "),
+        "seeds": ", ".join(map(str, sorted(set(view.results["seed"])))),
+        "nodes": len(view.results),
+        "dense_top1": dense["top1"],
+        "dense_top1_sd": dense["top1_sd"],
+        "headline": findings.headline(found),
+        **_budgets(view),
+    }
+
+
+def _budgets(view: StudyView) -> dict[str, str]:
+    """The smallest file and the fastest net within each limit, in words."""
+    remarks = budget.coarse(view)
+    return {
+        f"{what}_{limit:g}": words + (f" ({remarks[limit]})" if remarks[limit] else "")
+        for limit, pair in budget.table(view).items()
+        for what, words in zip(("smallest", "fastest"), pair, strict=True)
+    }
+
+
+def studies_table(rows: list[dict[str, Any]]) -> Table:
+    """The table of these rows, each one of `study_row`."""
+    columns = (
+        Text("title", "Study"),
+        Text("dataset", "Data"),
+        Text("resolution", "Resolution"),
+        Text("model", "Net"),
+        Number("epochs", "Epochs"),
+        Text("weights", "Initial weights"),
+        Text("seeds", "Seeds"),
+        Number("nodes", "Results"),
+        Number("dense_top1", "Dense top-1", 2, unit="%", spread="dense_top1_sd"),
+        Text("headline", "Headline", prose=True),
+    )
+    data = pd.DataFrame(rows)
+    return Table("Studies of this run", f"{len(data)} studies, {int(data['nodes'].sum())} results", columns, data)
