@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from espalier import registry
+from espalier import plugins, registry
 from espalier.plan.steps import STEPS
 from espalier.run import code, software
 
@@ -414,3 +414,128 @@ def test_registered_functions_are_reached_through_the_register_only():
                 used = [(node.module, alias.name) for alias in node.names]
             for use in set(used) & registered:
                 raise AssertionError(f"{path}, line {node.lineno}: reach {use[1]} by registry.get, not by its name")
+
+
+# Plug-ins
+
+
+PLUGIN = """
+import my_helper
+from espalier.registry import FindingItem, Score, register
+
+@register(Score("mine", backend="pytorch", title="Mine"))
+def mine(weight, dims):
+    from espalier.late import late
+    return my_helper.half(weight)
+
+
+@register(Score("other", backend="pytorch", title="Other"))
+def other(weight, dims):
+    import my_other
+    return weight  # other
+"""
+FINDING = """
+
+@register(FindingItem("asked", title="Asked", when=lambda rows, study: True))
+def asked(view):
+    return []
+"""
+BESIDE = {
+    "mine.py": PLUGIN,
+    "my_helper.py": "from my_package import deep\n\n\ndef half(x):\n    return deep.half(x)\n",
+    "my_package/__init__.py": "",
+    "my_package/deep.py": "from .leaf import HALF\n\n\ndef half(x):\n    return HALF * x\n",
+    "my_package/leaf.py": "HALF = 0.5\n",
+    "my_other.py": "X = 1\n",
+    "not_imported.py": "X = 1\n",
+}
+
+
+@pytest.fixture
+def plugin(package):
+    """A plug-in with two scores, in a folder of its own."""
+    for name, text in BESIDE.items():
+        path = package / "user" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    yield load_again
+    for loaded in plugins.loaded():
+        plugins.unload(loaded)
+
+
+def load_again(package):
+    """A new run of the workflow: plug-ins are imported anew."""
+    for loaded in plugins.loaded():
+        plugins.unload(loaded)
+    plugins.load(plugins.find(["user/mine.py"], [package]))
+
+
+@pytest.mark.parametrize(
+    "file, old, new, changed",
+    [
+        ("user/mine.py", "half(weight)", "half(-weight)", {"mine"}),
+        ("user/mine.py", 'title="Mine"', 'title="Mine!"', {"mine"}),
+        ("user/mine.py", "return weight  # other", "return 2 * weight", {"other"}),
+        ("user/mine.py", "# other", "# another comment", set()),
+        ("user/my_helper.py", "deep.half(x)", "deep.half(2 * x)", {"mine", "other"}),
+        ("user/my_package/__init__.py", "", "X = 1\n", {"mine", "other"}),
+        ("user/my_package/deep.py", "HALF * x", "x * HALF", {"mine", "other"}),
+        ("user/my_package/leaf.py", "0.5", "0.25", {"mine", "other"}),
+        ("user/my_other.py", "X = 1", "X = 2", {"other"}),
+        ("user/not_imported.py", "X = 1", "X = 2", set()),
+        ("espalier/late.py", "return value(x)", "return value(x) + 1", {"mine", "other", "used"}),
+    ],
+)
+def test_an_edit_of_a_plugin_reaches_the_jobs_that_use_it_and_no_others(package, plugin, file, old, new, changed):
+    plugin(package)
+    before = {name: version(package, [name]) for name in ("mine", "other", "used")}
+    path = package / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1) if old else new)
+    plugin(package)
+    assert {name for name in before if version(package, [name]) != before[name]} == changed
+
+
+def test_a_job_is_told_of_the_plugins_that_it_uses(package, plugin, monkeypatch):
+    monkeypatch.chdir(package)
+    plugin(package)
+    forget()
+    covered = code.code_of_job(package / "shim.py", uses=[("score", "mine", "pytorch")])
+    assert covered["plugins"] == ["user/mine.py"]
+    assert "plugins" not in code.code_of_job(package / "shim.py", uses=[("score", "used", "pytorch")])
+
+
+def test_the_version_does_not_tell_where_a_plugin_lies(package, plugin):
+    plugin(package)
+    before = version(package, ["mine"])
+    for loaded in plugins.loaded():
+        plugins.unload(loaded)
+    (package / "user").rename(package / "moved")
+    plugins.load(plugins.find(["moved/mine.py"], [package]))
+    assert version(package, ["mine"]) == before
+
+
+def test_a_plugin_whose_findings_are_given_out_is_in_the_digest_of_the_jobs_that_give_them_out(package, plugin):
+    home = package / "espalier" / "report" / "findings.py"
+    home.parent.mkdir()
+    home.write_text("X = 1\n")
+    asks = package / "asks.py"
+    asks.write_text("from espalier.report import findings\n")
+    edit(package, "user/mine.py", "    return weight  # other\n", "    return weight  # other\n" + FINDING)
+    plugin(package)
+    forget()
+    before = [code.code_of_job(package / script) for script in ("asks.py", "shim.py")]
+    assert [covered.get("plugins", []) != [] for covered in before] == [True, False]
+    edit(package, "user/mine.py", "return []", "return list()")
+    plugin(package)
+    forget()
+    after = [code.code_of_job(package / script) for script in ("asks.py", "shim.py")]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+
+
+def test_a_module_beside_a_plugin_that_python_would_not_import_is_refused(package, plugin):
+    (package / "user" / "json.py").write_text("X = 1\n")
+    edit(package, "user/mine.py", "import my_helper", "import json\nimport my_helper")
+    plugin(package)
+    with pytest.raises(plugins.PluginError, match="imports json"):
+        version(package, ["mine"])

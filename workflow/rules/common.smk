@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from espalier import datasets, registry
+from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
 from espalier.plan import grid
 from espalier.run.code import code_of_job
@@ -18,8 +18,10 @@ from espalier.plan.config import ConfigError, typed
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
     given = workflow.config_settings.config.items()
     lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
+    places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
+    plugins.load(plugins.find(plugins.named_in(config | lists), [*places, Path.cwd()]))  # before names are looked up
     GRID = grid.build(config | lists)
-except ConfigError as error:
+except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies

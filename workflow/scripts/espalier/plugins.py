@@ -12,9 +12,10 @@ import importlib.util
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from espalier import registry
 
@@ -45,7 +46,7 @@ class Plugin:
     def file_of(self, module: str) -> Path | None:
         """The file of a module of the plug-in; None for a module from elsewhere."""
         package = module.partition(".")[0]
-        if package == LIBRARY or (_is_installed(self.folder) and package != self.module.partition(".")[0]):
+        if package in ("", LIBRARY) or (_is_installed(self.folder) and package != self.module.partition(".")[0]):
             return None
         base = self.folder.joinpath(*module.split("."))
         return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
@@ -57,6 +58,16 @@ _loaded: dict[str, Plugin] = {}  # by module, in the order of loading
 def loaded() -> list[Plugin]:
     """The plug-ins of this process."""
     return list(_loaded.values())
+
+
+def named_in(config: Mapping[str, Any]) -> list[str]:
+    """The plug-ins that a config names. What is no list of texts is left for the check of the config to refuse.
+
+    >>> named_in({"plugins": ["my_nets.py"]}), named_in({"plugins": "my_nets.py"}), named_in({})
+    (['my_nets.py'], [], [])
+    """
+    given = config.get("plugins")
+    return given if isinstance(given, list) and all(isinstance(name, str) for name in given) else []
 
 
 def find(names: Iterable[str], folders: Iterable[Path]) -> list[Plugin]:

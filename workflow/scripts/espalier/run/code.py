@@ -1,12 +1,14 @@
-"""What a job is covered by: the digest of its code, the registered entries that it may reach, its packages' versions.
+"""What a job is covered by: the digest of its code, the entries and plug-ins that it may reach, its packages' versions.
 
 Snakemake sees a touched script but not an edited import. So every rule has `code=code_of_job(...)` among its params,
 and a job reruns when, and only when, what it depends on changed:
 
 digest    of the syntax trees of the rule's script, of every module of this library that the script and the named entry
           modules import (transitively, imports inside functions too), and of the registered functions that the job
-          uses; and of the files next to a module (a style, a script for browsers) that its constant RESOURCES names
+          uses; and of the files next to a module (a style, a script for browsers) that its constant RESOURCES names.
+          A plug-in's file, and what it imports beside it, count as the library's modules do
 uses      these registered functions; while the job runs, the register gives out no others (registry.only)
+plugins   where the plug-ins are that the job imports: those that registered something it uses
 versions  of the packages that this code imports, as they are installed here
 
 Two things are left out of the digest on purpose: comments and docstrings, which change nothing that is computed; and
@@ -24,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from espalier import registry
+from espalier import plugins, registry
 from espalier.run import software
 
 PACKAGE = __name__.partition(".")[0]
@@ -38,14 +40,18 @@ Trees = tuple[tuple[str, ast.Module], ...]  # modules with what of them is left,
 
 
 def code_of_job(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> dict[str, Any]:
-    """The param `code` of a job: {"digest": 16 hex digits, "uses": [[kind, name, backend]], "versions": {name: text}}.
+    """The param `code` of a job: {"digest": 16 hex digits, "uses": [[kind, name, backend]], "versions": {name: text}},
+    and of a job that uses plug-ins "plugins": [path or name of a module].
 
     script: path of the rule's script. modules: dotted names of library modules that the script reaches by name instead
     of by import (the backend's). uses: the registered entries that the job reaches. Nothing is imported for it.
+    Raises PluginError if Python would import another module than the one beside a plug-in.
     """
     uses = tuple(sorted(set(uses)))
     arguments = Path(script), tuple(sorted(set(modules))), uses
-    return {"digest": _digest(*arguments), "uses": [list(use) for use in uses], "versions": _versions(*arguments)}
+    code = {"digest": _digest(*arguments), "uses": [list(use) for use in uses], "versions": _versions(*arguments)}
+    places = [plugin.place for plugin in plugins.loaded() if plugin.module in dict(_reached(*arguments))]
+    return code | ({"plugins": places} if places else {})
 
 
 def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> str:
@@ -63,31 +69,62 @@ def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> st
 
 @functools.cache
 def _versions(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> dict[str, str]:
-    imported = {name.partition(".")[0] for _, tree in _reached(script, modules, uses) for name in _imports(tree)}
-    return software.installed(imported - {PACKAGE} - NOT_COMPUTING - sys.stdlib_module_names)
+    reached = dict(_reached(script, modules, uses))
+    imported = {name.partition(".")[0] for tree in reached.values() for name in _imports(tree)}
+    return software.installed(imported - {PACKAGE} - reached.keys() - NOT_COMPUTING - sys.stdlib_module_names)
 
 
 @functools.cache
 def _reached(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> Trees:
     """Everything that the job reaches."""
+    entries = [registry.get(registry.KINDS[kind], name, backend) for kind, name, backend in uses]
     used: dict[str, set[str]] = {}
-    for kind, name, backend in uses:
-        function = registry.get(registry.KINDS[kind], name, backend).function
-        used.setdefault(function.__module__, set()).add(function.__name__)
-    reached = {"": _residue(script, frozenset())}
-    waiting = {*modules, *used, *_imports(reached[""])}
+    for entry in entries:
+        used.setdefault(entry.function.__module__, set()).add(entry.function.__name__)
+    begin = {*modules, *used, *_plugins_of(entries)}
+    reached = _followed(script, begin, used)
+    if more := _plugins_of(_given_out(reached)) - reached.keys():
+        reached = _followed(script, begin | more, used)
+    return tuple(reached.items())
+
+
+def _followed(script: Path, begin: set[str], used: dict[str, set[str]]) -> dict[str, ast.Module]:
+    """The script, the modules to begin with, and what they import, each with its syntax tree. used: the names of the
+    registered functions that the job uses, by module."""
+    reached: dict[str, ast.Module] = {"": _residue(script, frozenset())}
+    waiting = begin | _imported_by("", script, reached[""])
     while waiting:
         module = waiting.pop()
         if module not in reached and (path := _path(module)):
             reached[module] = _residue(path, frozenset(used.get(module, ())))
-            waiting |= _imports(reached[module])
-    return tuple(reached.items())
+            waiting |= _imported_by(module, path, reached[module])
+    return reached
+
+
+def _imported_by(module: str, path: Path, tree: ast.Module) -> set[str]:
+    """What a module imports that may be the library's or, if it is a plug-in's module, the plug-in's."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    of_plugin = bool(module) and module.partition(".")[0] != PACKAGE
+    names = _imports(tree, package if of_plugin else "")
+    return {name for name in names if of_plugin or name.partition(".")[0] == PACKAGE}
+
+
+def _plugins_of(entries: Iterable[registry.Entry]) -> set[str]:
+    """The modules of the plug-ins that registered these entries."""
+    modules = {plugin.name: plugin.module for plugin in plugins.loaded()}
+    return {modules[entry.plugin] for entry in entries if entry.plugin}
+
+
+def _given_out(modules: Iterable[str]) -> list[registry.Entry]:
+    """The entries that a job of these modules uses without naming them: of kinds that are given out as a whole."""
+    kinds = [kind for kind in registry.KINDS.values() if kind.digest == "all" and kind.home in modules]
+    return [entry for kind in kinds for entry in registry.entries(kind).values()]
 
 
 def _path(module: str) -> Path | None:
-    """The file of a module of this package, None for what is not one (a name imported from a module, say)."""
+    """The file of a module of this package or of a plug-in; None for all others, and for what is no module."""
     if module.partition(".")[0] != PACKAGE:
-        return None
+        return plugins.file_of(module)
     base = ROOT.joinpath(*module.split("."))
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
@@ -163,14 +200,25 @@ def _resources(module: str, tree: ast.Module) -> Iterator[str]:
 
 
 @functools.cache
-def _imports(tree: ast.Module) -> frozenset[str]:
-    """Modules that the tree imports, wherever the statement stands, with the parent packages of this package's."""
+def _imports(tree: ast.Module, package: str = "") -> frozenset[str]:
+    """Modules that the tree imports, wherever the statement stands, with the packages that they are in. package: the
+    one that the module of the tree is in, which `from . import` begins at; such imports are left out without it."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    own = {name for name in names if name.partition(".")[0] == PACKAGE}
-    return frozenset(names | {name.rpartition(".")[0] for name in own if name.count(".") > 1})
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            names.update({source, *(f"{source}.{alias.name}" for alias in node.names)})
+    return frozenset(_with_packages(names))
+
+
+def _with_packages(names: Iterable[str]) -> Iterator[str]:
+    """Each module and the packages that it is in, but the library's own: a.b.c -> a.b.c, a.b, a."""
+    for name in names:
+        yield name
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if name != PACKAGE:
+                yield name

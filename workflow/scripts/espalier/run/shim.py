@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from espalier import registry
+from espalier import plugins, registry
 from espalier.run.fingerprint import fingerprint
 
 
@@ -127,6 +127,7 @@ def job(snakemake) -> Iterator[Job]:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         try:
+            plugins.load(plugins.find(this.code.get("plugins", ()), [Path.cwd()]))
             with registry.only(this.code.get("uses", ())):
                 yield this
         except Exception as error:
