@@ -40,6 +40,11 @@ class Mistake:
 
 
 MISTAKES = {
+    # text
+    "a title that ends a script of the report": Mistake(
+        [*VGG, "title"], "a </Script> b", ("</script",), corrected={"title": "a < /Script> b"}
+    ),
+    "a title that begins a comment": Mistake([*VGG, "title"], "a<!--", ("<!--",), corrected={"title": "a< !--"}),
     # keys
     "unknown key at the top": Mistake(
         ["thread"], 2, ("no such key", "did you mean 'threads'", "seeds"), corrected={"threads": 2}

@@ -78,7 +78,22 @@ def check(config: dict) -> dict:
     Steps of chains are checked when the grid expands them (`check_part`), since their values may be lists.
     """
     _validate(config, schema(), [])
+    _refuse_ends_of_scripts(_plain(config), [])
     return _filled(copy.deepcopy(_plain(config)), schema())
+
+
+def _refuse_ends_of_scripts(value: Any, path: list) -> None:
+    """Raise ConfigError at text that would end a script of the report, into which Snakemake writes it as it stands."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            _refuse_ends_of_scripts(part, [*path, key])
+    elif isinstance(value, str) and (mended := re.sub("<(?=/script|!--)", "< ", value, flags=re.IGNORECASE)) != value:
+        raise ConfigError(
+            path,
+            f"is {value!r}: in a page of the report this would end a script",
+            allowed="text without '</script' and '<!--'",
+            corrected={path[-1]: mended} if isinstance(path[-1], str) else [mended],
+        )
 
 
 def check_part(value: Any, definition: str, path: list) -> None:
