@@ -9,7 +9,7 @@ from a_run import Run, below, by_ratio, config, gradual, penalised
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from espalier import registry
-from espalier.analysis import published, tidy
+from espalier.analysis import labels, published
 from espalier.analysis.tidy import MIB
 from espalier.report import figures
 from espalier.report.figures import style
@@ -37,7 +37,7 @@ def series(axes) -> dict[str, tuple]:
 def finished(name: str, run: Run, study: dict):
     """The figure with its heading, laid out as it is saved."""
     figure = draw(name, run, study)
-    style.titled(figure, "A title", tidy.setup_line(study))
+    style.titled(figure, "A title", labels.setup_line(study))
     FigureCanvasAgg(figure).draw()
     return figure
 
@@ -80,7 +80,7 @@ def test_which_figures_a_study_gets(tmp_path):
     assert set(figures.names(rows, config())) == structured
     assert set(figures.names(rows, config(latency={}))) == structured | {"latency", "speed_up"}
     assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
-    both = rows.assign(prune_type=["weight", "unit"] * 5 + ["unit"])
+    both = rows.assign(backend="keras", method="random", prune_type=["weight", "unit"] * 5 + ["unit"])
     assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}
     assert "filter_sparsity" in figures.names(rows.assign(prune_type="weight", threshold=0.01), config())
     eighth = rows.assign(scheme=["static_int8", *[None] * (len(rows) - 1)])
@@ -147,7 +147,7 @@ def test_weights_set_to_zero_save_no_computation_and_are_left_out(tmp_path):
 
 def test_a_scale_is_shared_by_what_is_shown_before_and_after(tmp_path):
     run = vgg(tmp_path)
-    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("unit", "l2", "0.90"), actual_ratio=0.9)
+    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("depth_wise", "l2", "0.90"), actual_ratio=0.9)
     figure = draw("accuracy_vs_ratio", run, config(published="cifar100_vgg16_bn"))
     after, before, there = (
         [axes for axes in figure.axes if axes.get_subplotspec().rowspan.start == i] for i in range(3)
@@ -246,6 +246,9 @@ def test_without_fine_tuning_there_is_one_column(tmp_path):
     assert len(draw("training_curves", run, config()).axes) == 2
 
 
+METHODS = {"weight": "magnitude", "unit": "l2"}
+
+
 def mlp(tmp_path) -> Run:
     run = Run(tmp_path, backend="keras", model="mlp")
     for init, accuracies in (("normal-0.1", (90.0, 89.0, 50.0)), ("glorot", (91.0, 90.0, 88.0))):
@@ -253,7 +256,7 @@ def mlp(tmp_path) -> Run:
         for kind in ("weight", "unit"):
             for ratio, top1 in zip(("0", "0.25", "0.50"), accuracies, strict=True):
                 lost = 0 if ratio == "0" else 10 * (kind == "unit")
-                run.add("prune", root, columns=by_ratio(kind, "m", ratio), top1=top1 - lost, actual_ratio=float(ratio))
+                run.add("prune", root, columns=by_ratio(kind, METHODS[kind], ratio), top1=top1 - lost, actual_ratio=float(ratio))
     return run
 
 
@@ -314,21 +317,21 @@ def test_layers_that_only_hold_zeros_are_not_shown_as_narrower(tmp_path):
     run = Run(tmp_path)
     root = run.add("train", layers=layers(100, 10))
     run.add("prune", root, columns=by_ratio("weight", "magnitude", "0.50"), layers=layers(100, 10))
-    run.add("prune", root, columns=by_ratio("unit", "l2", "0.50"), layers=layers(50, 10))
+    run.add("prune", root, columns=by_ratio("filter_wise", "l2", "0.50"), layers=layers(50, 10))
     axes = draw("layer_widths", run, config()).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["dense", "unit l2 0.50"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dense", "filter_wise l2 0.50"]
 
 
 def test_latency(tmp_path):
     run = mlp(tmp_path)
     dense = "s/seed0/train~glorot"
-    pruned = f"{dense}/prune~unit~m~0.50"
+    pruned = f"{dense}/prune~unit~l2~0.50"
     rows = [(pruned, 1, 0.5, 0.75), (dense, 1, 1.0, 1.5), (pruned, 256, 4.0, 5.0), (dense, 256, 4.0, 4.5)]
     run.time({"node": n, "baseline": dense, "batch_size": b, "median_ms": m, "p90_ms": p} for n, b, m, p in rows)
     figure = draw("latency", run, config(latency={}))
     assert titles(figure) == ["batch of 1", "batch of 256"]
     one = figure.axes[0]
-    assert [label.get_text() for label in one.get_yticklabels()] == ["dense, init glorot", "unit m 0.50, init glorot"]
+    assert [label.get_text() for label in one.get_yticklabels()] == ["dense, init glorot", "unit l2 0.50, init glorot"]
     assert series(one) == {"o": ([1.0], [0], False), "s": ([0.5], [1], False)}
     whiskers = {c.get_label(): c.lines[2][0].get_segments()[0][:, 0].tolist() for c in one.containers}
     assert whiskers == {"dense": [1.0, 1.5], "unit": [0.5, 0.75]}
@@ -361,7 +364,7 @@ def test_a_line_joins_nets_that_went_through_the_same_steps(tmp_path):
     figure = draw("accuracy_vs_ratio", two_way(tmp_path), config())
     assert legend(figure) == [
         "l1", "l1, in 2 steps", "magnitude by threshold", "magnitude by threshold, after group_lasso training",
-        "magnitude N:M", "magnitude", "magnitude global", "dense",
+        "magnitude N:M", "magnitude layer", "magnitude", "dense",
     ]  # fmt: skip
     assert series(figure.axes[0]) == {
         "o": ([20.0, 40.0], [94.0, 92.0], False),
@@ -380,10 +383,10 @@ def test_a_prune_type_that_was_not_published_has_no_panel_in_that_row(tmp_path):
     study = config(published="cifar100_resnet50")  # by blocks alone
     run = Run(tmp_path, model="resnet50")
     root = run.add("train", top1=90.0)
-    for kind in ("depth_wise", "filter_wise", "unit"):
+    for kind in ("depth_wise", "filter_wise", "channel_wise"):
         run.add("prune", root, columns=by_ratio(kind, "mean_abs", "0.40"), top1=50.0, actual_ratio=0.4)
     figure = draw("accuracy_vs_ratio", run, study)
-    assert titles(figure) == ["depth_wise", "filter_wise", "unit", ""]
+    assert titles(figure) == ["depth_wise", "filter_wise", "channel_wise", ""]
     assert [axes.get_xlabel() for axes in figure.axes] == ["groups removed (%)"] * 4
     assert all(axes.containers for axes in figure.axes)
 

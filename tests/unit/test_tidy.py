@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from a_run import Run, by_ratio, config, gradual, penalised
 
-from espalier.analysis import tidy
+from espalier.analysis import labels, nets, tidy
 
 
 def rows_of(path):
@@ -115,7 +115,7 @@ def test_mean_and_sample_standard_deviation_over_seeds(tmp_path):
     run = Run(tmp_path)
     for seed, top1 in enumerate((90.0, 92.0, 97.0)):
         run.chain(seed=seed, top1=top1)
-    row = tidy.over_seeds(run.load().results, ["top1", "not_measured"]).iloc[0]
+    row = nets.over_seeds(run.load().results, ["top1", "not_measured"]).iloc[0]
     assert row["top1"] == 93.0
     assert row["top1_sd"] == pytest.approx(math.sqrt((9 + 1 + 16) / 2))
     assert row["n"] == 3
@@ -125,17 +125,17 @@ def test_mean_and_sample_standard_deviation_over_seeds(tmp_path):
 def test_one_seed_has_no_spread(tmp_path):
     run = Run(tmp_path)
     run.chain()
-    row = tidy.over_seeds(run.load().results, ["top1"]).iloc[0]
+    row = nets.over_seeds(run.load().results, ["top1"]).iloc[0]
     assert row["n"] == 1 and pd.isna(row["top1_sd"])
 
 
 def test_set_up_in_one_line():
-    line = tidy.setup_line(config(model={"name": "vgg16_bn", "width": 0.25}, seeds=[0, 1, 2]))
+    line = labels.setup_line(config(model={"name": "vgg16_bn", "width": 0.25}, seeds=[0, 1, 2]))
     assert line == (
         "digits at 32x32x3; vgg16_bn at 0.25 of its width; 6 epochs of training, 3 of fine-tuning; "
         "initial weights random, not pretrained; seeds 0, 1, 2 (n=3)"
     )
-    assert "fine-tuning" not in tidy.setup_line(config(chains=[["train", {"prune": {}}]]))
+    assert "fine-tuning" not in labels.setup_line(config(chains=[["train", {"prune": {}}]]))
 
 
 IMAGENET = {"name": "vgg16", "width": 1.0, "weights": "imagenet"}
@@ -145,27 +145,27 @@ def test_set_up_names_the_weights_that_were_really_used(tmp_path):
     run = Run(tmp_path, weights="imagenet")
     run.add("train")
     study = config(model=IMAGENET)
-    assert "training, 3 of fine-tuning; ImageNet weights; seed 0" in tidy.setup_line(study, run.load().results)
+    assert "training, 3 of fine-tuning; ImageNet weights; seed 0" in labels.setup_line(study, run.load().results)
     run = Run(tmp_path / "without", weights="imagenet")
     root = run.add("train", columns={"weights": "random"})  # the config asked for others
     run.add("prune", root, columns=by_ratio("weight", "magnitude", "0.50") | {"weights": "imagenet"})
     results = run.load().results
     assert results["weights"].tolist() == ["random", "random"]
     said = "random initial weights: ImageNet weights could not be had"
-    assert said in tidy.setup_line(study, results)
-    assert "initial weights random, not pretrained" in tidy.setup_line(config(), results)
+    assert said in labels.setup_line(study, results)
+    assert "initial weights random, not pretrained" in labels.setup_line(config(), results)
 
 
 def test_set_up_before_there_are_results_says_what_is_asked_for():
-    assert "; ImageNet weights; " in tidy.setup_line(config(model=IMAGENET))
+    assert "; ImageNet weights; " in labels.setup_line(config(model=IMAGENET))
     study = config(model=IMAGENET | {"fallback": "random"})
-    assert "; ImageNet weights (random ones, if they cannot be had); " in tidy.setup_line(study)
+    assert "; ImageNet weights (random ones, if they cannot be had); " in labels.setup_line(study)
 
 
 def test_set_up_names_the_classes_where_not_all_are_used():
     data = {"name": "digits", "size": 48, "channels": 3, "classes": ["0", "1"]}
-    assert tidy.setup_line(config(dataset=data)).startswith("digits, classes 0 and 1 at 48x48x3; ")
-    assert tidy.data_name(data | {"classes": ["0", "1", "7"]}) == "digits, classes 0, 1 and 7"
+    assert labels.setup_line(config(dataset=data)).startswith("digits, classes 0 and 1 at 48x48x3; ")
+    assert labels.data_name(data | {"classes": ["0", "1", "7"]}) == "digits, classes 0, 1 and 7"
 
 
 def test_the_summary_of_a_wrapped_net_and_what_layers_may_say_more(tmp_path):
@@ -208,7 +208,7 @@ def test_one_reference_for_gradually_pruned_and_quantized_nets(tmp_path):
 def test_set_up_names_the_number_of_test_images_where_it_is_known(tmp_path):
     run = Run(tmp_path)
     run.add("train", test_images=360)
-    assert "; 360 test images; seed 0 (n=1)" in tidy.setup_line(config(), run.load().results)
+    assert "; 360 test images; seed 0 (n=1)" in labels.setup_line(config(), run.load().results)
 
 
 def test_a_training_without_penalty_is_its_own_dense_net_and_a_reference_is_of_the_same(tmp_path):
@@ -310,8 +310,8 @@ def test_from_scratch_the_epochs_of_the_weights_begin_anew_and_the_cost_does_not
     assert [results.loc[step["node"], "weights"] for step in (dense, pruned, longer, exported)] == [
         "imagenet", "imagenet", "random", "random"
     ]  # fmt: skip
-    assert "; ImageNet weights and random initial weights; " in tidy.setup_line(config(), results)
-    assert "3 of fine-tuning, 9 of training from scratch; " in tidy.setup_line(config(), results)
+    assert "; ImageNet weights and random initial weights; " in labels.setup_line(config(), results)
+    assert "3 of fine-tuning, 9 of training from scratch; " in labels.setup_line(config(), results)
 
 
 def test_a_net_trained_as_long_in_all_is_the_reference_by_whatever_steps(tmp_path):
@@ -342,10 +342,10 @@ def test_set_up_says_how_epochs_were_chosen_if_it_is_not_the_last(tmp_path):
     best = {"best_validation": "the best epoch on validation images", "best_test": "the best epoch on the test images"}
     for select, words in best.items():
         study = config(train={"epochs": 6, "select": select})
-        assert f"; {words}; " in tidy.setup_line(study)
+        assert f"; {words}; " in labels.setup_line(study)
         run = Run(tmp_path / select, select=select)
         dense = run.add("train")
-        assert f"; {words}; " in tidy.setup_line(study, run.load().results)
+        assert f"; {words}; " in labels.setup_line(study, run.load().results)
         run.add("finetune", dense, columns={"select": "last"})
-        assert f"; {words} (some nets); " in tidy.setup_line(study, run.load().results)
-    assert "best" not in tidy.setup_line(config(train={"epochs": 6, "select": "last"}))
+        assert f"; {words} (some nets); " in labels.setup_line(study, run.load().results)
+    assert "best" not in labels.setup_line(config(train={"epochs": 6, "select": "last"}))

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, gradual, penalised
 
-from espalier.analysis import nets as variants
-from espalier.analysis import tidy
+from espalier.analysis import labels, nets, selections, tidy, verdicts
 
 
 def study(tmp_path) -> Run:
@@ -24,7 +23,7 @@ def study(tmp_path) -> Run:
 
 def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_from(tmp_path):
     rows = study(tmp_path).view().nets
-    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    rows = rows.assign(name=labels.net_names(rows)).set_index("name")
     assert rows["kind"].to_dict() == {
         "dense": "dense",
         "filter_wise sum 0.50": "pruned",
@@ -61,8 +60,15 @@ def test_what_is_compressed(tmp_path):
     [
         ({"prune_type": "weight", "method": "magnitude", "pattern": "2:4"}, "weight magnitude 2:4"),
         (below(1e-3, "filter_wise", "max_abs"), "filter_wise max_abs below 0.001"),
-        (by_ratio("weight", "magnitude", "0.50") | {"scope": "global"}, "weight magnitude 0.50 global"),
-        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer"}, "weight magnitude 0.50"),
+        (by_ratio("weight", "magnitude", "0.50") | {"scope": "global"}, "weight magnitude 0.50"),
+        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer"}, "weight magnitude 0.50 layer"),
+        (
+            by_ratio("weight", "magnitude", "0.50") | {"scope": "global", "backend": "keras"},
+            "weight magnitude 0.50 global",
+        ),
+        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer", "backend": "keras"}, "weight magnitude 0.50"),
+        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "global"}, "filter_wise l1 0.50 global"),
+        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "layer"}, "filter_wise l1 0.50"),  # as it was published
         (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "global"}, "filter_wise taylor 0.50"),
         (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "layer"}, "filter_wise taylor 0.50 layer"),
         (gradual("0.50"), "weight magnitude 0.50 gradual"),
@@ -70,7 +76,7 @@ def test_what_is_compressed(tmp_path):
     ],
 )
 def test_names_of_pruned_nets(columns, name):
-    assert variants.pruning_label(pd.Series(dict.fromkeys(tidy.ID) | columns)) == name
+    assert labels.pruning_label(dict.fromkeys(tidy.ID) | {"backend": "pytorch"} | columns) == name
 
 
 def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
@@ -79,14 +85,14 @@ def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
     run.quantize(run.add("finetune", dense), "dynamic_int8")
     run.quantize(run.add("prune", dense, columns=below(0.01)), "static_int8")
     rows = run.load().results
-    assert variants.labels(rows) == [
+    assert labels.net_names(rows) == [
         "l2_groups filter_wise",
         "l2_groups filter_wise, fine-tuned",
         "l2_groups filter_wise, fine-tuned, dynamic_int8",
         "weight magnitude below 0.01, l2_groups filter_wise training",
         "weight magnitude below 0.01, l2_groups filter_wise training, static_int8",
     ]
-    assert [variants.runtime(row) for _, row in rows.iterrows()] == [
+    assert [labels.runtime_of(row) for _, row in rows.iterrows()] == [
         "PyTorch", "PyTorch", "ONNX Runtime", "PyTorch", "ONNX Runtime",
     ]  # fmt: skip
 
@@ -103,7 +109,7 @@ def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
     ],
 )
 def test_ways(variant, amounts, way):
-    assert variants.way({"variant": variant, "prune_type": "fw"}, amounts) == way
+    assert labels.way_of({"variant": variant, "prune_type": "fw"}, amounts) == way
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,8 @@ def test_ways(variant, amounts, way):
     ],
 )
 def test_baselines(columns, baseline):
-    assert variants.baseline(dict.fromkeys(tidy.ID) | columns) == baseline
+    rows = pd.DataFrame([dict.fromkeys(tidy.ID) | {"backend": "pytorch"} | columns])
+    assert selections.baselines(rows) == [baseline]
 
 
 def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_path):
@@ -128,7 +135,7 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     run.quantize(longer, "float32")
     run.quantize(tuned, "static_int8", top1=92.0)
     rows = run.view().nets
-    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    rows = rows.assign(name=labels.net_names(rows)).set_index("name")
     assert rows["kind"].to_dict() == {
         "dense": "dense",
         "filter_wise sum 0.50": "pruned",
@@ -142,16 +149,16 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     assert rows["drop"].tolist() == [4.0, 1.5, 0.0, 4.5, 0.5, 0.0, 2.0]
     assert rows.loc[["dense, static_int8", "dense, fine-tuned, static_int8"], "change"].tolist() == [-0.5, -0.5]
     assert rows.loc["dense, static_int8", "smaller"] == 8.0  # of 2^20 bytes
-    found = {kind: row["variant"] for kind, row in variants.smallest(run.view().compressed).items()}
+    found = {kind: row["variant"] for kind, row in nets.smallest(run.view().compressed).items()}
     assert found == {"quantized": "train/finetune/quantize~static_int8"}
 
 
 def test_a_margin_is_twice_the_standard_error_of_a_difference():
     one, other = {"top1": 90.0, "test_images": 100}, {"top1": 80.0, "test_images": 400}
-    assert variants.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
+    assert verdicts.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
     seeds = one | {"top1_sd": 3.0, "n": 9}
-    assert variants.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
-    assert variants.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
+    assert verdicts.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
+    assert verdicts.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
 
 
 def retrained(tmp_path) -> Run:
@@ -170,7 +177,7 @@ def retrained(tmp_path) -> Run:
 
 def test_a_net_from_scratch_is_a_variant_of_its_own(tmp_path):
     rows = retrained(tmp_path).view().nets
-    rows = rows.assign(name=variants.labels(rows)).set_index("name")
+    rows = rows.assign(name=labels.net_names(rows)).set_index("name")
     assert rows["top1"].to_dict() == {
         "dense": 91.0,
         "l2_groups filter_wise": 90.0,
@@ -200,9 +207,9 @@ def test_a_dense_net_that_was_rewound_is_called_so(tmp_path):
     run.add("finetune", dense)
     run.add("finetune", dense, name="rewind=true", columns={"retraining": "rewind"})
     rows = run.load().results
-    assert variants.labels(rows) == ["dense", "dense, fine-tuned", "dense, rewound"]
+    assert labels.net_names(rows) == ["dense", "dense, fine-tuned", "dense, rewound"]
 
 
 def test_what_was_chosen_by_the_test_images_is_remarked():
-    remarks = [variants.remark({"select": select}) for select in ("last", "best_validation", "best_test", None)]
+    remarks = [labels.remark_on({"select": select}) for select in ("last", "best_validation", "best_test", None)]
     assert remarks == [None, None, "best epoch on test", None]

@@ -6,7 +6,7 @@ from espalier.report import figures
 from espalier.analysis import published
 from espalier.report import tables
 from espalier.run.fingerprint import fingerprint
-from espalier.analysis.tidy import setup_line
+from espalier.analysis.labels import setup_line
 
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
 RUN_BY = ("threads", "device", "memory_mb")

@@ -174,6 +174,12 @@ class PruneType(Entry):
     default_method: str = ""  # the score where a config names none
     schedules: tuple[str, ...] = ()  # beside pruning at once
     spares: str = ""  # what is never pruned, in words
+    masks: bool = False  # sets weights to zero: shapes, MACs and parameters stay as they are
+
+    def usual_scope(self, score: Score) -> str | None:
+        """The scope where a config names none: the one that the score was published with, else the first; None, if
+        this prune type has no scopes."""
+        return score.scope if score.scope in self.scopes else next(iter(self.scopes), None)
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,7 @@ class Score(Entry):
     of: tuple[str, ...] = GROUPS  # the kinds of groups that it can rank
     needs: str = ""  # a structure that a model must have
     scope: str = ""  # the scope it was published with, where that is not its prune type's first
+    random: bool = False  # a choice by chance, which every other score has to beat
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,9 @@ class Scheme(Entry):
     calibrated: bool = False  # needs calibration images
     trains: bool = False  # takes a recipe
     int8: bool = False  # the file must hold int8 operators
+    quantizes: bool = True  # the net gets fewer bits; else it is only exported for the runtime of quantized nets
+    about_times: str = ""  # what a reader must know of its prediction times, in a sentence
+    slow_because: str = ""  # why its nets can be slower than in float32, to be said where they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +224,7 @@ class FigureItem(Entry):
     kind: ClassVar[str] = "figure"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
     caption: str  # how to read it
-    when: Callable[..., bool]  # (rows, study) -> whether a study gets it
+    when: Callable[..., Any]  # a selection, (rows, config) -> rows: a study of which it takes any row gets it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +234,7 @@ class TableItem(Entry):
     kind: ClassVar[str] = "table"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
     caption: str  # how to read it
-    when: Callable[..., bool]  # (rows, study) -> whether a study gets it
+    when: Callable[..., Any]  # a selection, (rows, config) -> rows: a study of which it takes any row gets it
     scope: Literal["study", "run"] = "study"  # what it is about
 
 
@@ -239,7 +249,7 @@ class FindingItem(Entry):
     digest: ClassVar[Literal["used", "all"]] = "all"
     home: ClassVar[str] = "espalier.report.findings"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("view",)}
-    when: Callable[..., bool]  # (rows, study) -> whether a study gets it
+    when: Callable[..., Any]  # a selection, (rows, config) -> rows: a study of which it takes any row gets it
     rank: int = 0  # a higher one comes later in the report
 
 

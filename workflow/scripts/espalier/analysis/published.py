@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from espalier.analysis import tidy
+from espalier.analysis.nets import over_seeds
+from espalier.analysis.references import related
 from espalier.published.studies import STUDIES, Published, Rows, Setup, Value
 
 COLUMNS = (
@@ -83,8 +84,8 @@ def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
     dense = {f"dense_{v.result}": v.result for v in rows.before}
     results = results.reindex(columns=list(dict.fromkeys([*results.columns, *dense.values()])))
     results = results.assign(
-        first_epochs=tidy.related(results, "root", "epochs"),
-        **{name: tidy.related(results, "root", column) for name, column in dense.items()},
+        first_epochs=related(results, "root", "epochs"),
+        **{name: related(results, "root", column) for name, column in dense.items()},
     )
     for column, value in rows.where.items():
         results = results[results[column] == value]
@@ -93,7 +94,7 @@ def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
     ]
     results = results.reindex(columns=list(dict.fromkeys([*results.columns, *(column for _, column, _ in pairs)])))
     scaled = {f"{name}_reproduced": pd.to_numeric(results[column]) / scale for name, column, scale in pairs}
-    return tidy.over_seeds(results.assign(**scaled), scaled)
+    return over_seeds(results.assign(**scaled), scaled)
 
 
 def _same(published, result, keys: tuple[str, ...]) -> bool:

@@ -1,143 +1,211 @@
-"""Which studies get a figure, a table or a finding: told before anything runs, from the grid and the study's config.
+"""Selections: which rows of a study something is about.
 
-Each takes `rows`, the study's part of the grid (or of results.csv: the same columns), and `study`, its checked config.
+A selection is one function that is asked twice. Before the run it gets the study's rows of the grid: the study gets a
+figure, a table or a finding if the selection takes any of them (`when=gradual`). After the run it gets the rows of
+results.csv: those that it takes are what the figure shows (`view.select(gradual)`, `view.nets_of(gradual)`). Being one
+function, it cannot promise a figure of nets that the figure then does not find.
+
+Each takes `rows`, one per node, with the columns of the grid, and `config`, the study's checked config; it returns some
+of the rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from espalier.analysis.nets import EXPORT, KINDS, MASKED, baseline
+from espalier.analysis import labels, references, registered
+
+Selection = Callable[[pd.DataFrame, dict], pd.DataFrame]
+
+WEIGHT_AND_UNIT = ("weight", "unit")  # the prune types that the MNIST study compares with each other
+FILTERS = "filter_wise"  # the prune type that the CIFAR-100 study compares with all others
+SAME = ("penalty", "method", "ratio")  # what nets share whose prune types are compared, beside their steps
 
 
-def always(rows: pd.DataFrame, study: dict) -> bool:
-    return True
+def fits(selection: Selection, rows: pd.DataFrame, config: dict) -> bool:
+    """Whether a study gets what the selection is of: whether it takes any of the study's rows."""
+    return not selection(rows, config).empty
 
 
-def has_published(rows: pd.DataFrame, study: dict) -> bool:
-    """There are published figures to show beside the study's own."""
-    return bool(study.get("published"))
+def always(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """All nets."""
+    return rows
 
 
-def pruned(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is pruned."""
-    return bool(rows["prune_type"].notna().any())
+def has_published(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """All nets of a study that names published numbers to be compared with."""
+    return rows if config.get("published") else rows[:0]
 
 
-def compressed(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is pruned or quantized."""
-    return pruned(rows, study) or quantized(rows, study)
+def pruned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets, and what was made of them."""
+    return rows[rows["prune_type"].notna()]
 
 
-def weights_and_units(rows: pd.DataFrame, study: dict) -> bool:
-    """Weights are pruned as well as units of the same initial weights, to be compared with each other."""
-    kinds = rows.groupby(rows["init"].fillna(""))["prune_type"]
-    return any(set(KINDS) <= set(found) for _, found in kinds)
+def quantized(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Quantized nets: an export as float32 is none."""
+    return rows[registered.quantized(rows)]
 
 
-def pruned_otherwise(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is pruned, and it is not weights against units."""
-    return pruned(rows, study) and not weights_and_units(rows, study)
+def exported(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that were quantized, or at least exported for the runtime of the quantized ones."""
+    return rows[rows["scheme"].notna()]
 
 
-def shrunk(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is really taken out of the net: only then do its MACs and parameters go down."""
-    return not set(rows["prune_type"].dropna()) <= set(MASKED)
+def compressed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that were pruned, quantized, or both."""
+    return rows[rows["prune_type"].notna() | registered.quantized(rows)]
 
 
-def shrunk_otherwise(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is taken out of the net, and it is not weights against units: those differ in little but sparsity."""
-    return shrunk(rows, study) and not weights_and_units(rows, study)
+def pruned_and_quantized(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Compressed nets of a study that prunes as well as quantizes."""
+    both = fits(pruned, rows, config) and fits(quantized, rows, config)
+    return compressed(rows, config) if both else rows[:0]
 
 
-def filters_and_others(rows: pd.DataFrame, study: dict) -> bool:
-    """filter_wise pruning stands against other prune types."""
-    kinds = set(rows["prune_type"].dropna())
-    return "filter_wise" in kinds and len(kinds) > 1
+def shrunk(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that something was really taken out of: only then do MACs and parameters go down."""
+    return rows[rows["prune_type"].notna() & ~registered.masked(rows)]
 
 
-def blocks_pruned(rows: pd.DataFrame, study: dict) -> bool:
-    """Whole blocks are removed."""
-    return bool(rows["blocks"].notna().any())
+def weights_and_units(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets of initial weights of which single weights were pruned as well as units."""
+    rows = pruned(rows, config)
+    inits = rows["init"].fillna("")
+    kinds = {init: set(found) for init, found in rows.groupby(inits)["prune_type"]}
+    return _where(rows, [set(WEIGHT_AND_UNIT) <= kinds[init] for init in inits])
 
 
-def finetuned(rows: pd.DataFrame, study: dict) -> bool:
-    """Pruned nets are fine-tuned."""
-    return bool(rows["chain"].str.endswith("prune > finetune").any())
+def pruned_otherwise(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets of a study that does not compare weights with units."""
+    return rows[:0] if fits(weights_and_units, rows, config) else pruned(rows, config)
 
 
-def from_scratch(rows: pd.DataFrame, study: dict) -> bool:
-    """Pruned nets are trained from scratch, and fine-tuned."""
-    return finetuned(rows, study) and bool((rows["step"] == "scratch").any())
+def shrunk_otherwise(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Shrunk nets of a study that does not compare weights with units: those differ in little but sparsity."""
+    return rows[:0] if fits(weights_and_units, rows, config) else shrunk(rows, config)
 
 
-def rewound(rows: pd.DataFrame, study: dict) -> bool:
-    """Pruned nets are fine-tuned by the learning rates of the training, and as the recipe of fine-tuning says."""
-    ends = rows[rows["chain"].str.endswith("prune > finetune")]
-    return {"finetune", "rewind"} <= set(ends["retraining"])
+def filters_and_others(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets pruned filter_wise, and in other ways that take something out, with the same penalty, method, ratio and
+    steps. Random choice is a baseline, and not among them."""
+    rows = shrunk(rows, config)
+    rows = rows[rows["ratio"].notna() & _pruned_last(rows) & ~registered.random(rows)]
+    keys = list(zip(*(rows[column].fillna("") for column in SAME), ways(rows), strict=True))
+    kinds: dict[tuple, set[str]] = {}
+    for key, kind in zip(keys, rows["prune_type"], strict=True):
+        kinds.setdefault(key, set()).add(kind)
+    return _where(rows, [FILTERS in kinds[key] and len(kinds[key]) > 1 for key in keys])
 
 
-def penalised(rows: pd.DataFrame, study: dict) -> bool:
-    """Something is trained with a penalty."""
-    return bool(rows["penalty"].notna().any())
+def blocks_pruned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that whole blocks were removed from, not by a random choice."""
+    return rows[rows["blocks"].notna() & _pruned_last(rows) & ~registered.random(rows)]
 
 
-def timed(rows: pd.DataFrame, study: dict) -> bool:
-    """Prediction time is measured."""
-    return study.get("latency") is not None
+def finetuned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that were pruned at once, not by a random choice, and fine-tuned as the study says."""
+    plain = rows["schedule"].isna() & (rows["retraining"] != "rewind") & ~registered.random(rows)
+    return rows[_tuned(rows) & plain]
 
 
-def timed_pruned(rows: pd.DataFrame, study: dict) -> bool:
-    """Prediction time is measured, and nets are pruned."""
-    return timed(rows, study) and pruned(rows, study)
+def from_scratch(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets that were fine-tuned, and their shapes trained from scratch."""
+    return _of_one_parent(rows, _tuned(rows) & (rows["retraining"] == "finetune"), rows["step"] == "scratch")
 
 
-def timed_compressed(rows: pd.DataFrame, study: dict) -> bool:
-    """Prediction time of pruned or quantized nets is measured."""
-    return timed(rows, study) and compressed(rows, study)
+def rewound(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets that were fine-tuned as the study says, and by the learning rates of the training."""
+    tuned = _tuned(rows)
+    return _of_one_parent(rows, tuned & (rows["retraining"] == "finetune"), tuned & (rows["retraining"] == "rewind"))
 
 
-def exported(rows: pd.DataFrame, study: dict) -> bool:
-    """Nets are quantized, or at least exported for the runtime of the quantized ones."""
-    return bool(rows["scheme"].notna().any())
+def penalised(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """All trainings of a study that trains with a penalty."""
+    return rows[rows["step"].isin(("train", "regularize"))] if rows["penalty"].notna().any() else rows[:0]
 
 
-def quantized(rows: pd.DataFrame, study: dict) -> bool:
-    """Nets are quantized: an export as float32 is none."""
-    return bool((rows["scheme"].notna() & (rows["scheme"] != EXPORT)).any())
+def gradual(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that were pruned while they were trained, from a net that was not fine-tuned before."""
+    slow = (rows["schedule"] == "gradual") & (rows["step"] == "prune")
+    return rows[slow & ~rows["chain"].str.contains("finetune")]
 
 
-def timed_quantized(rows: pd.DataFrame, study: dict) -> bool:
-    """Prediction time of quantized nets is measured."""
-    return timed(rows, study) and quantized(rows, study)
+def gradual_ratios(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that were pruned while they were trained, if there are several sparsities."""
+    rows = gradual(rows, config)
+    return rows if rows["ratio"].nunique() > 1 else rows[:0]
 
 
-def pruned_and_quantized(rows: pd.DataFrame, study: dict) -> bool:
-    """Nets are pruned, and nets are quantized: which is better, or are both?"""
-    return pruned(rows, study) and quantized(rows, study)
+def thresholded(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets whose weights under a threshold were set to zero: how many these are, is counted by layer and by filter."""
+    return rows[registered.masked(rows) & rows["threshold"].notna() & (rows["step"] == "prune")]
 
 
-def gradual(rows: pd.DataFrame, study: dict) -> bool:
-    """Nets are pruned while they are trained."""
-    return bool((rows["schedule"] == "gradual").any())
+def thresholded_penalised(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """The same nets, if some were trained with a penalty, and some without."""
+    rows = thresholded(rows, config)
+    return rows if rows["penalty"].notna().any() and rows["penalty"].isna().any() else rows[:0]
 
 
-def gradual_ratios(rows: pd.DataFrame, study: dict) -> bool:
-    """Nets are pruned while they are trained, to several sparsities."""
-    return rows[rows["schedule"] == "gradual"]["ratio"].nunique() > 1
+def against_baselines(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets of a study that has a baseline of pruning among them, and others."""
+    rows = rows[rows["step"] == "prune"]
+    return rows if len(set(baselines(rows))) > 1 else rows[:0]
 
 
-def thresholded(rows: pd.DataFrame, study: dict) -> bool:
-    """Weights under a threshold are set to zero: how many there are, is counted by layer and by filter."""
-    return bool((rows["prune_type"].isin(MASKED) & rows["threshold"].notna()).any())
+def timed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """All nets of a study whose prediction time is measured."""
+    return rows if config.get("latency") is not None else rows[:0]
 
 
-def thresholded_penalised(rows: pd.DataFrame, study: dict) -> bool:
-    """Weights under a threshold are counted of a net that was trained with a penalty, and of a plain one."""
-    rows = rows[rows["prune_type"].isin(MASKED) & rows["threshold"].notna()]
-    return bool(rows["penalty"].notna().any() and rows["penalty"].isna().any())
+def timed_pruned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets of a study whose prediction time is measured."""
+    return pruned(timed(rows, config), config)
 
 
-def against_baselines(rows: pd.DataFrame, study: dict) -> bool:
-    """Methods stand beside a baseline: random, or the smallest weights of the whole net."""
-    return len({baseline(row) for _, row in rows[rows["step"] == "prune"].iterrows()}) > 1
+def timed_compressed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned or quantized nets of a study whose prediction time is measured."""
+    return compressed(timed(rows, config), config)
+
+
+def timed_int8(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Nets that compute with 8-bit integers, of a study whose prediction time is measured."""
+    rows = timed(rows, config)
+    return rows[registered.int8(rows)]
+
+
+def baselines(rows: pd.DataFrame) -> list[str]:
+    """Which baseline of pruning each row's net is: "random", "global magnitude" (the smallest weights of the whole
+    net), or "" if it is none of them."""
+    magnitude = registered.masked(rows) & (rows["method"] == "magnitude") & (rows["scope"] == "global")
+    names = pd.Series("", rows.index, dtype=object).mask(magnitude & rows["ratio"].notna(), "global magnitude")
+    return names.mask(registered.random(rows), "random").tolist()
+
+
+def ways(rows: pd.DataFrame) -> list[str]:
+    """How each row's net came about, whatever its prune type (see labels.way_of)."""
+    rows = rows.assign(variant=references.variants(rows))
+    return [labels.way_of(row) for _, row in rows.iterrows()]
+
+
+def _where(rows: pd.DataFrame, answers: list[bool]) -> pd.DataFrame:
+    return rows[pd.Series(answers, rows.index, dtype=bool)]
+
+
+def _pruned_last(rows: pd.DataFrame) -> pd.Series:
+    """Which nets end with pruning, or with pruning and fine-tuning."""
+    return (rows["step"] == "prune") | _tuned(rows)
+
+
+def _tuned(rows: pd.DataFrame) -> pd.Series:
+    """Which nets were fine-tuned right after pruning."""
+    return rows["chain"].str.endswith("prune > finetune")
+
+
+def _of_one_parent(rows: pd.DataFrame, ones: pd.Series, others: pd.Series) -> pd.DataFrame:
+    """The ones and the others that were made of a net that one of each kind was made of."""
+    both = set(rows[ones]["parent"]) & set(rows[others]["parent"])
+    return rows[(ones | others) & rows["parent"].isin(both)]

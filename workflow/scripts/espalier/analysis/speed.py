@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier import registry
+from espalier.analysis.labels import runtime_of
+from espalier.analysis.nets import kinds
 from espalier.analysis.tidy import Tidy
-from espalier.backends import BACKENDS
+from espalier.registry import Scheme
 
 FASTER = 1.05  # less than that is within what timings scatter
-
-# Why a net with dynamic quantization can be slower than in float32, by backend: what runs it, and what that does.
-WHY_DYNAMIC_IS_SLOW = {
-    "pytorch": "ONNX Runtime computes such a convolution by ConvInteger, whose kernel takes many times as long as that "
-    "of static quantization for the same products (benchmarks/dynamic_int8.py profiles it), and searches the range of "
-    "its inputs in every call",
-    "keras": "the range of a layer's inputs is searched and the inputs quantized in every call, and where the fast "
-    "kernels of LiteRT (XNNPACK) do not take an operator, as depthwise convolutions, the net runs in pieces",
-}
-
-# What float16 is for the time, by backend.
-FLOAT16_IS_STORAGE = {
-    name: f"float16 is the storage: on a CPU {backend.quantized.runtime} computes in float32."
-    for name, backend in BACKENDS.items()
-}
 
 
 def speed_ups(tidy: Tidy) -> pd.DataFrame:
     """The rows of latency.csv with their nodes' columns, `dense_ms` and `dense_macs` (of the baseline that the row
     names: the dense net in the same runtime, at the same threads and batch), `speed_up` (dense_ms / median_ms),
-    `promised` (what the MACs promise: dense_macs / macs), `kind` and `runtime` of the net (see variants).
+    `promised` (what the MACs promise: dense_macs / macs), `kind` (see nets.of) and `runtime` of the net.
     A baseline comes before the nets it is the baseline of."""
     keys = ["baseline", "threads", "batch_size"]
     nodes = tidy.results.drop(columns=["study", "seed", *(c for c in tidy.results if c.startswith("timing_"))])
@@ -38,16 +25,18 @@ def speed_ups(tidy: Tidy) -> pd.DataFrame:
     times = times.merge(dense[[*keys, "dense_ms"]], on=keys, how="left").merge(nodes, on="node", how="left")
     macs = times["baseline"].map(tidy.results.set_index("node")["macs"])
     times = times.assign(
-        dense_macs=macs, speed_up=times["dense_ms"] / times["median_ms"], promised=macs / times["macs"]
+        dense_macs=macs,
+        speed_up=times["dense_ms"] / times["median_ms"],
+        promised=macs / times["macs"],
+        kind=kinds(times),
+        runtime=[runtime_of(row) for _, row in times.iterrows()],
     )
-    for name in ("kind", "runtime"):
-        times[name] = [getattr(variants, name)(row) for _, row in times.iterrows()]
     return times.sort_values("baseline", key=lambda b: pd.factorize(b)[0] + 0.5 * (times["node"] != b), kind="stable")
 
 
 def with_times(tidy: Tidy) -> pd.DataFrame:
-    """The results with `ms_per_image`: the median time of a call with one image, where that was measured, `threads`
-    and, of the baseline of the same runtime, `dense_ms`."""
+    """The results with the times of calls with one image, where these were measured: the median, `ms_per_image`, that
+    of the baseline in the same runtime, `dense_ms`, how many times as fast that is, `measured`, and `timed_threads`."""
     times = speed_ups(tidy)
     times = times[times["batch_size"] == 1].drop_duplicates("node").set_index("node")
     nodes = tidy.results["node"]
@@ -55,15 +44,30 @@ def with_times(tidy: Tidy) -> pd.DataFrame:
     return tidy.results.assign(**{name: nodes.map(times[column]) for name, column in columns.items()})
 
 
-def slow_dynamic(times: pd.DataFrame) -> str:
-    """A sentence on nets with dynamic quantization that were slower than float32, and why; "" if none was.
-    times: as `speed_ups` gives them."""
-    slow = times[(times["scheme"] == "dynamic_int8") & (times["speed_up"] < 1 / FASTER)]
-    if slow.empty:
-        return ""
-    worst = slow.loc[slow["speed_up"].idxmin()]
-    return (
-        f"In dynamic_int8 nets are slower than the dense net in float32, up to {1 / worst['speed_up']:.1f} times "
-        f"(batch {worst['batch_size']}): "
-        f"{WHY_DYNAMIC_IS_SLOW[worst['backend']]}."
+def slow_schemes(times: pd.DataFrame) -> pd.DataFrame:
+    """For each scheme that is known to be slow on a CPU the row of its slowest net, if that was slower than the dense
+    net in float32 by more than timings scatter. times: as `speed_ups` gives them."""
+    slow = times[(times["speed_up"] < 1 / FASTER) & times["scheme"].notna()]
+    known = [bool(_scheme(row).slow_because) for _, row in slow.iterrows()]
+    slow = slow[pd.Series(known, slow.index, dtype=bool)]
+    return slow.loc[slow.groupby("scheme", sort=False)["speed_up"].idxmin()]
+
+
+def slow_words(times: pd.DataFrame) -> str:
+    """Sentences on the nets of `slow_schemes`, and why they are slow; "" if none was. times: as `speed_ups` gives
+    them."""
+    return " ".join(
+        f"In {row['scheme']} nets are slower than the dense net in float32, up to {1 / row['speed_up']:.1f} times "
+        f"(batch {row['batch_size']}): {_scheme(row).slow_because}."
+        for _, row in slow_schemes(times).iterrows()
     )
+
+
+def notes_on_schemes(rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the times of the schemes that the rows name, a sentence each."""
+    named = rows[rows["scheme"].notna()].drop_duplicates(["backend", "scheme"])
+    return [note for _, row in named.iterrows() if (note := _scheme(row).about_times)]
+
+
+def _scheme(row: pd.Series) -> Scheme:
+    return registry.get(Scheme, row["scheme"], row["backend"])

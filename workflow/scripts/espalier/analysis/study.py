@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from espalier.analysis import nets, published, speed, tidy
+from espalier.analysis import labels, nets, published, speed, tidy
+from espalier.analysis.selections import Selection
 from espalier.analysis.tidy import Tidy
 from espalier.published.studies import Published
 
@@ -80,7 +81,16 @@ class StudyView:
     @property
     def setup(self) -> str:
         """What every table and figure says of itself: data, resolution, net, epochs, initial weights and seeds."""
-        return tidy.setup_line(self.config, self.results)
+        return labels.setup_line(self.config, self.results)
+
+    def select(self, selection: Selection) -> pd.DataFrame:
+        """The results that a selection takes."""
+        return selection(self.results, self.config)
+
+    def nets_of(self, selection: Selection) -> pd.DataFrame:
+        """The nets, over seeds, that a selection takes: as they are right after pruning, or at the end."""
+        nodes = self.select(selection)["node"]
+        return self._nets[self._nets["node"].isin(nodes) | self._nets["end"].isin(nodes)].reset_index(drop=True)
 
     @property
     def published(self) -> pd.DataFrame | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from espalier import columns
+from espalier.analysis.references import with_references
 
 ID = columns.names(columns.NODE)
 NUMBERS = columns.numbers(columns.NODE)
@@ -137,7 +138,7 @@ def load(folder: str | Path) -> Tidy:
         # As objects all columns of text can be one array, which copy() makes of them: rows are taken out of that many
         # times as fast as out of each column by itself.
         tables.append(table.astype(dict.fromkeys(table.select_dtypes("str"), object)).copy())
-    return Tidy(_related(_with_ratios(tables[0])), *tables[1:])
+    return Tidy(with_references(_with_ratios(tables[0])), *tables[1:])
 
 
 def _with_ratios(results: pd.DataFrame) -> pd.DataFrame:
@@ -151,147 +152,12 @@ def _with_ratios(results: pd.DataFrame) -> pd.DataFrame:
     return results.assign(actual_ratio=results["node"].map(ratios))
 
 
-def over_seeds(results: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
-    """One row per study and variant: its columns as in its first seed, of `values` the mean, `n` the number of seeds,
-    and for each value v a column `v_sd`, the sample standard deviation (NaN where n is 1: one run has no spread).
-    A value that was not measured is NaN."""
-    keys, values = ["study", "variant"], list(values)
-    results = results.reindex(columns=list(dict.fromkeys([*results.columns, *values])))
-    groups = results.groupby(keys, sort=False)
-    first, numbers = groups.head(1).set_index(keys), groups[values]
-    means, spreads = numbers.mean(), numbers.std(ddof=1).add_suffix("_sd")
-    found = pd.concat([first.drop(columns=values), means, spreads, groups.size().rename("n")], axis=1)
-    return found[[*first.columns, *spreads.columns, "n"]].copy().reset_index()  # copied into one array for each type
-
-
-def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
-    """For every row, `column` of the node named in its column `to` ("parent", "root", "reference")."""
-    return results[to].map(results.set_index("node")[column])
-
-
 def software(results: pd.DataFrame) -> dict[str, list[str]]:
     """Package -> the versions that the jobs of these results reported; what they ran on (MACHINE) last."""
     names = [column.removeprefix(SOFTWARE) for column in results if column.startswith(SOFTWARE)]
     names.sort(key=lambda name: MACHINE.index(name) + 1 if name in MACHINE else 0)
     found = {name: sorted(set(results[SOFTWARE + name].dropna())) for name in names}
     return {name: versions for name, versions in found.items() if versions}
-
-
-def data_name(dataset: dict) -> str:
-    """A data set in words: "digits", or "digits, classes 0 and 1" where only some of its classes are used."""
-    classes = dataset.get("classes")
-    if not classes:
-        return dataset["name"]
-    *most, last = map(str, classes)
-    return f"{dataset['name']}, class{'es' if most else ''} {' and '.join([', '.join(most), last] if most else [last])}"
-
-
-def weights_name(study: dict, results: pd.DataFrame | None = None) -> str:
-    """The initial weights in words: before there are results as the config asks for them, then as they really were."""
-    net = study["model"]
-    asked = net.get("weights", "random")
-    if results is None:
-        said = {"random": "initial weights random, not pretrained", "imagenet": "ImageNet weights"}.get(asked, asked)
-        fallback = " (random ones, if they cannot be had)" if asked != "random" and net.get("fallback") else ""
-        return said + fallback
-    used = sorted(set(results["weights"].dropna()))
-    if used == ["random"] and asked == "imagenet":
-        return "random initial weights: ImageNet weights could not be had"
-    if used == ["random"]:
-        return "initial weights random, not pretrained"
-    return " and ".join({"imagenet": "ImageNet weights", "random": "random initial weights"}.get(w, w) for w in used)
-
-
-def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
-    """What every table and figure says of itself: data, resolution, net, epochs, initial weights and seeds.
-
-    study: its checked config; results: its rows, once there are any (initial weights are then those really used).
-    """
-    data, net, epochs = study["dataset"], study["model"], study["train"]["epochs"]
-    retrained = (study.get("finetune") or {}).get("epochs", epochs)
-    tunes = any("finetune" in step for chain in study["chains"] for step in chain)
-    seeds = study["seeds"]
-    gradual = pd.DataFrame() if results is None else results[results["schedule"] == "gradual"]
-    slow = sorted(set(gradual["epochs"][gradual["step"] == "prune"].dropna())) if len(gradual) else []
-    anew = [] if results is None else sorted(set(results["epochs"][results["step"] == "scratch"].dropna()))
-    images = pd.Series(dtype=float) if results is None else results.get("test_images", pd.Series(dtype=float)).dropna()
-    tested = [f"{' and '.join(f'{n:g}' for n in sorted(set(images)))} test images"] if len(images) else []
-    return "; ".join((
-        f"{data_name(data)} at {data['size']}x{data['size']}x{data.get('channels', 3)}",
-        f"{net['name']}" + ("" if net.get("width", 1) == 1 else f" at {net['width']:g} of its width"),
-        f"{epochs} epoch{'' if epochs == 1 else 's'} of training" + (f", {retrained} of fine-tuning" if tunes else "")
-        + (f", {' or '.join(f'{n:g}' for n in slow)} of gradual pruning" if slow else "")
-        + (f", {' or '.join(f'{n:g}' for n in anew)} of training from scratch" if anew else ""),
-        weights_name(study, results),
-        *_selection(study, results),
-        *tested,
-        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
-    ))  # fmt: skip
-
-
-def _selection(study: dict, results: pd.DataFrame | None) -> list[str]:
-    """Which epoch's weights the nets have, in words, if it is not the last one's: of all results, or of some."""
-    used = {study["train"].get("select", "last")} if results is None else set(results["select"].dropna())
-    words = {"best_validation": "the best epoch on validation images", "best_test": "the best epoch on the test images"}
-    return [f"{said}{'' if len(used) == 1 else ' (some nets)'}" for key, said in words.items() if key in used]
-
-
-def _related(results: pd.DataFrame) -> pd.DataFrame:
-    """The results with the columns that `Tidy` names."""
-    parents = dict(zip(results["node"], results["parent"], strict=True))
-
-    def root(node: str) -> str:
-        while pd.notna(parents.get(node)):
-            node = parents[node]
-        return node
-
-    prefixes = results["study"] + "/seed" + results["seed"].astype(str) + "/"
-    variant = [n.removeprefix(p) for n, p in zip(results["node"], prefixes, strict=True)]
-    results = results.assign(variant=variant, root=results["node"].map(root))
-    plain = results[(results["step"] == "train") & results["penalty"].isna()]
-    plain = {_kind(row): row["node"] for _, row in plain[::-1].iterrows()}  # the first of several
-    roots = [row for _, row in results.set_index("node", drop=False).loc[results["root"]].iterrows()]
-    dense = [row["node"] if pd.isna(row["penalty"]) else plain.get(_kind(row), row["node"]) for row in roots]
-    results = results.assign(dense=dense)
-    return results.assign(reference=_references(results))
-
-
-def _references(results: pd.DataFrame) -> list[str]:
-    """For each row the node that `Tidy.reference` is.
-
-    A dense net trained on is as long as others if it was trained for as many epochs in all, by whatever steps: fine-
-    tuning, gradual pruning, quantization-aware training. Of those, and of the dense net as it was first trained, the
-    one that is as long as most of the pruned and quantized nets is the reference; a net that was only a step to a
-    fine-tuned one does not count. Where none is, as after a training with a penalty that has epochs of its own, it is
-    the one whose steps of fine-tuning are those of most of them."""
-    rows = results.to_dict("records")
-    tunings: dict[str, tuple[str, ...]] = {}  # the steps that fine-tuned a node
-    for row in rows:
-        own = (row["variant"].rpartition("/")[2],) if row["step"] == "finetune" else ()
-        tunings[row["node"]] = tunings.get(row["parent"], ()) + own
-
-    references: dict[str, str] = {}
-    for dense, of_dense in results.groupby("dense", sort=False):
-        nets = of_dense.to_dict("records")
-        steps = {net["parent"] for net in nets if net["step"] == "finetune"}
-        made = [net for net in nets if pd.notna(net["prune_type"]) or pd.notna(net["scheme"])]
-        made = [net for net in made if net["node"] not in steps]
-        longer = [n for n in nets if n["step"] == "finetune" and pd.isna(n["prune_type"]) and pd.isna(n["penalty"])]
-        count = {
-            net["node"]: (
-                sum(net["trained"] == other["trained"] for other in made),
-                sum(tunings[net["node"]] == tunings[other["node"]] for other in made),
-            )
-            for net in (*longer, *(net for net in nets if net["node"] == dense))
-        }
-        best = max(count, key=count.get, default=None)
-        references[dense] = best if best is not None and any(count[best]) else dense
-    return [references[row["dense"]] for row in rows]
-
-
-def _kind(row) -> tuple:
-    """What a training has in common with the dense training that it is compared with."""
-    return row["study"], row["seed"], "" if pd.isna(row["init"]) else row["init"]
 
 
 def _read(path: str | Path) -> dict:

@@ -6,26 +6,27 @@ import json
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
-from espalier.analysis.tidy import Tidy
+from espalier.analysis.labels import net_names
+from espalier.analysis.selections import thresholded
+from espalier.analysis.study import StudyView
 
 
-def zeros(tidy: Tidy) -> pd.DataFrame:
+def zeros(view: StudyView) -> pd.DataFrame:
     """One row for each filter of each convolution of the nets whose weights under a threshold were set to zero:
     node, seed, name (of the net), layer, filter (from 1), zeros, of (the weights it has), dead (all of them zero)."""
-    nets = tidy.results
-    nets = nets[nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna() & (nets["step"] == "prune")]
-    names = dict(zip(nets["node"], variants.labels(nets), strict=True))
+    nets = view.select(thresholded)
+    names = dict(zip(nets["node"], net_names(nets), strict=True))
     seeds = dict(zip(nets["node"], nets["seed"], strict=True))
     rows = []
-    for layer in tidy.layers[tidy.layers["node"].isin(names)].to_dict("records"):
-        if (found := _filters(layer)) is None:
+    for layer in view.layers[view.layers["node"].isin(names)].to_dict("records"):
+        counts = _filters(layer)
+        if counts is None:
             continue
         place = {"node": layer["node"], "seed": seeds[layer["node"]], "name": names[layer["node"]]}
         of = int(layer["weights"] / layer["width"])
         rows += [
             place | {"layer": layer["layer"], "filter": i, "zeros": n, "of": of, "dead": n == of}
-            for i, n in enumerate(found, 1)
+            for i, n in enumerate(counts, 1)
         ]
     return pd.DataFrame(rows, columns=["node", "seed", "name", "layer", "filter", "zeros", "of", "dead"])
 

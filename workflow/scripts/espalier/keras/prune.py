@@ -201,6 +201,7 @@ def _units(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
         scopes=("layer", "global"),
         by=("weights",),
         default_method="magnitude",
+        masks=True,
         schedules=("gradual",),
     )
 )
@@ -275,7 +276,12 @@ def l1(groups, generator=None):
 
 @register(
     Score(
-        "random", backend="keras", title="Random", cite="Blalock et al. 2020, arXiv:2003.03033", of=("weights", "units")
+        "random",
+        backend="keras",
+        title="Random",
+        cite="Blalock et al. 2020, arXiv:2003.03033",
+        of=("weights", "units"),
+        random=True,
     )
 )
 def random(groups, generator):

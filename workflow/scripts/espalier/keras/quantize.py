@@ -172,12 +172,20 @@ def _converted(net, kind, images: np.ndarray | None) -> bytes:
 TFLITE = "TensorFlow Lite, Post-training quantization, tensorflow.org/lite/performance/post_training_quantization"
 
 
-@register(Scheme("float32", backend="keras", title="float32", cite=TFLITE, calibrated=False, trains=False, int8=False))
+@register(Scheme("float32", backend="keras", title="float32", cite=TFLITE, quantizes=False))
 def float32(lite, converter, images):
     """Nothing is quantized: the net in another format."""
 
 
-@register(Scheme("float16", backend="keras", title="float16", cite=TFLITE, calibrated=False, trains=False, int8=False))
+@register(
+    Scheme(
+        "float16",
+        backend="keras",
+        title="float16",
+        cite=TFLITE,
+        about_times="float16 is the storage: on a CPU LiteRT computes in float32.",
+    )
+)
 def float16(lite, converter, images):
     """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
     from espalier.keras.runtime import tf
@@ -192,9 +200,9 @@ def float16(lite, converter, images):
         backend="keras",
         title="dynamic int8",
         cite=f"{TFLITE}; Krishnamoorthi 2018, arXiv:1806.08342",
-        calibrated=False,
-        trains=False,
         int8=True,
+        slow_because="the range of a layer's inputs is searched and the inputs quantized in every call, and where the "
+        "fast kernels of LiteRT (XNNPACK) do not take an operator, as depthwise convolutions, the net runs in pieces",
     )
 )
 def dynamic_int8(lite, converter, images):

@@ -154,6 +154,7 @@ def depth_wise(net):
         amounts=("ratio", "threshold", "pattern"),
         scopes=("global", "layer"),
         default_method="magnitude",
+        masks=True,
     )
 )
 def weight(net):

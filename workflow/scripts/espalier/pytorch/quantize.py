@@ -181,7 +181,7 @@ def int8_operators(model) -> tuple[list[str], list[str]]:
     return quantized, left
 
 
-@register(Scheme("float32", backend="pytorch", title="float32", cite=ONNX, calibrated=False, trains=False, int8=False))
+@register(Scheme("float32", backend="pytorch", title="float32", cite=ONNX, quantizes=False))
 def float32(model, batches):
     """The export as it is."""
     return model
@@ -193,9 +193,7 @@ def float32(model, batches):
         backend="pytorch",
         title="float16 weights (computed in float32 on a CPU)",
         cite=f"{ONNX}/float16.html",
-        calibrated=False,
-        trains=False,
-        int8=False,
+        about_times="float16 is the storage: on a CPU ONNX Runtime computes in float32.",
     )
 )
 def float16(model, batches):
@@ -210,7 +208,14 @@ def float16(model, batches):
 
 @register(
     Scheme(
-        "dynamic_int8", backend="pytorch", title="dynamic int8", cite=INT8, calibrated=False, trains=False, int8=True
+        "dynamic_int8",
+        backend="pytorch",
+        title="dynamic int8",
+        cite=INT8,
+        int8=True,
+        slow_because="ONNX Runtime computes such a convolution by ConvInteger, whose kernel takes many times as long "
+        "as that of static quantization for the same products (benchmarks/dynamic_int8.py profiles it), and searches "
+        "the range of its inputs in every call",
     )
 )
 def dynamic_int8(model, batches):

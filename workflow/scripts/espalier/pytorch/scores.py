@@ -56,6 +56,7 @@ def sum_signed(weight, dims):
         title="Random",
         cite="the baseline of Blalock et al. 2020, arXiv:2003.03033",
         of=(*GROUPS, "weights"),
+        random=True,
     )
 )
 def random(weight, dims, generator):

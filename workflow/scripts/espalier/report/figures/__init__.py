@@ -14,13 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from espalier import registry
+from espalier.analysis.selections import fits
 from espalier.analysis.study import view_of
 from espalier.report.figures import style
 
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The figures that a study gets. rows: its part of the grid; study: its checked config."""
-    return [name for name, entry in registry.entries(registry.FigureItem).items() if entry.when(rows, study)]
+    return [name for name, entry in registry.entries(registry.FigureItem).items() if fits(entry.when, rows, study)]
 
 
 def draw(name: str, folder: str | Path, study: dict, out: str | Path) -> None:

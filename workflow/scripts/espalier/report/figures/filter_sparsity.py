@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis import zeros as filters
 from espalier.analysis.study import StudyView
+from espalier.analysis.zeros import zeros
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -25,7 +25,7 @@ from espalier.report.figures import style
 )
 def filter_sparsity(view: StudyView):
     """A heat map of the share of zeros for each net, convolutions x filters, of the first seed."""
-    data = filters.zeros(view.tidy)
+    data = zeros(view)
     data = data[data["seed"] == data["seed"].min()].assign(share=lambda rows: 100 * rows["zeros"] / rows["of"])
     nets = list(dict.fromkeys(data["name"]))
     layers = list(dict.fromkeys(data["layer"]))

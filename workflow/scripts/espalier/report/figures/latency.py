@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
@@ -25,7 +25,7 @@ WIDE = 20  # times as long as the shortest: from there on the scale is logarithm
 def latency(view: StudyView):
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""
     times = view.times
-    times = times.assign(type=times["prune_type"].fillna("dense"), label=variants.labels(times))
+    times = times.assign(type=times["prune_type"].fillna("dense"), label=net_names(times))
     keys = ["label", "type", "kind", "runtime", "batch_size"]
     times = times.groupby(keys, sort=False)[["median_ms", "p90_ms", "dense_ms"]].mean().reset_index()
     labels, batches = list(dict.fromkeys(times["label"])), sorted(times["batch_size"].unique())

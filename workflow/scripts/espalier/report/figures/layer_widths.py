@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
@@ -28,13 +28,13 @@ NUMBERED = 24  # at most so many layers have their widths written into the pictu
 def layer_widths(view: StudyView):
     """A heat map of the width left, (pruned nets + 1) x layers, of the first seed."""
     results = view.results
-    shrunk = (results["step"] == "prune") & ~results["prune_type"].isin(variants.MASKED)
-    pruned = results[shrunk & (results["seed"] == results["seed"].iloc[0])]
+    shrunk = view.select(when.shrunk)
+    pruned = shrunk[(shrunk["step"] == "prune") & (shrunk["seed"] == results["seed"].iloc[0])]
     pruned = pruned.sort_values("prune_type", key=lambda kinds: pd.factorize(kinds)[0], kind="stable")
     widths = view.layers.pivot(index="node", columns="layer", values="width")
     before = view.layers[view.layers["node"] == pruned["dense"].iloc[0]].set_index("layer")["width"]
     after = widths.reindex(index=pruned["node"], columns=before.index)
-    after.index = variants.labels(pruned)
+    after.index = net_names(pruned)
     after = pd.concat([before.to_frame("dense").T, after])
     kinds = pruned["prune_type"].to_list()
     return _heatmap(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names
+from espalier.analysis.nets import NEAR as BUDGET
+from espalier.analysis.nets import smallest as smallest_nets
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import FigureItem, register
@@ -36,10 +39,10 @@ NEAR = 10.0  # points below dense that the second panel shows
 def prune_or_quantize(view: StudyView):
     """x: MiB, logarithmic; y: top-1; one point per variant, means over seeds."""
     nets = view.nets
-    nets = nets[(nets["scheme"] != variants.EXPORT) & ~((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))]
+    nets = nets[~registered.exported(nets) & ~((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))]
     penalised = (nets["kind"] == "dense") & nets["penalty"].notna()
     nets = nets.assign(
-        kind=nets["kind"].mask(penalised, PENALISED), name=variants.labels(nets), mib=nets["zipped_bytes"] / MIB
+        kind=nets["kind"].mask(penalised, PENALISED), name=net_names(nets), mib=nets["zipped_bytes"] / MIB
     )
     looks = {kind: look for kind, look in KINDS.items() if kind in set(nets["kind"])}
     references = nets[nets["node"] == nets["reference"]]["top1"]
@@ -47,7 +50,7 @@ def prune_or_quantize(view: StudyView):
     panels = [("all nets", nets)]
     if len(near) < len(nets):
         panels.append((f"within {NEAR:g} points of dense", near))
-    smallest = variants.smallest(view.compressed)
+    smallest = smallest_nets(view.compressed)
     figure = style.figure(6.7 + 3.1 * len(panels), 4.8)
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for kind, look in looks.items():
@@ -56,7 +59,7 @@ def prune_or_quantize(view: StudyView):
             axes.errorbar(rows["mib"], rows["top1"], yerr=bars, **look, linestyle="none", capsize=2)
         for top1 in references:
             axes.axhline(top1, **style.DENSE)
-            axes.axhline(top1 - variants.NEAR, **style.CONTROL)
+            axes.axhline(top1 - BUDGET, **style.CONTROL)
         for best in smallest.values():
             axes.plot(
                 best["zipped_bytes"] / MIB, best["top1"], "o", markersize=14, markerfacecolor="none", color="#444444"

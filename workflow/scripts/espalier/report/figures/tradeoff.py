@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
+from espalier.analysis.labels import scope_label, told_apart, way_of
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
@@ -57,10 +58,7 @@ _SHRUNK = " Nets whose weights were only set to zero cost as much as the dense o
 def accuracy_vs_ratio(view: StudyView):
     """x: actual ratio in percent."""
     points = _points(view.pruned, "actual_ratio", 100)
-    labels = {
-        panel: "weights set to zero (%)" if panel in variants.MASKED else "groups removed (%)"
-        for panel in points["panel"].unique()
-    }
+    labels = dict.fromkeys(points["panel"], "weights set to zero (%)") | _shrunk(points, "groups removed (%)")
     return _draw(points, labels, _published(view, "share", 100), labels)
 
 
@@ -98,18 +96,18 @@ def accuracy_vs_params(view: StudyView):
 
 def _shrunk(points: pd.DataFrame, label: str) -> dict[str, str]:
     """That label for each panel of nets that something was taken out of."""
-    return {panel: label for panel in points["panel"].unique() if panel not in variants.MASKED}
+    return dict.fromkeys(points["panel"][~registered.masked(points)], label)
 
 
 def _points(points: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     """The pruned variants with their panel, series and x."""
-    ways = [variants.way(row, amounts=False) for _, row in points.iterrows()]
+    ways = [way_of(row, amounts=False) for _, row in points.iterrows()]
     series = [_series(row, points) + _steps(way) for (_, row), way in zip(points.iterrows(), ways, strict=True)]
     found: dict[str, dict[str, list[list[str]]]] = {}
     for name, way in zip(series, ways, strict=True):
         found.setdefault(name, {})[way] = [folder.split("~") for folder in way.split("/")]
     # Nets that went through other steps are no points of one line, even if their method is the same.
-    told = {name: variants.told_apart(name, parts) if len(parts) > 1 else {} for name, parts in found.items()}
+    told = {name: told_apart(name, parts) if len(parts) > 1 else {} for name, parts in found.items()}
     series = [told[name].get(way, name) for name, way in zip(series, ways, strict=True)]
     return points.assign(panel=points["prune_type"], series=series, x=points[x] * scale, x_sd=points[f"{x}_sd"] * scale)
 
@@ -122,7 +120,7 @@ def _steps(way: str) -> str:
 
 def _series(row, points: pd.DataFrame) -> str:
     """A variant's line: its method, and its training where the methods alone do not tell variants apart."""
-    words = [row["method"], variants.scope(row), row["schedule"]]
+    words = [row["method"], scope_label(row), row["schedule"]]
     words.append("N:M" if pd.notna(row["pattern"]) else "by threshold" if pd.notna(row["threshold"]) else None)
     parts = [" ".join(word for word in words if pd.notna(word) and word)]
     same = points[(points["prune_type"] == row["prune_type"]) & (points["method"] == row["method"])]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, training_label
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
@@ -34,7 +34,7 @@ def training_curves(view: StudyView):
     history = view.history.rename(columns={"sparsity": "zeros"})
     history = history.merge(view.results, on="node", suffixes=("_of_epoch", ""))
     trained = history[history["step"].isin(("train", "regularize"))]
-    trained = trained.assign(series=variants.labels(trained, variants.training_label))
+    trained = trained.assign(series=net_names(trained, training_label))
     tuned = _later(history)
     sparse = "zeros" in tuned and bool(tuned["zeros"].notna().any())
     figure = style.figure(10.4 if len(tuned) else 6.8, 6.9 if sparse else 6.4)
@@ -87,7 +87,7 @@ def _later(history: pd.DataFrame) -> pd.DataFrame:
     prune type as `series`, of nets that were pruned or quantized by training with their label."""
     gradual = (history["step"] == "prune") & (history["schedule"] == "gradual")
     by_training = history[gradual | (history["step"] == "quantize")]
-    labels = pd.Series(variants.labels(by_training), by_training.index, dtype=object)
+    labels = pd.Series(net_names(by_training), by_training.index, dtype=object)
     of_types = history["step"].isin(AFTER) & history["prune_type"].notna()
     later = history[of_types | history.index.isin(labels.index)]
     alone = labels.empty and "scratch" not in set(later["step"])  # then there is nothing to tell fine-tuning apart from

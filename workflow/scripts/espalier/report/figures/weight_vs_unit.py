@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from espalier.analysis import curves
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
@@ -25,7 +24,7 @@ from espalier.report.figures import style
 def weight_vs_unit(view: StudyView):
     """x: sparsity in percent, y: top-1; two lines in each panel."""
     others = curves.baselines(view.nets)
-    frames = dict(curves.of_run(view.nets))
+    frames = dict(curves.of_run(view.nets_of(when.weights_and_units)))
     inits = {f"this run, init {name}" if name else "this run": name for name in frames}
     panels = [(title, frames[name]) for title, name in inits.items()]
     if (there := curves.of_published(view.published)) is not None:
@@ -33,12 +32,12 @@ def weight_vs_unit(view: StudyView):
     figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     names = dict.fromkeys(name for curves_of_init in others.values() for name in curves_of_init)
-    looks = style.styles([*variants.KINDS, *names])
+    looks = style.styles([*when.WEIGHT_AND_UNIT, *names])
     for name in names:
         looks[name] |= {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # small, so on top
     for axes, (title, frame) in zip(grid, panels, strict=True):
         knees = {}
-        for kind in variants.KINDS:
+        for kind in when.WEIGHT_AND_UNIT:
             curve = curves.curve(frame, kind)
             look = looks[kind] | ({"color": style.PUBLISHED} if title == "published" else {})
             knee = knees[kind] = curves.knee(curve)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import registry
+from espalier.analysis.selections import fits
 from espalier.analysis.study import StudyView
 from espalier.report.findings import (  # noqa: F401 (they register findings)
     baselines,
@@ -30,7 +31,7 @@ from espalier.report.findings.finding import Finding
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The findings that a study gets. rows: its part of the grid, or of results.csv; study: its checked config."""
-    found = [entry for entry in registry.entries(registry.FindingItem).values() if entry.when(rows, study)]
+    found = [entry for entry in registry.entries(registry.FindingItem).values() if fits(entry.when, rows, study)]
     return [entry.name for entry in sorted(found, key=lambda entry: entry.rank)]
 
 

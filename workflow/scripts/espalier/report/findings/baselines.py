@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names
 from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, percent, scatter
@@ -20,8 +20,8 @@ def baselines(view: StudyView) -> list[Finding]:
     """Each pruned net against the baselines of the same training and the same amount."""
     nets = view.pruned
     nets = nets.assign(
-        name=variants.labels(nets),
-        baseline=[variants.baseline(row) for _, row in nets.iterrows()],
+        name=net_names(nets),
+        baseline=when.baselines(nets),
         steps=nets["chain"].str.count("prune"),
     )
     contests = {name: _contests(nets, name) for name in ("random", "global magnitude")}

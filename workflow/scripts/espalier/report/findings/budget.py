@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, runtime_of
 from espalier.analysis.nets import LIMITS, NEAR
 from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
@@ -71,7 +72,7 @@ def coarse(view: StudyView) -> dict[float, str]:
 
 def _nets(view: StudyView) -> pd.DataFrame:
     nets = view.compressed
-    return nets.assign(name=variants.labels(nets))
+    return nets.assign(name=net_names(nets))
 
 
 def _found(nets: pd.DataFrame) -> dict[float, tuple]:
@@ -80,9 +81,7 @@ def _found(nets: pd.DataFrame) -> dict[float, tuple]:
     found = {}
     for limit in LIMITS:
         good = nets[nets["drop"] <= limit]
-        files = good[
-            good["scheme"] != variants.EXPORT
-        ]  # a file of the same numbers in another format is no smaller net
+        files = good[~registered.exported(good)]  # a file of the same numbers in another format is no smaller net
         small = None if files.empty else files.loc[files["smaller"].idxmax()]
         if timed:
             good = good[good["ms_per_image"].notna() & ~(good["measured"] <= 1)]
@@ -125,7 +124,7 @@ def _time(row) -> str:
         return _macs(row["speed_up"])
     gain = f", {row['measured']:.1f} times as fast as dense" if pd.notna(row["measured"]) else ""
     time = row["ms_per_image"]
-    return f"{number(time, decimals(time, 3))} ms for one image in {variants.runtime(row)}{gain}"
+    return f"{number(time, decimals(time, 3))} ms for one image in {runtime_of(row)}{gain}"
 
 
 def _macs(speed_up: float) -> str:

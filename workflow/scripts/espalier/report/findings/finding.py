@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import verdicts
 from espalier.report.table import number
 
 
@@ -44,17 +44,12 @@ def seeds(n: int) -> str:
     return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
 
 
-MARGIN = (  # variants.margin in words
-    "A lead counts if it is larger than twice its standard error, 2 sqrt(s1^2 + s2^2), where s of a net is the "
-    "standard deviation over seeds / sqrt(seeds); with one seed what the number of test images leaves, "
-    "sqrt(p (100 - p) / images). A smaller one is undecided."
-)
+MARGIN = verdicts.RULE
 
 
 def decided(one, other) -> str:
     """Whether a net's top-1 is ahead of another's by more than chance: "won", "lost" or "undecided"."""
-    lead, chance = one["top1"] - other["top1"], variants.margin(one, other)
-    return "won" if lead > chance else "lost" if lead < -chance else "undecided"
+    return verdicts.Contest(one, other).verdict
 
 
 def within(limit: float, nets: pd.DataFrame, of: str = "") -> str:
@@ -84,7 +79,7 @@ def scatter(nets: pd.DataFrame) -> str:
 
 
 def reference(nets: pd.DataFrame) -> tuple[str, str]:
-    """What `drop` of nets (see variants.of) is counted from, in words, and a sentence of caution where some of them did
+    """What `drop` of nets (see nets.of) is counted from, in words, and a sentence of caution where some of them did
     not train for as many epochs as that net."""
     longer = nets["reference"] != nets["dense"]
     name = "the dense net trained as long" if len(nets) and longer.all() else "dense"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
-from espalier.analysis.nets import LIMITS, NEAR
+from espalier.analysis.labels import net_names
+from espalier.analysis.nets import LIMITS, NEAR, smallest
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import FindingItem, register
@@ -21,9 +22,9 @@ WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"
 def prune_or_quantize(view: StudyView) -> list[Finding]:
     """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
     nets = view.compressed
-    nets = nets.assign(name=variants.labels(nets))[nets["scheme"] != variants.EXPORT]
+    nets = nets.assign(name=net_names(nets))[~registered.exported(nets)]
     dense, caution = reference(nets)
-    found = {limit: variants.smallest(nets, limit) for limit in LIMITS}
+    found = {limit: smallest(nets, limit) for limit in LIMITS}
     best = max(found[NEAR].values(), key=lambda row: row["smaller"], default=None)
     place = within(NEAR, nets, dense)
     first = f"None: no net is {place[0].lower()}{place[1:]}" if best is None else WAYS[best["kind"]]
@@ -56,7 +57,7 @@ def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
-@register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=when.timed_quantized, rank=2))
+@register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=when.timed_int8, rank=2))
 def int8_speed(view: StudyView) -> list[Finding]:
     """The time of nets in 8-bit integers against the same nets in float32, in the same runtime."""
     times = _against_exports(view.times)
@@ -82,8 +83,8 @@ def int8_speed(view: StudyView) -> list[Finding]:
 def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
     """The rows of nets in 8-bit integers, with `gain`: the time of the export of what they were made from / theirs.
     Where that was not timed there is none, but for the dense net's: all dense nets of a study are of one shape."""
-    exports = times[times["scheme"] == variants.EXPORT].set_index(["parent", "threads", "batch_size"])["median_ms"]
-    times = times[times["scheme"].fillna("").str.endswith("int8")]
+    exports = times[registered.exported(times)].set_index(["parent", "threads", "batch_size"])["median_ms"]
+    times = times[registered.int8(times)]
     keys = pd.MultiIndex.from_frame(times[["parent", "threads", "batch_size"]])
     float_ms = pd.Series(exports.reindex(keys).to_numpy(), times.index)
     float_ms = float_ms.fillna(times["dense_ms"].where(times["kind"] == "quantized"))
@@ -102,7 +103,7 @@ def _slow_static(times: pd.DataFrame) -> str:
     slow = times[(times["scheme"] == "static_int8") & (times["gain"] < 1 / FASTER)]
     if slow.empty:
         return ""
-    nets = zip(variants.labels(slow), slow["batch_size"], slow["gain"], strict=True)
+    nets = zip(net_names(slow), slow["batch_size"], slow["gain"], strict=True)
     return " Slower than in float32: " + "; ".join(f"{n}, at batch {b} {1 / g:.1f} times" for n, b, g in nets) + "."
 
 
@@ -124,9 +125,10 @@ def _published(view: StudyView) -> str:
     rows = view.published
     if "ms_per_image" not in rows:
         return ""
-    rows = rows[rows["ms_per_image"].notna()]
-    floats = rows[rows["scheme"] == variants.EXPORT].set_index("run")["ms_per_image"]
-    rows = rows[rows["scheme"].str.endswith("int8")]
+    rows = rows[rows["ms_per_image"].notna() & rows["scheme"].isin(view.results["scheme"])]
+    rows = rows.assign(backend=view.config["backend"])
+    floats = rows[registered.exported(rows)].set_index("run")["ms_per_image"]
+    rows = rows[registered.int8(rows)]
     return "".join(
         f"{'' if i == 0 else ' '}Run {row['run']}: {row['scheme']} {row['ms_per_image']:g} ms for one image against "
         f"{floats[row['run']]:g}, {row['ms_per_image'] / floats[row['run']]:.1f} times slower."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis import verdicts
+from espalier.analysis.labels import net_names
 from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, scatter
@@ -46,7 +47,7 @@ def rewinding(view: StudyView) -> list[Finding]:
 
 def _nets(view: StudyView) -> pd.DataFrame:
     nets = view.nets
-    return nets.assign(name=variants.labels(nets))
+    return nets.assign(name=net_names(nets))
 
 
 def _tuned(nets: pd.DataFrame, node: str, retraining: str) -> list:
@@ -75,7 +76,7 @@ def _finding(question: str, way: str, pairs: list[tuple], definition: str) -> li
 
 
 def _pair(one, other) -> str:
-    lead, chance = one["top1"] - other["top1"], variants.margin(one, other)
+    lead, chance = one["top1"] - other["top1"], verdicts.margin(one, other)
     decision = "more" if abs(lead) > chance else "not more"
     return (
         f"{one['name']} {_top1(one)} against {other['name']} {_top1(other)}: {number(lead, 2, signed=True)} points, "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
-from espalier.analysis import zeros as filters
+from espalier.analysis.labels import net_names
+from espalier.analysis.registered import masked
 from espalier.analysis.study import StudyView
+from espalier.analysis.zeros import zeros as zeros_by_filter
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed, reference, scatter
 from espalier.report.table import number
@@ -18,8 +19,8 @@ from espalier.report.table import number
 def sparse_filters(view: StudyView) -> list[Finding]:
     """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
     nets = view.pruned
-    counted = nets[nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
-    zeros = filters.zeros(view.tidy).merge(view.results[["node", "variant"]], on="node")
+    counted = view.nets_of(when.thresholded_penalised)
+    zeros = zeros_by_filter(view).merge(view.results[["node", "variant"]], on="node")
     by_seed = zeros.groupby(["variant", "seed"])["dead"].agg(["sum", "size"])
     dead = {variant: counts.astype(int) for variant, counts in by_seed.groupby("variant")}
     plain, after = counted[counted["penalty"].isna()].iloc[0], counted[counted["penalty"].notna()]
@@ -56,7 +57,7 @@ def _dead(dead: dict, row) -> str:
 
 def _taken_out(nets: pd.DataFrame) -> str:
     """The nets that dead filters were physically removed from."""
-    smaller = nets[~nets["prune_type"].isin(variants.MASKED) & nets["threshold"].notna()]
+    smaller = nets[~masked(nets) & nets["threshold"].notna()]
     if smaller.empty:
         return ""
     dense, _ = reference(smaller)
@@ -69,7 +70,7 @@ def _taken_out(nets: pd.DataFrame) -> str:
             if pd.notna(row[key])
         )
         + f" ({dense} {number(row['reference_top1'], 2)})"
-        for _, row in smaller.assign(name=variants.labels(smaller)).iterrows()
+        for _, row in smaller.assign(name=net_names(smaller)).iterrows()
     )
     return f"With the dead filters taken out, {words}. "
 

@@ -16,7 +16,10 @@ from espalier.report.table import number
 def weight_against_unit(view: StudyView) -> list[Finding]:
     """Do the curves differ, and does unit pruning ever win?"""
     pairs = _pairs(view)
-    certain = {name: (*_pair(frame), curves.slack(frame)) for name, frame in curves.of_run(view.nets)}
+    certain = {
+        name: (*_pair(frame), curves.slack(frame))
+        for name, frame in curves.of_run(view.nets_of(when.weights_and_units))
+    }
     there = _published(view)
     points = listed(f"{p:g}" for p in curves.PARTING)
     return [
@@ -83,7 +86,7 @@ def knee(view: StudyView) -> list[Finding]:
 
 def _pairs(view: StudyView) -> dict[str, tuple[pd.Series, pd.Series]]:
     """The curves of weight and unit pruning, by initialisation."""
-    return {name: _pair(frame) for name, frame in curves.of_run(view.nets)}
+    return {name: _pair(frame) for name, frame in curves.of_run(view.nets_of(when.weights_and_units))}
 
 
 def _pair(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, pruning_label, retraining_label, way_of
 from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import MARGIN, Finding, decided, listed, percent, reference, seeds
@@ -18,8 +18,8 @@ GROUP = ["penalty", "method", "ratio"]  # prune types are compared where these a
 @register(FindingItem("filter_wise_wins", title="Whether filter_wise pruning wins", when=when.filters_and_others))
 def filter_wise_wins(view: StudyView) -> list[Finding]:
     """Is filter_wise the best prune type, all else equal?"""
-    nets, when_measured = _ends(view.pruned)
-    contests = _contests(nets.assign(way=[variants.way(row) for _, row in nets.iterrows()]))
+    nets, when_measured = _ends(view.nets_of(when.filters_and_others))
+    contests = _contests(nets.assign(way=[way_of(row) for _, row in nets.iterrows()]))
     if not contests:
         return []
     kinds = {kind for c in contests for kind in c["types"]}
@@ -49,13 +49,8 @@ def filter_wise_wins(view: StudyView) -> list[Finding]:
 @register(FindingItem("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=when.finetuned))
 def finetuning_recovers(view: StudyView) -> list[Finding]:
     """How far below dense are the pruned nets before and after fine-tuning?"""
-    nets = view.pruned
-    both = nets["after"].notna() & nets["before"].notna() & (nets["method"] != "random")
-    both &= nets["retraining"] != "rewind"  # rewinding is a question of its own
-    nets = nets[both]
-    if nets.empty:
-        return []
-    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))
+    nets = view.nets_of(when.finetuned)
+    nets = nets.assign(name=net_names(nets, pruning_label))
     dense, caution = reference(nets)
     near = int((nets["drop"] <= NEAR).sum())
     lost = (nets["reference_top1"] - nets["before"]).median()
@@ -82,10 +77,7 @@ def finetuning_recovers(view: StudyView) -> list[Finding]:
 @register(FindingItem("blocks_to_remove", title="How many blocks can go", when=when.blocks_pruned))
 def blocks_to_remove(view: StudyView) -> list[Finding]:
     """The most blocks that can be removed within one and two points of dense."""
-    nets = view.pruned
-    nets, when_measured = _ends(nets[nets["blocks"].notna() & (nets["method"] != "random")])
-    if nets.empty:
-        return []
+    nets, when_measured = _ends(view.nets_of(when.blocks_pruned))
     dense, caution = reference(nets)
     there = _published(view)
     return [
@@ -114,7 +106,7 @@ def _unless_tuned(when_measured: str) -> str:
 def _blocks(row: dict) -> str:
     """A net without some of its blocks."""
     tops = {"before": row["before"], "after fine-tuning": row["after"]}
-    how = ", ".join(words for words in (f"{row['method']} N={row['blocks']:g}", variants.retraining(row)) if words)
+    how = ", ".join(words for words in (f"{row['method']} N={row['blocks']:g}", retraining_label(row)) if words)
     return f"{how} ({percent(row['actual_ratio'])} of the blocks): " + ", ".join(
         f"{number(top1, 2)} {name}" for name, top1 in tops.items() if pd.notna(top1)
     )
@@ -131,7 +123,7 @@ def _most(nets: pd.DataFrame, dense: str = "dense") -> str:
 def _contests(nets: pd.DataFrame) -> list[dict]:
     """One entry for each group in which filter_wise stands against others: its name, the accuracies, the result."""
     contests = []
-    nets = nets[nets["ratio"].notna() & ~nets["prune_type"].isin(variants.MASKED) & (nets["method"] != "random")]
+    nets = nets[nets["ratio"].notna()]
     for key, rows in nets.groupby([*GROUP, *(["way"] if "way" in nets else [])], sort=False, dropna=False):
         rows = rows.sort_values("top1", ascending=False, kind="stable").drop_duplicates("prune_type")
         own = rows["prune_type"] == "filter_wise"
@@ -140,7 +132,7 @@ def _contests(nets: pd.DataFrame) -> list[dict]:
         two = [rows[own].iloc[0], rows[~own].iloc[0]]
         penalty, method, ratio = key[:3]
         name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
-        name += f", {said}" if "way" in rows and (said := variants.retraining(rows.iloc[0])) else ""
+        name += f", {said}" if "way" in rows and (said := retraining_label(rows.iloc[0])) else ""
         words = ", ".join(f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in rows.iterrows())
         contests.append({"name": name, "words": words, "result": decided(*two), "types": list(rows["prune_type"])})
     return contests
@@ -156,7 +148,7 @@ def _listed(contests: list[dict]) -> str:
 
 
 def _published(view: StudyView) -> pd.DataFrame | None:
-    """The published nets that were pruned at once, in the form of `variants.pruned`, if there are any beside a dense
+    """The published nets that were pruned at once, in the form of `nets.pruned`, if there are any beside a dense
     one."""
     if view.published is None:
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, training_label
 from espalier.analysis.study import StudyView
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Finding, listed
@@ -17,8 +17,8 @@ SAME = ("top1", "top5", "test_loss")
 @register(FindingItem("identical_trainings", title="Which trainings are one and the same", when=when.penalised))
 def identical_trainings(view: StudyView) -> list[Finding]:
     """Which trainings gave the same net, as the published tables have it of filter_wise and channel_wise."""
-    trainings = view.results[view.results["step"].isin(("train", "regularize"))]
-    trainings = trainings.assign(name=variants.labels(trainings, variants.training_label))
+    trainings = view.select(when.penalised)
+    trainings = trainings.assign(name=net_names(trainings, training_label))
     groups = {rows["name"].iloc[0]: rows for _, rows in trainings.groupby("variant", sort=False)}
     # Equal in every seed: the same numbers in all of them.
     numbers = {name: tuple(map(tuple, rows[list(SAME)].to_numpy())) for name, rows in groups.items()}

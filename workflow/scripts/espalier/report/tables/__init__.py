@@ -13,13 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from espalier import registry
+from espalier.analysis.selections import fits
 from espalier.analysis.study import view_of, view_of_run
 from espalier.report import html as html_writer
 
 
 def names(rows: pd.DataFrame, study: dict) -> list[str]:
     """The tables that a study gets. rows: its part of the grid; study: its checked config."""
-    return [n for n, e in _entries("study").items() if e.when(rows, study)]
+    return [n for n, e in _entries("study").items() if fits(e.when, rows, study)]
 
 
 def run_names() -> list[str]:

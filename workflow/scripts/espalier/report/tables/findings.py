@@ -13,9 +13,9 @@ from espalier.report.findings.finding import Finding
 from espalier.report.table import Table, Text
 
 
-def asked(rows: pd.DataFrame, study: dict) -> bool:
-    """Whether there is any question that can be asked of a study."""
-    return bool(names(rows, study))
+def asked(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """All nets of a study that any question can be asked of."""
+    return rows if names(rows, config) else rows[:0]
 
 
 @register(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
-from espalier.analysis.speed import slow_dynamic
+from espalier.analysis.labels import net_names
+from espalier.analysis.speed import slow_words
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text, without_constant
@@ -29,7 +29,7 @@ def latency(view: StudyView) -> Table:
         [nets.sort_values("batch_size", kind="stable") for _, nets in view.times.groupby("baseline", sort=False)]
     )
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
-    times.insert(0, "name", variants.labels(times))
+    times.insert(0, "name", net_names(times))
     times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
     columns = (
         Text("name", "Net"),
@@ -47,5 +47,5 @@ def latency(view: StudyView) -> Table:
     )
     columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
     notes = ["Times are of this machine, and of this run only.", *alike]
-    notes += [slow] if (slow := slow_dynamic(times)) else []
+    notes += [slow] if (slow := slow_words(times)) else []
     return Table(f"{view.title}: prediction time", view.setup, columns, times, tuple(notes))

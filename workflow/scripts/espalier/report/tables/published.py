@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import published as published_figures
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text, decimals, number, without_constant
@@ -33,8 +33,8 @@ def published(view: StudyView) -> Table:
         data[column] = data.get(column)
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
     nets = view.nets
-    data["here"] = data["variant"].map(dict(zip(nets["variant"], variants.labels(nets), strict=True)))
-    data["remark"] = [variants.remark(row) for _, row in data.iterrows()]
+    data["here"] = data["variant"].map(dict(zip(nets["variant"], net_names(nets), strict=True)))
+    data["remark"] = [remark_on(row) for _, row in data.iterrows()]
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
     comparable = (data["verdict"] == "yes").any()
     published_id = view.config["published"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
-from espalier.analysis.speed import FLOAT16_IS_STORAGE, slow_dynamic
+from espalier.analysis.labels import net_names, runtime_of
+from espalier.analysis.speed import notes_on_schemes, slow_words
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.backends import BACKENDS
@@ -32,12 +33,12 @@ def quantization(view: StudyView) -> Table:
     nets = view.nets
     nets["source"] = nets["variant"].str.rpartition("/")[0].where(nets["step"] == "quantize", nets["variant"])
     nets = nets[nets["source"].isin(set(nets[nets["step"] == "quantize"]["source"]))]
-    names = dict(zip(nets["variant"], variants.labels(nets), strict=True))
+    names = dict(zip(nets["variant"], net_names(nets), strict=True))
     nets = nets.assign(
         net=nets["source"].map(names),
         scheme=nets["scheme"].fillna("as trained"),
         gain=(-nets["drop"]).where(nets["node"] != nets["reference"]),
-        runtime=[variants.runtime(row) for _, row in nets.iterrows()],
+        runtime=[runtime_of(row) for _, row in nets.iterrows()],
         size_mib=nets["size_bytes"] / MIB,
         zipped_mib=nets["zipped_bytes"] / MIB,
     )
@@ -80,18 +81,18 @@ def quantization(view: StudyView) -> Table:
     for backend in nets["backend"].unique():
         trained, exported = BACKENDS[backend].net.runtime, BACKENDS[backend].quantized.runtime
         notes.append(f"Nets as trained are run by {trained}, quantized and exported ones by {exported}.")
-    notes += [FLOAT16_IS_STORAGE[backend] for backend in nets["backend"].unique() if "float16" in set(nets["scheme"])]
+    notes += notes_on_schemes(view.nets)
     if timed:
         notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
-        notes += [slow] if (slow := slow_dynamic(view.times)) else []
-    notes += _differences(nets)
+        notes += [slow] if (slow := slow_words(view.times)) else []
+    notes += _differences(view.nets)
     title = f"{view.title}: quantization"
     return Table(title, view.setup, columns, nets.reset_index(drop=True), tuple(notes))
 
 
 def _differences(nets: pd.DataFrame):
     """How far the exports' outputs are from the framework's own."""
-    exports = nets[nets["scheme"] == variants.EXPORT]
+    exports = nets[registered.exported(nets)]
     found = exports["export_difference"].dropna() if "export_difference" in exports else pd.Series(dtype=float)
     if len(found):
         yield f"Outputs of the float32 exports differ from the framework's own by at most {found.max():.1e}."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
+from espalier.analysis import registered
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
@@ -31,7 +32,7 @@ from espalier.report.table import Number, Table, Text
 def results(view: StudyView) -> Table:
     """One row per variant, means over seeds."""
     nets = view.nets
-    nets.insert(0, "name", variants.labels(nets))
+    nets.insert(0, "name", net_names(nets))
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
     for name in ("params", "macs", "nonzero_params"):
         nets[f"{name}_m"] = nets[name] / 1e6
@@ -39,7 +40,7 @@ def results(view: StudyView) -> Table:
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
     nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
-    nets["remark"] = [variants.remark(row) for _, row in nets.iterrows()]
+    nets["remark"] = [remark_on(row) for _, row in nets.iterrows()]
     return Table(
         f"{view.title}: all results",
         view.setup,
@@ -134,7 +135,7 @@ def _chosen_note(nets: pd.DataFrame):
 
 
 def _masked(nets: pd.DataFrame) -> bool:
-    return bool(nets["prune_type"].isin(variants.MASKED).any())
+    return bool(registered.masked(nets).any())
 
 
 def _masked_note(nets: pd.DataFrame):

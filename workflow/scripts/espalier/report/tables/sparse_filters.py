@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier.analysis import selections as when
-from espalier.analysis import zeros as filters
 from espalier.analysis.study import StudyView
+from espalier.analysis.zeros import zeros
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
 
@@ -24,7 +24,7 @@ from espalier.report.table import Number, Table, Text
 )
 def sparse_filters(view: StudyView) -> Table:
     """One row per net and layer; in the CSV one per filter."""
-    data = filters.zeros(view.tidy)
+    data = zeros(view)
     data["share"] = 100 * data["zeros"] / data["of"]
     columns = (
         Text("name", "Net"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import published
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, training_label
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
@@ -27,8 +27,7 @@ ALL = "all"
 )
 def sparse_weights(view: StudyView) -> Table:
     """One row for all layers and one per parameter; columns by net. Several seeds: means."""
-    nets = view.results[view.results["prune_type"].isin(variants.MASKED) & view.results["threshold"].notna()]
-    nets = nets[nets["step"] == "prune"]
+    nets = view.select(when.thresholded)
     counts, trainings = dict(_by_net(view, nets)), _trainings(nets)
     layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
     data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Text("layer", "Parameters of")]
@@ -66,12 +65,12 @@ def parameters(layers: pd.DataFrame) -> pd.DataFrame:
 
 def _trainings(nets: pd.DataFrame) -> dict[str, str]:
     """Name of a net -> how it was trained: what tells nets apart whose weights were counted in one way."""
-    return dict(zip(variants.labels(nets), variants.labels(nets, variants.training_label), strict=True))
+    return dict(zip(net_names(nets), net_names(nets, training_label), strict=True))
 
 
 def _by_net(view: StudyView, nets: pd.DataFrame):
     """The name of each net and its counts, over seeds: zeros and total by layer, ALL of them first."""
     counts = parameters(view.layers)
-    for name, seeds in nets.assign(name=variants.labels(nets)).groupby("name", sort=False):
+    for name, seeds in nets.assign(name=net_names(nets)).groupby("name", sort=False):
         own = counts[counts["node"].isin(seeds["node"])].groupby("layer", sort=False)[["zeros", "total"]].mean()
         yield name, pd.concat([own.sum().rename(ALL).to_frame().T, own])

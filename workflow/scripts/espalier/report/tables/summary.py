@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import nets as variants
 from espalier.analysis import selections as when
+from espalier.analysis.labels import net_names, pruning_label
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
@@ -28,9 +28,9 @@ NOT_PRUNED = "not pruned"
 )
 def summary(view: StudyView) -> Table:
     """One row per layer, and the total. Of the first seed."""
-    nets = view.results[(view.results["step"] == "prune") & (view.results["schedule"] == "gradual")]
+    nets = view.select(when.gradual)
     nets = nets[nets["seed"] == nets["seed"].iloc[0]]
-    nets = nets.assign(name=variants.labels(nets, variants.pruning_label))
+    nets = nets.assign(name=net_names(nets, pruning_label))
     first = nets[nets["node"].isin(view.summary["node"])].head(1)
     data = view.summary[view.summary["node"].isin(first["node"])].drop(columns="node").reset_index(drop=True)
     sums = data[["params", "wrapped_params"]].sum()

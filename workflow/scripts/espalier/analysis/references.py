@@ -1,0 +1,101 @@
+"""Which nets a net is compared with: the training it comes from, and the dense net that is its reference."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
+    """For every row, `column` of the node that its column `to` names ("parent", "root", "reference")."""
+    return results[to].map(results.set_index("node")[column])
+
+
+def with_references(results: pd.DataFrame) -> pd.DataFrame:
+    """The results with the columns `variant`, `root`, `dense` and `reference` (see tidy.Tidy)."""
+    roots = _roots(results)
+    results = results.assign(variant=variants(results), root=roots)
+    results = results.assign(dense=_dense(results))
+    return results.assign(reference=_references(results))
+
+
+def variants(rows: pd.DataFrame) -> list[str]:
+    """Each row's node without its study and seed: what is averaged over seeds.
+
+    >>> variants(pd.DataFrame({"node": ["s/seed0/train/prune"], "study": ["s"], "seed": [0]}))
+    ['train/prune']
+    """
+    prefixes = rows["study"] + "/seed" + rows["seed"].astype(str) + "/"
+    return [node.removeprefix(prefix) for node, prefix in zip(rows["node"], prefixes, strict=True)]
+
+
+def _roots(results: pd.DataFrame) -> list[str]:
+    """For each row the training that its chain begins with. Parents come before their children."""
+    roots: dict[str, str] = {}
+    for node, parent in zip(results["node"], results["parent"], strict=True):
+        roots[node] = node if pd.isna(parent) else roots.get(parent, parent)
+    return [roots[node] for node in results["node"]]
+
+
+def _dense(results: pd.DataFrame) -> list[str]:
+    """For each row the first training without a penalty of the same study, seed and initial weights as its root; the
+    root itself, if there is none."""
+    trainings = results[results["step"] == "train"]
+    plain: dict[tuple, str] = {}
+    for row in trainings[trainings["penalty"].isna()].to_dict("records"):
+        plain.setdefault(_initial(row), row["node"])
+    dense = {
+        row["node"]: plain.get(_initial(row), row["node"]) if pd.notna(row["penalty"]) else row["node"]
+        for row in trainings.to_dict("records")
+    }
+    return [dense.get(root, root) for root in results["root"]]
+
+
+def _initial(row: dict) -> tuple:
+    """What a training shares with the dense training that it is compared with."""
+    return row["study"], row["seed"], "" if pd.isna(row["init"]) else row["init"]
+
+
+def _references(results: pd.DataFrame) -> list[str]:
+    """For each row the node that `Tidy.reference` is.
+
+    Of the dense net as it was first trained, and of its fine-tuned versions, the reference is the one that was trained
+    for as many epochs in all as most of the pruned and quantized nets, by whatever steps: fine-tuning, gradual pruning,
+    quantization-aware training. A net that was only a step to a fine-tuned one does not count. Where several are as
+    long as equally many nets (or none is, as after a training with a penalty that has epochs of its own), it is the one
+    that was fine-tuned by the same steps as most of them."""
+    tunings = _tunings(results)
+    references: dict[str, str] = {}
+    for dense, rows in results.groupby("dense", sort=False):
+        nets = rows.to_dict("records")
+        steps = {net["parent"] for net in nets if net["step"] == "finetune"}
+        made = [net for net in nets if _compressed(net) and net["node"] not in steps]
+        candidates = [net for net in nets if net["step"] == "finetune" and _plain(net)]
+        candidates += [net for net in nets if net["node"] == dense]
+        fits = {
+            net["node"]: (
+                sum(net["trained"] == other["trained"] for other in made),
+                sum(tunings[net["node"]] == tunings[other["node"]] for other in made),
+            )
+            for net in candidates
+        }
+        best = max(fits, key=lambda node: fits[node], default=dense)
+        references[dense] = best if any(fits.get(best, ())) else dense
+    return [references[dense] for dense in results["dense"]]
+
+
+def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """For each node the folders of the steps that fine-tuned it, and its parents."""
+    tunings: dict[str, tuple[str, ...]] = {}
+    for row in results.to_dict("records"):
+        own = (row["variant"].rpartition("/")[2],) if row["step"] == "finetune" else ()
+        tunings[row["node"]] = tunings.get(row["parent"], ()) + own
+    return tunings
+
+
+def _compressed(net: dict) -> bool:
+    return pd.notna(net["prune_type"]) or pd.notna(net["scheme"])
+
+
+def _plain(net: dict) -> bool:
+    """Neither pruned nor trained with a penalty."""
+    return pd.isna(net["prune_type"]) and pd.isna(net["penalty"])
