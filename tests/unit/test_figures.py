@@ -147,7 +147,8 @@ def test_weights_set_to_zero_save_no_computation_and_are_left_out(tmp_path):
 
 def test_a_scale_is_shared_by_what_is_shown_before_and_after(tmp_path):
     run = vgg(tmp_path)
-    run.add("prune", json.loads(run.records[0].read_text()), columns=by_ratio("depth_wise", "l2", "0.90"), actual_ratio=0.9)
+    root = json.loads(run.records[0].read_text())
+    run.add("prune", root, columns=by_ratio("depth_wise", "l2", "0.90"), actual_ratio=0.9)
     figure = draw("accuracy_vs_ratio", run, config(published="cifar100_vgg16_bn"))
     after, before, there = (
         [axes for axes in figure.axes if axes.get_subplotspec().rowspan.start == i] for i in range(3)
@@ -256,7 +257,8 @@ def mlp(tmp_path) -> Run:
         for kind in ("weight", "unit"):
             for ratio, top1 in zip(("0", "0.25", "0.50"), accuracies, strict=True):
                 lost = 0 if ratio == "0" else 10 * (kind == "unit")
-                run.add("prune", root, columns=by_ratio(kind, METHODS[kind], ratio), top1=top1 - lost, actual_ratio=float(ratio))
+                columns = by_ratio(kind, METHODS[kind], ratio)
+                run.add("prune", root, columns=columns, top1=top1 - lost, actual_ratio=float(ratio))
     return run
 
 

@@ -26,9 +26,17 @@ def code_of_item(script, kind):
     """A params function: what a job that draws a figure or makes a table is covered by."""
 
     def code(wildcards):
-        return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY)])
+        methods = methods_of(*([wildcards.study] if "study" in wildcards.keys() else STUDIES))
+        return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY), *methods])
 
     return code
+
+
+def methods_of(*studies):
+    """The register's entries of what nets of these studies are pruned, scored and quantized by. What tables and figures
+    say of a net depends on their fields: whether a prune type masks, which scope is the usual one."""
+    kinds = ("prune_type", "score", "scheme")
+    return {use for study in studies for job in GRID.of(study) for use in job.uses if use[0] in kinds}
 
 
 def code_of_pages():
@@ -36,7 +44,7 @@ def code_of_pages():
     kinds = {".svg": "figure", ".csv": "table"}
     shown = {(kinds[Path(path).suffix], Path(path).stem, registry.ANY) for path in files_of_pages()}
     tables = {("table", name, registry.ANY) for name in ("published", "environment")}
-    return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables)
+    return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables | methods_of(*STUDIES))
 
 
 def published_of_study(wildcards):

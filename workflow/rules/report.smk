@@ -176,7 +176,7 @@ rule write_overview:
     params:
         studies=REPORTED,
         published=published_of_all(),
-        code=code_of_job(SCRIPTS / "write_overview.py"),
+        code=code_of_job(SCRIPTS / "write_overview.py", uses=methods_of(*STUDIES)),
     message:
         "writing the report's first page"
     script:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
 from espalier.analysis.labels import Row
-
-Verdict = Literal["won", "lost", "undecided"]
+from espalier.analysis.statistics import Verdict
 
 RULE = (  # `margin` in words
     "A lead counts if it is larger than twice its standard error, 2 sqrt(s1^2 + s2^2), where s of a net is the "
@@ -42,20 +41,20 @@ class Contest:
 def decided(lead: float, margin: float) -> Verdict:
     """The verdict on a lead.
 
-    >>> decided(2.0, 1.5), decided(-1.5, 1.5), decided(-2.0, 1.5)
-    ('won', 'undecided', 'lost')
+    >>> [str(decided(lead, 1.5)) for lead in (2.0, -1.5, -2.0)]
+    ['won', 'undecided', 'lost']
     """
-    return "won" if lead > margin else "lost" if lead < -margin else "undecided"
+    return Verdict.WON if lead > margin else Verdict.LOST if lead < -margin else Verdict.UNDECIDED
 
 
-def tally(verdicts: list[Verdict]) -> dict[Verdict, int]:
+def tally(verdicts: Iterable[Verdict]) -> dict[str, int]:
     """How many of each.
 
-    >>> tally(["won", "won", "undecided"])
-    {'won': 2, 'undecided': 1, 'lost': 0}
+    >>> tally([Verdict.WON, Verdict.WON, Verdict.LOST])
+    {'won': 2, 'undecided': 0, 'lost': 1}
     """
-    order: tuple[Verdict, ...] = ("won", "undecided", "lost")
-    return {verdict: verdicts.count(verdict) for verdict in order}
+    verdicts = list(verdicts)
+    return {str(verdict): verdicts.count(verdict) for verdict in (Verdict.WON, Verdict.UNDECIDED, Verdict.LOST)}
 
 
 def margin(one: Row, other: Row) -> float:
