@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import tidy
+from espalier.analysis import labels
 from espalier.analysis.study import StudyView
 from espalier.report import findings
 from espalier.report.findings import budget
@@ -21,11 +21,11 @@ def study_row(view: StudyView, found: list[Finding]) -> dict[str, Any]:
     return {
         "name": view.name,
         "title": view.title,
-        "dataset": tidy.data_name(data),
+        "dataset": labels.data_name(data),
         "resolution": f"{data['size']}x{data['size']}x{data.get('channels', 3)}",
         "model": f"{model['name']}" + ("" if model.get("width", 1) == 1 else f", width {model['width']:g}"),
         "epochs": int(dense["trained"]),
-        "weights": tidy.weights_name(view.config, view.results).removeprefix("initial weights "),
+        "weights": labels.weights_name(view.config, view.results).removeprefix("initial weights "),
         "seeds": ", ".join(map(str, sorted(set(view.results["seed"])))),
         "nodes": len(view.results),
         "dense_top1": dense["top1"],
