@@ -353,7 +353,7 @@ def test_an_edit_of_a_style_writes_the_pages_anew_and_trains_nothing(library, fi
     def versions():
         forget()
         return {
-            job: code.code_version(library / f"{script}.py", modules, uses)
+            job: code.code_of_job(library / f"{script}.py", modules, uses)["digest"]
             for job, (script, modules, uses) in REPORT.items()
         }
 

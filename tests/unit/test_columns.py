@@ -8,11 +8,11 @@ from a_run import MEASURED, TIMING
 
 from espalier import columns
 from espalier.analysis import tidy
-from espalier.plan import grid, naming
+from espalier.plan import grid
 from espalier.run import record_schema, records
 
 VALUES = {str: "text", int: 3, float: 0.25}
-RECORD = {c.name: c.allowed[0] if c.allowed else VALUES[c.type] for c in columns.NODE} | {
+RECORD = {c.name: c.allowed[0] if c.allowed else VALUES[c.type] for c in record_schema.NODE} | {
     "node": "s/seed3/train", "parent": None, "measured": MEASURED, "layers": [], "history": [], "summary": [],
     "timing": TIMING, "software": {"python": "3.11.7"},
 }  # fmt: skip
@@ -45,11 +45,6 @@ def test_a_column_that_the_tables_do_not_know_is_not_dropped_in_silence(tmp_path
 def test_a_column_that_a_record_lacks_is_not_left_empty_in_silence(tmp_path):
     with pytest.raises(ValueError, match="s/seed3/train has no method"):
         collected(tmp_path, {key: value for key, value in RECORD.items() if key != "method"})
-
-
-def test_the_steps_that_a_record_may_name_are_those_of_the_plan():
-    step = next(column for column in columns.NODE if column.name == "step")
-    assert set(step.allowed) == set(naming.STEPS)
 
 
 def test_no_name_stands_twice_in_a_row_of_the_table():

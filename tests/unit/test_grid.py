@@ -375,7 +375,7 @@ def test_the_grid_is_built_without_a_framework():
     program = (
         "import sys, yaml; from espalier.plan import grid; from espalier.run import code;"
         f"made = grid.build(yaml.safe_load(open({str(PROJECT / 'config.yaml')!r})));"
-        "[code.code_version('run_step.py', ['espalier.pytorch.train'], job.uses) for job in made.jobs.values()];"
+        "[code.code_of_job('run_step.py', ['espalier.pytorch.train'], job.uses) for job in made.jobs.values()];"
         "made.frame();"
         "print(len(made.jobs), sorted({'torch', 'tensorflow', 'tf_keras', 'torchvision'} & set(sys.modules)))"
     )

@@ -49,8 +49,7 @@ NODE = (
            optional=True),
     Column("study", str, "Name of the study in the config."),
     Column("seed", int, "The study's seed."),
-    Column("step", str, "Kind of the last step.",
-           allowed=("train", "regularize", "prune", "finetune", "scratch", "quantize")),
+    Column("step", str, "Kind of the last step."),
     Column("chain", str, "Kinds of all steps, joined by ' > '."),
     Column("label", str, "The node in words."),
     Column("backend", str, "The framework.", allowed=("pytorch", "keras")),
@@ -77,7 +76,7 @@ NODE = (
     Column("schedule", str, "gradual: pruned during training.", allowed=("gradual",), optional=True),
     Column("retraining", str, "How the net was trained after its last pruning (a dense net: after its training): "
            "rewind is fine-tuning with the learning rates of the training, scratch is training from new weights.",
-           allowed=("finetune", "rewind", "scratch"), optional=True),
+           optional=True),
     Column("budget", str, "What a training from scratch has as many of as the dense net's training.",
            allowed=("epochs", "flops"), optional=True),
     Column("scheme", str, "How the net was quantized; float32 is an export without quantization.", optional=True),

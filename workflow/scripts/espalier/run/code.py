@@ -54,11 +54,6 @@ def code_of_job(script: str | Path, modules: Iterable[str] = (), uses: Iterable[
     return code | ({"plugins": places} if places else {})
 
 
-def code_version(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> str:
-    """The digest alone."""
-    return code_of_job(script, modules, uses)["digest"]
-
-
 @functools.cache
 def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> str:
     reached = _reached(script, modules, uses)

@@ -8,6 +8,7 @@ Jobs read the written schema instead of this module: so that a better descriptio
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 from espalier import columns
 from espalier.columns import Column
+from espalier.plan.steps import STEPS
 from espalier.run.records import SCHEMA
 
 PROJECT = Path(__file__).resolve().parents[4]
@@ -22,12 +24,19 @@ PAGE = PROJECT / "docs" / "outputs.md"
 BEGIN, END = "<!-- columns: written by `make docs` -->\n", "<!-- end of columns -->\n"
 
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array"}
+# The columns of a node; of some the values are known to the kinds of steps.
+OF_STEPS = {
+    "step": tuple(STEPS),
+    "retraining": tuple(value for step in STEPS.values() for value in step.retraining),
+}
+NODE = tuple(replace(column, allowed=OF_STEPS.get(column.name, column.allowed)) for column in columns.NODE)
+
 HEADING = """\
 # The record of a node: what every job writes, and the only way a number reaches a table.
 # Made from workflow/scripts/espalier/columns.py by `make docs`.
 """
 TABLES = (
-    ("What a node is", "Keys of a record and columns of `results.csv`.", columns.NODE),
+    ("What a node is", "Keys of a record and columns of `results.csv`.", NODE),
     ("What was measured", "Under `measured` in a record, columns of `results.csv`.", columns.MEASURED),
     ("Layers", "Rows of `layers` in a record, with `node` rows of `layers.csv`.", columns.LAYERS),
     ("Epochs", "Rows of `history` in a record, with `node` rows of `history.csv`; there may be more.", columns.HISTORY),
@@ -47,7 +56,7 @@ def schema() -> dict[str, Any]:
         "timing": _open(columns.TIMING),
         "software": {"type": "object", "additionalProperties": {"type": "string"}},
     }
-    node = {column.name: _nullable(column) for column in columns.NODE}
+    node = {column.name: _nullable(column) for column in NODE}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Record of a node",

@@ -109,6 +109,7 @@ FINETUNE = Step(
     definition="finetune",
     named=recipe.NAMED,
     trains=True,
+    retraining=("finetune", "rewind"),
     plan=plan,
     words=words,
     reads=("parent", "data"),

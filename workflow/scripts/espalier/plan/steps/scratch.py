@@ -76,6 +76,7 @@ SCRATCH = Step(
     definition="scratch",
     named=recipe.NAMED,
     trains=True,
+    retraining=("scratch",),
     check_place=check_place,
     plan=plan,
     words=words,

@@ -55,6 +55,7 @@ class Step:
     definition: str  # the definition in the schema that its keys are checked against
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
     trains: bool = False  # it is a training: it has a recipe, whatever its keys
+    retraining: tuple[str, ...] = ()  # the values that it gives the column of that name
 
     # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).
     check_place: Callable[[list, int, list], None] = anywhere
