@@ -28,5 +28,5 @@ format: .venv/ready
 	touch $@
 
 docs: .venv/ready
-	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page > docs/configuration.md
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.record_schema

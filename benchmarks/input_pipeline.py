@@ -30,7 +30,8 @@ from turns import in_turns, show
 sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from espalier.datasets.prepare import Data, Split
-from espalier.plan import config
+from espalier.plan.keys import table
+from espalier.plan.recipe import Recipe
 from espalier.pytorch import runtime, train
 from espalier.pytorch.augment import augment as apply
 from espalier.pytorch.evaluate import resident, to_input, to_tensor
@@ -39,7 +40,7 @@ from espalier.pytorch.models import build_model
 BATCH, SIZE, CLASSES = 128, 32, 100
 BATCHES = 2  # in a round: few, so that the ways are timed right after each other
 MANIFEST = {"mean": 0.45, "std": 0.225}
-RECIPE = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
+RECIPE = {key: part.get("default") for key, part in table(Recipe)["properties"].items()}
 RECIPE |= {"epochs": 1, "batch_size": BATCH, "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 1e-4}
 CROP_AND_FLIP = [{"random_crop": {"size": SIZE, "padding": 4}}, "horizontal_flip"]
 PUBLISHED = [{"resize": 36}, {"random_crop": SIZE}, "horizontal_flip", {"color_jitter": 0.1}, "autoaugment"]

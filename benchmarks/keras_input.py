@@ -27,9 +27,10 @@ from espalier.keras import runtime, train
 from espalier.keras.models import build_model
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.runtime import keras, tf
-from espalier.plan import config
+from espalier.plan.keys import table
+from espalier.plan.recipe import Recipe
 
-RECIPE = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
+RECIPE = {key: part.get("default") for key, part in table(Recipe)["properties"].items()}
 RECIPE |= {"epochs": 1, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.001}
 NETS = {"mlp": (28, 28, 1), "cifar10_cnn": (32, 32, 3)}  # and the shape of their images
 BATCH, BATCHES, CLASSES = 128, 40, 10

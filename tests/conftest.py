@@ -9,7 +9,6 @@ from hypothesis import settings
 
 from espalier import registry
 from espalier.datasets import prepare as data
-from espalier.plan import config
 
 # Both frameworks in one process, which only tests do: TensorFlow's LLVM and that of Triton, which PyTorch brings on
 # Linux, get along if Triton's is loaded first, and crash otherwise.
@@ -27,9 +26,7 @@ def copied_register():
     registry.load()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_entries", dict(registry._entries))
-        config.schema.cache_clear()
         yield
-    config.schema.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from espalier import registry
 from espalier.plan import config, grid
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError, dotted
 
 PROJECT = Path(__file__).resolve().parents[2]
 VALID = yaml.safe_load((PROJECT / "tests" / "config" / "valid.yaml").read_text())
@@ -103,7 +103,16 @@ MISTAKES = {
     "ratio in percent": Mistake([*PRUNE, "ratio"], 40, ("40 is too large",), corrected={"ratio": 0.4}),
     "ratio with a percent sign": Mistake([*PRUNE, "ratio"], "40%", ("'40%'",), corrected={"ratio": 0.4}),
     "one wrong ratio of several": Mistake(
-        [*PRUNE, "ratio"], [0.2, 1.5], ("1.5 is too large",), corrected={"ratio": 0.015}
+        [*PRUNE, "ratio"], [0.2, 1.5], ("1.5 is too large",), corrected={"ratio": [0.2, 0.5]}
+    ),
+    "several wrong ratios of several": Mistake(
+        [*PRUNE, "ratio"], [0.2, 40, "30%", 0.2], ("40 is too large",), corrected={"ratio": [0.2, 0.4, 0.3]}
+    ),
+    "a wrong ratio beside the one that is suggested": Mistake(
+        [*PRUNE, "ratio"], [0.5, 1.5], ("1.5 is too large",), corrected={"ratio": 0.5}
+    ),
+    "more blocks than there are, beside others": Mistake(
+        [*DEPTH, "blocks"], [1, 17], ("17, but resnet50 has 16 blocks",), corrected={"blocks": [1, 16]}
     ),
     "no ratio at all": Mistake([*PRUNE, "ratio"], [], ("the list is empty",), corrected={"ratio": 0.5}),
     "no alternative at all": Mistake(PRUNE, [], ("the list is empty", "at least one")),
@@ -650,7 +659,7 @@ def mend(tree, error):
 def test_a_mistake_is_named_with_its_place_its_value_and_what_is_allowed(name):
     mistake = MISTAKES[name]
     message = str(error_of(broken(name)))
-    assert message.startswith((mistake.at or config.dotted(mistake.path)) + ": ")
+    assert message.startswith((mistake.at or dotted(mistake.path)) + ": ")
     assert "\n  Allowed: " in message
     for words in mistake.says:
         assert words in message
@@ -758,51 +767,7 @@ def test_a_study_has_the_seeds_threads_and_memory_of_the_top_unless_it_has_its_o
     ]  # fmt: skip
 
 
-# The schema
-
-
-def parts_of(schema, path=()):
-    if isinstance(schema, dict):
-        yield path, schema
-        for key, value in schema.items():
-            yield from parts_of(value, (*path, key))
-    elif isinstance(schema, list):
-        for number, value in enumerate(schema):
-            yield from parts_of(value, (*path, number))
-
-
-def test_the_names_in_the_schema_are_those_of_the_register():
-    """Editors read the file; the workflow reads the register."""
-    for path, part in parts_of(yaml.safe_load(config.SCHEMA.read_text())):
-        if kind := part.get("x-register"):
-            names = config.registered(kind)
-            place = ".".join(map(str, path))
-            assert sorted(part["enum"]) == sorted(names), (
-                f"mend it: in {config.SCHEMA.name}, at {place}, write  enum: [{', '.join(names)}]"
-            )
-
-
-def test_every_key_of_the_schema_is_described():
-    loaded = yaml.safe_load(config.SCHEMA.read_text())
-    for path, part in parts_of(loaded):
-        if path and path[-1] == "properties":
-            for key, value in part.items():
-                described = value.get("description") or "$ref" in value
-                assert described, (
-                    f"mend it: in {config.SCHEMA.name}, give {'.'.join(map(str, path))}.{key} a description"
-                )
-
-
-def test_every_default_and_example_of_the_schema_is_allowed_by_it():
-    loaded = config.schema()
-    checked = 0
-    for path, part in parts_of(loaded):
-        if path[-1:] == ("default",) or not isinstance(part, dict):
-            continue
-        for value in [*([part["default"]] if "default" in part else []), *part.get("examples", [])]:
-            config._validate(value, {**part, "$defs": loaded["$defs"]}, list(path))
-            checked += 1
-    assert checked > 30
+# The register
 
 
 def test_a_newly_registered_name_is_allowed_at_once(own_register):
@@ -822,7 +787,7 @@ def test_a_newly_registered_name_is_allowed_at_once(own_register):
     ],
 )
 def test_places_are_written_as_in_the_file(path, text):
-    assert config.dotted(path) == text
+    assert dotted(path) == text
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espalier.plan import config, grid
+from espalier.plan import grid
+from espalier.plan.explain import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = PROJECT / "report" / "reference"
@@ -319,10 +320,10 @@ def test_only_the_studies_that_are_asked_for_are_run_and_all_are_checked():
     assert list(made.studies) == ["b"] and list(made.jobs) == ["b/seed0/train"]
     wrong = copy.deepcopy(two)
     wrong["studies"]["a"]["chains"] = [["finetune"]]
-    with pytest.raises(config.ConfigError, match=r"studies\.a\.chains\[0\]"):
+    with pytest.raises(ConfigError, match=r"studies\.a\.chains\[0\]"):
         grid.build(wrong)
     wrong["studies"]["a"] = SMALL | {"latency": {"ratio": [0.3]}}
-    with pytest.raises(config.ConfigError, match=r"studies\.a\.latency"):
+    with pytest.raises(ConfigError, match=r"studies\.a\.latency"):
         grid.build(wrong)
 
 

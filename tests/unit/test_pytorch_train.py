@@ -13,14 +13,15 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import load as load_data
 from espalier.datasets.prepare import prepare
-from espalier.plan import config
+from espalier.plan.keys import table
+from espalier.plan.recipe import Recipe
 from espalier.pytorch import groups, models, profile, prune, train
 from espalier.pytorch.checkpoint import Checkpoint
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
 from espalier.run import progress
 
-DEFAULTS = {key: part.get("default") for key, part in config.schema()["$defs"]["recipe"]["properties"].items()}
+DEFAULTS = {key: part.get("default") for key, part in table(Recipe)["properties"].items()}
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 RECIPE = DEFAULTS | {"epochs": 3, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9}
 MODEL = {"name": "tiny", "width": 1.0}

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espalier.plan import page as reference
-
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -26,11 +24,6 @@ BIN = Path(sys.executable).parent
 def test_is_clean(command):
     done = subprocess.run([BIN / command[0], *command[1:]], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_configuration_page_is_in_step_with_schema_and_register():
-    page = (PROJECT / "docs" / "configuration.md").read_text()
-    assert page == reference.page(), "docs/configuration.md is out of step: run `make docs`"
 
 
 def test_conda_environments_pin_what_requirements_pin():

@@ -186,6 +186,12 @@ def _place(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__qualname__}{line}"
 
 
+def names() -> tuple[tuple[str, str, str], ...]:
+    """(kind, backend, name) of all entries: what changes when one is registered."""
+    load()
+    return tuple(_entries)
+
+
 # The folders and modules that hold registrations. A figure or a table is a module of its own in its package.
 SOURCES = (
     "espalier.datasets",

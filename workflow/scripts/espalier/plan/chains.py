@@ -1,28 +1,60 @@
 """A study's chains, as its config lists them: expanded, every list of values or of alternatives a product, as in a CI
-matrix, and each step checked against the schema at the place where it stands."""
+matrix, and each step checked against its table of keys at the place where it stands."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from espalier.plan import config as checks
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
+from espalier.plan.keys import Table, table
 from espalier.plan.steps import STEPS
 from espalier.plan.steps.step import kind_of
+from espalier.plan.suggest import suggestion
+from espalier.plan.validate import check_keys, example
 
-LISTS = ("milestones", "augment")  # keys whose value is a list; to vary them give a list of lists
 FIRST = "train"  # the step that every chain begins with, and has once
 
 
-def expand(study: dict[str, Any], path: list) -> Iterator[tuple[list, list[tuple[str, list, dict[str, Any]]]]]:
-    """Every chain of a study with its place: lists inside steps expanded, each step as (kind, place, given values)."""
+@dataclass(frozen=True)
+class Given:
+    """One step of an expanded chain: one value of each key."""
+
+    kind: str
+    path: list  # where its keys stand in the config
+    values: dict[str, Any]
+    lists: dict[str, list]  # the lists that some of the values are from
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """While the step is checked: an error about one value of a list shows the whole list corrected."""
+        try:
+            yield
+        except ConfigError as error:
+            key = error.path[-1]
+            if key not in self.lists or error.path != [*self.path, key] or not isinstance(error.corrected, dict):
+                raise
+            corrected = {**error.corrected, key: self._mended(key, error.corrected.get(key))}
+            raise ConfigError(error.path, error.problem, allowed=error.allowed, corrected=corrected) from None
+
+    def _mended(self, key: str, meant: Any) -> Any:
+        """The list of a key with another value in the place of the wrong one; others that are wrong are mended, too."""
+        values = [meant if value == self.values[key] else value for value in self.lists[key]]
+        part = table(STEPS[self.kind].keys)["properties"][key]
+        mended = suggestion(values, {"type": "array", "items": part, "uniqueItems": True}) or values
+        return mended if len(mended) > 1 else mended[0]
+
+
+def expand(study: dict[str, Any], path: list) -> Iterator[tuple[list, list[Given]]]:
+    """Every chain of a study with its place, lists inside its steps expanded."""
     for number, chain in enumerate(study["chains"]):
         here = [*path, number]
         _check_order(chain, here)
-        options = [[(kind_of(step), *placed) for placed in _values(step, [*here, i])] for i, step in enumerate(chain)]
-        for steps in itertools.product(*options):
+        options = [_alternatives(step, [*here, position]) for position, step in enumerate(chain)]
+        for steps in itertools.product(*map(list, options)):
             yield here, list(steps)
 
 
@@ -50,8 +82,8 @@ def _twice(step: Any, path: list) -> ConfigError:
     )
 
 
-def _values(step: Any, path: list) -> Iterator[tuple[list, dict[str, Any]]]:
-    """All combinations of the values given in a step, each with its place."""
+def _alternatives(step: Any, path: list) -> Iterator[Given]:
+    """A step with each of its alternatives, and each of these with every combination of the values that it lists."""
     kind = kind_of(step)
     given = None if isinstance(step, str) else step[kind]
     if given == []:
@@ -61,19 +93,26 @@ def _values(step: Any, path: list) -> Iterator[tuple[list, dict[str, Any]]]:
         alternative = {} if alternative is None else alternative
         if not isinstance(alternative, dict):
             raise ConfigError(where, f"{alternative!r} is not a set of keys with values", allowed="keys with values")
-        definition = STEPS[kind].definition
-        axes = [[(key, v) for v in _axis(key, value, definition, where)] for key, value in alternative.items()]
-        for values in itertools.product(*axes):
-            checks.check_part(dict(values), definition, where)
-            yield where, dict(values)
+        yield from _combinations(kind, alternative, where)
 
 
-def _axis(key: str, value: Any, definition: str, path: list) -> list:
-    """The values of a key, one after the other."""
-    if not isinstance(value, list) or (key in LISTS and not any(isinstance(v, list) for v in value)):
-        return [value]
-    if not value:
-        raise ConfigError(
-            [*path, key], "the list is empty", allowed="at least one value", corrected=checks.example(definition, key)
-        )
-    return value
+def _combinations(kind: str, alternative: dict[str, Any], path: list) -> Iterator[Given]:
+    """A step with every combination of the values that it lists."""
+    keys = STEPS[kind].keys
+    lists = {key: value for key, value in alternative.items() if _varies(key, value, keys)}
+    for key, values in lists.items():
+        if not values:
+            raise ConfigError(
+                [*path, key], "the list is empty", allowed="at least one value", corrected=example(keys, key)
+            )
+    for values in itertools.product(*(lists.get(key, [value]) for key, value in alternative.items())):
+        given = Given(kind, path, dict(zip(alternative, values, strict=True)), lists)
+        with given.checked():
+            check_keys(given.values, keys, path)
+        yield given
+
+
+def _varies(key: str, value: Any, keys: type[Table]) -> bool:
+    """Whether a list holds several values of a key. One whose value is a list by nature varies as a list of lists."""
+    by_nature = table(keys)["properties"].get(key, {}).get("type") == "array"
+    return isinstance(value, list) and (not by_nature or any(isinstance(v, list) for v in value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from espalier import registry
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.registry import E
 
 

@@ -15,7 +15,7 @@ def text(column: str, value: Any) -> str:
     if column != "ratio":
         return str(value)
     number = Decimal(str(value)) + 0  # + 0 makes -0 a 0
-    return f"{number:.2f}" if number.as_tuple().exponent >= -2 else f"{number:f}"
+    return f"{number:.2f}" if number == round(number, 2) else f"{number:f}"
 
 
 def slug(value: Any) -> str:

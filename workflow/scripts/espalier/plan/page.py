@@ -1,12 +1,29 @@
-"""docs/configuration.md, made from the config's schema and the register, so that it cannot fall behind them.
-
-PYTHONPATH=workflow/scripts python -m espalier.plan.page > docs/configuration.md     (make docs)
-"""
+"""docs/configuration.md and the schema for editors, made from the tables of keys and the register: `make docs`."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
 from espalier import registry
-from espalier.plan import config
+from espalier.backends import BACKENDS
+from espalier.plan.explain import describe
+from espalier.plan.keys import Table, table
+from espalier.plan.recipe import Changes, Recipe
+from espalier.plan.schema import Config, Dataset, Latency, Model, Study, document
+from espalier.plan.steps.finetune import Finetune
+from espalier.plan.steps.prune import Prune
+from espalier.plan.steps.quantize import Quantize
+from espalier.plan.steps.scratch import Scratch
+
+SCHEMA_HEAD = """\
+# The keys of a config, for editors and readers. Written by `make docs` from the tables of keys in
+# workflow/scripts/espalier/plan: edit those.
+"""
+NAMES = "What a config can name. [Extending](extending.md) shows how to add to it."
 
 INTRODUCTION = """\
 # Configuration
@@ -48,68 +65,91 @@ A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~...
 record.
 """
 
-SECTIONS = (
-    ("Top level", None, "The keys of the file itself."),
-    ("A study", "study", "Each entry under `studies`."),
-    ("dataset", "dataset", ""),
-    ("model", "model", ""),
-    ("train, regularize: the recipe", "recipe", "The study's `train`, and the keys of training steps in chains."),
+SECTIONS: tuple[tuple[str, type[Table], str], ...] = (
+    ("Top level", Config, "The keys of the file itself."),
+    ("A study", Study, "Each entry under `studies`."),
+    ("dataset", Dataset, ""),
+    ("model", Model, ""),
+    ("train, regularize: the recipe", Recipe, "The study's `train`, and the keys of training steps in chains."),
     (
         "finetune",
-        "finetune",
+        Finetune,
         "The study's `finetune`, and the keys of that step. All keys of the recipe, without defaults, and:",
     ),
     (
         "scratch",
-        "scratch",
+        Scratch,
         "The study's `scratch`, and the keys of that step. All keys of the recipe, without defaults, and:",
     ),
-    ("prune", "prune", "The keys of that step in chains."),
-    ("quantize", "quantize", "The keys of that step in chains. It is the last step of its chain."),
+    ("prune", Prune, "The keys of that step in chains."),
+    ("quantize", Quantize, "The keys of that step in chains. It is the last step of its chain."),
     (
         "latency",
-        "latency",
+        Latency,
         "Times nets of the study. The first five keys select results; without any, all that are not quantized.",
     ),
 )
-KINDS = ("dataset", "model", "init", "augmentation", "penalty", "prune_type", "score", "scheme")
+KINDS = (
+    registry.Dataset, registry.Model, registry.Init, registry.Augmentation, registry.Penalty, registry.PruneType,
+    registry.Score, registry.Scheme,
+)  # fmt: skip
 
 
 def page() -> str:
     """The page's text."""
-    parts = [INTRODUCTION, "\n## Keys\n"]
-    for title, definition, text in SECTIONS:
-        rules = config.schema()["$defs"][definition] if definition else config.schema()
-        parts.append(f"\n### {title}\n\n{text}\n\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n")
-        required = rules.get("required", [])
-        for key, part in rules["properties"].items():
-            if definition in ("finetune", "scratch") and key in config.schema()["$defs"]["recipe"]["properties"]:
-                continue
-            parts.append(_row(key, part, key in required))
-    parts.append("\n## Registered names\n\nWhat a config can name. [Extending](extending.md) shows how to add to it.\n")
-    for kind in KINDS:
-        parts.append(f"\n### {kind}\n\n| name | backend | what it is | source |\n| --- | --- | --- | --- |\n")
-        for backend in ("pytorch", "keras"):
-            for entry in registry.entries(registry.KINDS[kind], backend).values():
-                if entry.backend == registry.ANY and backend == "keras":
-                    continue
-                both = "both" if entry.backend == registry.ANY else entry.backend
-                parts.append(f"| `{entry.name}` | {both} | {entry.title} | {entry.cite} |\n")
-    return "".join(parts)
+    keys = "".join(_section(*section) for section in SECTIONS)
+    names = "".join(_names(kind) for kind in KINDS)
+    return f"{INTRODUCTION}\n## Keys\n{keys}\n## Registered names\n\n{NAMES}\n{names}"
 
 
-def _row(key: str, part: dict, required: bool) -> str:
-    part = config.deref(part)
-    default = "required" if required else f"`{_yaml(part['default'])}`" if "default" in part else ""
-    allowed = config.describe(part).replace("|", "or")
-    return f"| `{key}` | {allowed} | {default} | {part.get('description', '')} |\n"
+def _section(title: str, keys: type[Table], text: str) -> str:
+    """The table of a section's keys. Of what differs from a recipe, only the keys that a recipe has not."""
+    rules = table(keys)
+    known = table(Recipe)["properties"] if issubclass(keys, Changes) else {}
+    rows = [
+        _row(key, part, key in rules.get("required", ()))
+        for key, part in rules["properties"].items()
+        if key not in known
+    ]
+    return (
+        f"\n### {title}\n\n{text}\n\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n{''.join(rows)}"
+    )
 
 
-def _yaml(value) -> str:
-    import json
+def _row(key: str, part: dict[str, Any], required: bool) -> str:
+    default = "required" if required else f"`{json.dumps(part['default'])}`" if "default" in part else ""
+    allowed = describe(part).replace("|", "or")
+    return f"| `{key}` | {allowed} | {default} | {part['description']} |\n"
 
-    return json.dumps(value)
+
+def _names(kind: type[registry.Entry]) -> str:
+    """The table of the registered entries of a kind, those of both backends once."""
+    entries = {entry: None for backend in BACKENDS for entry in registry.entries(kind, backend).values()}
+    rows = []
+    for entry in entries:
+        backend = "both" if entry.backend == registry.ANY else entry.backend
+        rows.append(f"| `{entry.name}` | {backend} | {entry.title} | {entry.cite} |\n")
+    head = "| name | backend | what it is | source |\n| --- | --- | --- | --- |\n"
+    return f"\n### {kind.kind}\n\n{head}{''.join(rows)}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what stands in several places several times, not as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def schema_text() -> str:
+    """The text of workflow/schemas/config.schema.yaml."""
+    return SCHEMA_HEAD + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120)
+
+
+def main(root: Path) -> None:
+    """Write both files of a checkout of the project."""
+    (root / "docs" / "configuration.md").write_text(page(), encoding="utf-8")
+    (root / "workflow" / "schemas" / "config.schema.yaml").write_text(schema_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    main(Path(__file__).resolve().parents[4])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
 
 from espalier import registry
-from espalier.plan import config as checks
 from espalier.plan import naming
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
+from espalier.plan.keys import Table, key, limits, named
 from espalier.plan.lookup import known, prune_type_of, prune_types_of
+from espalier.plan.validate import check_arguments
 
 if TYPE_CHECKING:
     from espalier.plan.steps.step import Place
@@ -21,32 +22,98 @@ PENALTY = ("penalty", "penalty_type", "coefficient")  # columns: what a net was 
 GIVEN = ("images", "generator")  # parameters of an augmentation that the training fills in
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a net is trained."""
+class Plateau(TypedDict):
+    """When the learning rate is lowered by what validation shows."""
 
-    epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-    decay_norm_and_bias: bool
-    warmup_epochs: int
-    warmup_from: float
-    milestones: list[int]
-    gamma: float
-    plateau: dict[str, Any] | None
-    select: str
-    label_smoothing: float
-    shuffle: bool
-    precision: str
-    augment: list[str | dict[str, Any]]
-    init: dict[str, Any] | None
-    penalty: str | None
-    prune_type: str | None
-    coefficient: float | None
+    factor: Annotated[
+        float,
+        key("Factor on the learning rate.", required=True, exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.5]),
+    ]
+    patience: Annotated[int, key("Epochs without improvement before that.", required=True, minimum=1, examples=[3])]
+    minimum: Annotated[
+        float,
+        key("Learning rate below which it does not go.", required=True, minimum=0, examples=[1.0e-5]),
+    ]
+
+
+class Init(TypedDict):
+    """Initial weights: a distribution; its values stand beside its name."""
+
+    name: Annotated[str, key("Registered initialisation; its values beside it.", required=True), named(registry.Init)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Table):
+    """How a net is trained: the study's `train`, and the keys of training steps."""
+
+    epochs: Annotated[int, key("Passes over the training images.", required=True, minimum=1, examples=[10])]
+    batch_size: Annotated[int, key("Images per step.", default=128, minimum=1)]
+    optimizer: Annotated[Literal["sgd", "adam"], key("Stochastic gradient descent, or Adam.", default="sgd")]
+    learning_rate: Annotated[float, key("Learning rate after warm-up.", default=0.05, exclusiveMinimum=0)]
+    momentum: Annotated[float, key("Momentum of sgd.", default=0.0, minimum=0, exclusiveMaximum=1)]
+    nesterov: Annotated[bool, key("Nesterov's momentum.", default=False)]
+    weight_decay: Annotated[float, key("Weight decay (L2, as the optimizer applies it).", default=0.0, minimum=0)]
+    decay_norm_and_bias: Annotated[
+        bool, key("Whether weight decay holds for biases and batch norms too.", default=True)
+    ]
+    warmup_epochs: Annotated[
+        int, key("Epochs over which the learning rate rises linearly, step by step.", default=0, minimum=0)
+    ]
+    warmup_from: Annotated[float, key("Learning rate at the first step of warm-up.", default=0.0, minimum=0)]
+    milestones: Annotated[
+        list[Annotated[int, limits(minimum=1)]],
+        key("Epochs after which the learning rate is multiplied by `gamma`.", default=[]),
+    ]
+    gamma: Annotated[float, key("Factor on the learning rate at each milestone.", default=0.1, exclusiveMinimum=0)]
+    plateau: Annotated[
+        Plateau | None,
+        key(
+            "Lower the learning rate when validation accuracy stalls, as {factor, patience, minimum}: times `factor` "
+            "after `patience` epochs that were no better, never below `minimum`; null for no such thing.",
+            default=None,
+        ),
+    ]
+    select: Annotated[
+        Literal["last", "best_validation", "best_test"],
+        key(
+            "Which epoch's weights the training ends with: the last one's, or those of the epoch with the highest "
+            "accuracy (of equal ones the first) on validation images or, as many papers do, on the test images. The "
+            "second is no measurement of unseen images any more, and tables say so. Gradual pruning always ends with "
+            "its last epoch.",
+            default="last",
+        ),
+    ]
+    label_smoothing: Annotated[
+        float, key("Label smoothing of the cross entropy.", default=0.0, minimum=0, exclusiveMaximum=1)
+    ]
+    shuffle: Annotated[bool, key("Whether the training images are shuffled in every epoch.", default=True)]
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        key(
+            "What a net computes with while it trains (PyTorch): float32, or bf16, bfloat16 wherever that does no harm "
+            "(autocast). Weights, validation and test are float32 in either.",
+            default="float32",
+        ),
+    ]
+    augment: Annotated[
+        list[str | Annotated[dict[str, Any], limits(minProperties=1, maxProperties=1)]],
+        key("Augmentations in their order, each a registered name, or a name with its values.", default=[]),
+    ]
+    init: Annotated[
+        Annotated[Init, limits(additionalProperties=True)] | None,
+        key("Initial weights, as {name, ...}; null for the architecture's own.", default=None),
+    ]
+    penalty: Annotated[
+        Annotated[str, named(registry.Penalty)] | None,
+        key("Sparsity penalty added to the loss; null for none.", default=None),
+    ]
+    prune_type: Annotated[
+        Annotated[str, named(registry.PruneType)] | None,
+        key("What the penalty's groups are; needed with a penalty.", default=None),
+    ]
+    coefficient: Annotated[  # null in a recipe without a penalty; what a config gives is a number
+        float | None, key("Factor on the penalty.", type="number", default=1.0e-5, minimum=0)
+    ]
     offset: int | None = None  # epochs of the schedule that are over when the training begins
 
     def params(self) -> dict[str, Any]:
@@ -54,7 +121,13 @@ class Recipe:
         return {key: value for key, value in asdict(self).items() if key != "offset" or value is not None}
 
 
-KEYS = tuple(Recipe.__dataclass_fields__)
+class Changes(Recipe):
+    """What differs from a recipe: any of its keys, none of them needed, and no defaults, since the rest is as there."""
+
+    RULES: ClassVar[dict[str, Any]] = {"required": [], "x-inherits": "train"}
+
+
+KEYS = tuple(field.name for field in fields(Recipe))
 
 
 @dataclass(frozen=True)
@@ -206,7 +279,7 @@ def _initialisation(draft: Draft) -> set[Use]:
     if not init:
         return set()
     entry = known(registry.Init, init["name"], backend, [*draft.place("init"), "name"])
-    checks.check_arguments(entry, {k: v for k, v in init.items() if k != "name"}, draft.place("init"))
+    check_arguments(entry, {k: v for k, v in init.items() if k != "name"}, draft.place("init"))
     return {("init", entry.name, backend)}
 
 
@@ -219,7 +292,7 @@ def _augmentations(draft: Draft) -> set[Use]:
         name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
         entry = known(registry.Augmentation, name, backend, [*path, number])
         values = _named_values(entry, values)
-        checks.check_arguments(entry, values, [*path, number, name], given=GIVEN, examples={"size": wanted})
+        check_arguments(entry, values, [*path, number, name], given=GIVEN, examples={"size": wanted})
         _check_crop(entry, values, size, wanted, [*path, number, name])
         size = values.get("size", size)
         uses.add(("augmentation", name, backend))

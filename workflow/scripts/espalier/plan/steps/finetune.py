@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from espalier.plan import recipe
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.job import Job
+from espalier.plan.keys import key
 from espalier.plan.steps.step import Place, Planned, Step
 
 RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
 WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
+
+
+class Finetune(recipe.Changes):
+    """The study's `finetune`, and the keys of the step."""
+
+    keep_penalty: Annotated[bool, key("Whether the penalty of the training before stays on.", default=False)]
+    rewind: Annotated[
+        bool,
+        key(
+            "Learning-rate rewinding (Renda et al. 2020): k epochs of fine-tuning follow the learning rates that the "
+            "training had in its last k epochs, its warm-up and milestones with them; all its epochs, if none are "
+            "given. Batch size and optimizer are the training's too, unless given. The weights stay as they are. Of "
+            "`finetune` steps only.",
+            default=False,
+        ),
+    ]
 
 
 def plan(at: Place) -> Planned:
@@ -106,7 +123,7 @@ FINETUNE = Step(
     kind="finetune",
     noun="fine-tuning",
     message="fine-tuning {params.label}",
-    definition="finetune",
+    keys=Finetune,
     named=recipe.NAMED,
     trains=True,
     retraining=("finetune", "rewind"),

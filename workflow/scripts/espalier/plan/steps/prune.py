@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from espalier import registry
-from espalier.plan import config as checks
 from espalier.plan import naming
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
+from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
 from espalier.plan.steps.step import Place, Planned, Step
@@ -25,6 +25,65 @@ AMOUNTS = {
 }
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
 GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys that only gradual pruning has a use for
+
+
+class Prune(Table):
+    """The keys of the step."""
+
+    prune_type: Annotated[str, key("What is removed.", required=True), named(registry.PruneType)]
+    method: Annotated[
+        str,
+        key("The importance score that decides what goes first; the prune type's own, if not given."),
+        named(registry.Score),
+    ]
+    ratio: Annotated[float, key("Share of the groups to remove.", minimum=0, exclusiveMaximum=1, examples=[0.5])]
+    blocks: Annotated[int, key("How many residual blocks to remove (depth_wise).", minimum=1)]
+    threshold: Annotated[
+        float,
+        key("What scores below it is removed (instead of a ratio).", exclusiveMinimum=0, examples=[0.001]),
+    ]
+    pattern: Annotated[
+        str,
+        key(
+            'N:M sparsity (weight); "2:4", in quotes, keeps the best 2 of each 4 weights.',
+            pattern="^[1-9][0-9]*:[1-9][0-9]*$",
+            examples=["2:4"],
+        ),
+    ]
+    scope: Annotated[
+        Literal["global", "layer"],
+        key(
+            "Whether one threshold is found for the whole net, or one for each layer; the prune type's own, if not "
+            "given."
+        ),
+    ]
+    schedule: Annotated[
+        Literal["at_once", "gradual"],
+        key(
+            "At once, or gradually while training further by the `finetune` recipe (weight, Keras).",
+            default="at_once",
+        ),
+    ]
+    initial: Annotated[float, key("gradual: sparsity to begin with.", default=0.0, minimum=0, exclusiveMaximum=1)]
+    begin: Annotated[
+        float,
+        key("gradual: share of the steps after which pruning begins.", default=0.0, minimum=0, exclusiveMaximum=1),
+    ]
+    end: Annotated[
+        float,
+        key(
+            "gradual: share of the steps at which the ratio is reached.",
+            default=0.8,
+            exclusiveMinimum=0,
+            maximum=1,
+        ),
+    ]
+    every: Annotated[int, key("gradual: steps between two prunings.", default=5, minimum=1)]
+    epochs: Annotated[int, key("gradual: epochs, instead of those of `finetune`.", minimum=1, examples=[10])]
+    learning_rate: Annotated[
+        float,
+        key("gradual: learning rate, instead of that of `finetune`.", exclusiveMinimum=0, examples=[0.01]),
+    ]
 
 
 @dataclass(frozen=True)
@@ -61,8 +120,8 @@ def plan(at: Place) -> Planned:
     params, uses = pruning.params(), pruning.uses(at.backend)
     columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None} | params
     if pruning.gradual:
-        defaults = checks.schema()["$defs"]["prune"]["properties"]
-        params["gradual"] = {key: at.given.get(key, defaults[key]["default"]) for key in SCHEDULE}
+        values = defaults(Prune) | at.given
+        params["gradual"] = {name: values[name] for name in SCHEDULE}
         own = {key: at.given[key] for key in ("epochs", "learning_rate") if key in at.given}
         # An epoch before the last may be better, and not yet as sparse as asked.
         trained = finetune.inside(at, **own, select="last")
@@ -179,12 +238,11 @@ def _check_settled(pruning: Pruning, scope: str | None, given: dict[str, Any], p
         what = f"{prune_type.name} below a threshold"
     else:
         return
-    for key, value, own in (
-        ("method", pruning.score.name, prune_type.default_method),
-        ("scope", given.get("scope", scope), scope),
-    ):
-        if value != own:
-            raise ConfigError([*path, key], f"{what} goes by {own}", allowed=own or "", corrected={key: own})
+    wanted = {"method": prune_type.default_method, "scope": scope}
+    for name, value in {"method": pruning.score.name, "scope": given.get("scope", scope)}.items():
+        if value != wanted[name]:
+            own = wanted[name]
+            raise ConfigError([*path, name], f"{what} goes by {own}", allowed=own or "", corrected={name: own})
 
 
 def _check_blocks(amount: Amount, at: Place) -> None:
@@ -238,19 +296,21 @@ def _check_gradual(prune_type: registry.PruneType, given: dict[str, Any], path: 
 
 def _check_course(given: dict[str, Any], path: list) -> None:
     """From less to more, from before to after."""
-    if given.get("initial", 0.0) >= given["ratio"] > 0:
+    usual = defaults(Prune)
+    values = usual | given
+    if values["initial"] >= values["ratio"] > 0:
         raise ConfigError(
             [*path, "initial"],
-            f"pruning would begin at {given['initial']}, and end at {given['ratio']}",
+            f"pruning would begin at {values['initial']}, and end at {values['ratio']}",
             allowed="a sparsity below the ratio",
-            corrected={"initial": 0.0},
+            corrected={"initial": usual["initial"]},
         )
-    if given.get("begin", 0.0) >= given.get("end", 0.8):
+    if values["begin"] >= values["end"]:
         raise ConfigError(
             [*path, "end"],
-            f"pruning would end at {given.get('end', 0.8)} of the steps, where it has not begun",
+            f"pruning would end at {values['end']} of the steps, where it has not begun",
             allowed="begin below end, both shares of all steps",
-            corrected={"begin": 0.0, "end": 0.8},
+            corrected={name: usual[name] for name in ("begin", "end")},
         )
 
 
@@ -266,7 +326,7 @@ PRUNE = Step(
     kind="prune",
     noun="pruning",
     message="pruning {params.label}",
-    definition="prune",
+    keys=Prune,
     named=("prune_type", "method", *AMOUNTS, "scope", "schedule"),
     plan=plan,
     words=words,

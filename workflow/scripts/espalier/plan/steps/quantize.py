@@ -8,16 +8,41 @@ kernels (FakeQuantWithMinMaxVarsGradient).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from espalier import registry
-from espalier.plan import config as checks
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
+from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known
 from espalier.plan.steps import finetune
 from espalier.plan.steps.step import Place, Planned, Step, kind_of
 
 TRAINING = ("epochs", "learning_rate")  # keys of schemes that train
+
+
+class Quantize(Table):
+    """The keys of the step."""
+
+    scheme: Annotated[
+        str,
+        key(
+            "How the net is quantized. PyTorch nets become ONNX files, Keras nets TFLite files; float32 is the export "
+            "alone.",
+            required=True,
+        ),
+        named(registry.Scheme),
+    ]
+    calibration_images: Annotated[
+        int, key("Training images that static quantization takes its ranges from.", default=128, minimum=1)
+    ]
+    epochs: Annotated[
+        int,
+        key("qat_int8: epochs of training, instead of those of `finetune`.", minimum=1, examples=[2]),
+    ]
+    learning_rate: Annotated[
+        float,
+        key("qat_int8: learning rate, instead of that of `finetune`.", exclusiveMinimum=0, examples=[0.01]),
+    ]
 
 
 def check_place(chain: list, number: int, path: list) -> None:
@@ -37,10 +62,11 @@ def plan(at: Place) -> Planned:
     scheme = known(registry.Scheme, given["scheme"], at.backend, [*at.path, "scheme"])
     _check_training(scheme, at)
     _check_calibration(scheme, at)
-    params, columns = {"scheme": scheme.name}, {"scheme": scheme.name}
+    params: dict[str, Any] = {"scheme": scheme.name}
+    columns: dict[str, Any] = {"scheme": scheme.name}
     uses = {("scheme", scheme.name, at.backend)}
     if scheme.calibrated:
-        default = checks.schema()["$defs"]["quantize"]["properties"]["calibration_images"]["default"]
+        default = defaults(Quantize)["calibration_images"]
         params["calibration_images"] = given.get("calibration_images", default)
     if scheme.trains:
         trained = finetune.inside(at, **{key: given[key] for key in TRAINING if key in given})
@@ -85,7 +111,7 @@ QUANTIZE = Step(
     kind="quantize",
     noun="quantization",
     message="quantizing {params.label}",
-    definition="quantize",
+    keys=Quantize,
     named=("scheme",),
     check_place=check_place,
     plan=plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from espalier import registry
 from espalier.plan import recipe
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.lookup import prune_types_of
 from espalier.plan.steps.step import Place, Planned, Step
 
@@ -36,7 +36,7 @@ REGULARIZE = Step(
     kind="regularize",
     noun="regularised training",
     message="training further with a penalty: {params.label}",
-    definition="recipe",
+    keys=recipe.Changes,
     named=recipe.NAMED,
     trains=True,
     plan=plan,

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from espalier import registry
 from espalier.plan import recipe
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.job import Job
+from espalier.plan.keys import key
 from espalier.plan.steps.step import Place, Planned, Step, kind_of
+
+
+class Scratch(recipe.Changes):
+    """The study's `scratch`, and the keys of the step."""
+
+    budget: Annotated[
+        Literal["epochs", "flops"],
+        key(
+            "How long a pruned net is trained from scratch (Liu et al. 2019): for the dense net's epochs (Scratch-E), "
+            "or for its FLOPs (Scratch-B), which are epochs x MACs of the dense net / MACs of the pruned one, rounded, "
+            "with the milestones as many times later and warm-up as it is. flops needs a net that pruning made "
+            "smaller.",
+            default="epochs",
+        ),
+    ]
 
 
 def check_place(chain: list, number: int, path: list) -> None:
@@ -73,7 +89,7 @@ SCRATCH = Step(
     kind="scratch",
     noun="training from scratch",
     message="training anew what is left of {params.label}",
-    definition="scratch",
+    keys=Scratch,
     named=recipe.NAMED,
     trains=True,
     retraining=("scratch",),

@@ -8,6 +8,7 @@ from typing import Any
 
 from espalier.plan import naming
 from espalier.plan.job import Job, Use
+from espalier.plan.keys import Table
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Step:
     kind: str  # its name in chains, and the first part of its folder's and its rules' names
     noun: str  # what it is called in a sentence
     message: str  # of its rules
-    definition: str  # the definition in the schema that its keys are checked against
+    keys: type[Table]  # what it can be given
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
     trains: bool = False  # it is a training: it has a recipe, whatever its keys
     retraining: tuple[str, ...] = ()  # the values that it gives the column of that name

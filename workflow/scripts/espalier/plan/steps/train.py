@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from espalier.plan import recipe
-from espalier.plan.config import ConfigError
+from espalier.plan.explain import ConfigError
 from espalier.plan.steps.step import Place, Planned, Step
 
 
@@ -42,7 +42,7 @@ TRAIN = Step(
     kind="train",
     noun="training",
     message="training {params.label}",
-    definition="recipe",
+    keys=recipe.Changes,
     named=recipe.NAMED,
     trains=True,
     plan=plan,

@@ -1,0 +1,249 @@
+"""The keys of a config: its sections as tables, beside the recipe (recipe.py) and the kinds of steps (steps/).
+
+`document` is the whole as a JSON Schema, for editors: workflow/schemas/config.schema.yaml, written by `make docs`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from espalier import registry
+from espalier.plan.keys import Table, key, limits, named, table
+from espalier.plan.recipe import Recipe
+from espalier.plan.steps import STEPS
+from espalier.plan.steps.finetune import Finetune
+from espalier.plan.steps.scratch import Scratch
+
+Names = Annotated[list[str], limits(minItems=1)]
+Seeds = Annotated[list[Annotated[int, limits(minimum=0)]], limits(minItems=1, uniqueItems=True)]
+Device = Literal["auto", "cpu", "cuda"]
+Kind = Annotated[Any, limits(enum=list(STEPS))]  # of a step
+Keyed = Annotated[  # a step with keys
+    dict[str, Any], limits(minProperties=1, maxProperties=1, propertyNames={"enum": list(STEPS)})
+]
+
+
+class Dataset(Table):
+    """What a study's images are, and how they are prepared."""
+
+    name: Annotated[str, key("Registered data set.", required=True), named(registry.Dataset)]
+    size: Annotated[
+        int,
+        key("Side of the square images, in pixels; others are resized to it.", required=True, minimum=1, examples=[32]),
+    ]
+    path: Annotated[
+        str | None,
+        key(
+            "Folder or zip that the data set is in, below `data_root` or absolute; null for where the set is looked "
+            "for by itself. image_folder needs it.",
+            default=None, minLength=1, examples=["my_images"],
+        ),
+    ]  # fmt: skip
+    fit: Annotated[
+        Literal["squash", "crop"],
+        key(
+            "How an image that is not square becomes so: squashed, or cut to the square in its middle.",
+            default="squash",
+        ),
+    ]
+    channels: Annotated[Literal[1, 3], key("1 for grey, 3 for RGB. A grey image's channel is repeated.", default=3)]
+    classes: Annotated[
+        Annotated[list[str], limits(minItems=2, uniqueItems=True, examples=[["0", "1"]])] | None,
+        key(
+            "Names of the classes to keep, in the order of their new labels; null for all. Two make a binary study.",
+            default=None,
+        ),
+    ]
+    validation: Annotated[
+        float,
+        key(
+            "Share of the training images that are kept aside to watch training by (seeded, stratified).",
+            default=0.1, minimum=0, maximum=0.5,
+        ),
+    ]  # fmt: skip
+    mean: Annotated[float, key("Subtracted from pixels (0 to 1) before they enter the net.", default=0.45)]
+    std: Annotated[float, key("Pixels are divided by it after that.", default=0.225, exclusiveMinimum=0)]
+
+
+class Model(Table):
+    """The architecture. Other keys are options of its function, and are checked against that."""
+
+    RULES: ClassVar[dict[str, Any]] = {"additionalProperties": True}
+
+    name: Annotated[
+        str,
+        key("Registered architecture. Options of its own stand beside it.", required=True),
+        named(registry.Model),
+    ]
+    width: Annotated[
+        float,
+        key("Factor on the width of every layer, rounded; 1.0 is the published net.", default=1.0, exclusiveMinimum=0),
+    ]
+    weights: Annotated[
+        Literal["random", "imagenet"],
+        key(
+            "Weights that training starts from; imagenet's are fetched by the framework and need width 1.0.",
+            default="random",
+        ),
+    ]
+    fallback: Annotated[
+        Literal["random"] | None,
+        key(
+            "What to start from where ImageNet weights cannot be had; null to stop there. Every table says which it "
+            "was.",
+            default=None,
+        ),
+    ]
+
+
+class Latency(Table):
+    """Which nets are timed, and how."""
+
+    prune_type: Annotated[Names, key("Only results of these prune types.")]
+    method: Annotated[Names, key("Only results of these methods.")]
+    ratio: Annotated[list[float], key("Only results of these ratios.", minItems=1)]
+    blocks: Annotated[list[int], key("Only results of these numbers of blocks.", minItems=1)]
+    scheme: Annotated[
+        Names,
+        key(
+            "Only results of these quantization schemes, `none` for nets as the framework runs them; by default these "
+            "alone. A quantized net is compared with the dense net exported to the same runtime, "
+            "[train, quantize float32]."
+        ),
+    ]
+    batch_sizes: Annotated[
+        list[Annotated[int, limits(minimum=1)]], key("Images per call.", default=[1, 256], minItems=1)
+    ]
+    threads: Annotated[int, key("Threads of the timed calls.", default=1, minimum=1)]
+    warmup: Annotated[int, key("Calls before timing begins.", default=10, minimum=0)]
+    repeats: Annotated[int, key("Timed calls of each net.", default=100, minimum=1)]
+
+
+class Study(Table):
+    """A model, a data set, a recipe, and the chains to run with them."""
+
+    title: Annotated[str, key("What the report calls the study. Its name, if empty.", default="")]
+    published: Annotated[
+        str | None, key("Id of the published figures that the report shows beside the study's own.", default=None)
+    ]
+    backend: Annotated[Literal["pytorch", "keras"], key("Framework that trains and prunes the nets.", required=True)]
+    seeds: Annotated[Seeds, key("Seeds of this study, instead of those at the top.")]
+    threads: Annotated[int, key("Threads of this study's jobs, instead of the number at the top.", minimum=1)]
+    device: Annotated[
+        Device, key("Where this study's nets are trained and evaluated, instead of the device at the top.")
+    ]
+    memory_mb: Annotated[int, key("Memory of this study's jobs, instead of the number at the top.", minimum=100)]
+    dataset: Annotated[Dataset, key("The images.", required=True)]
+    model: Annotated[Model, key("The net.", required=True)]
+    train: Annotated[Recipe, key("The recipe that nets are trained by.", required=True)]
+    finetune: Annotated[
+        Finetune,
+        key("What fine-tuning does differently from `train`; a key that is not given is as in `train`.", default={}),
+    ]
+    scratch: Annotated[
+        Scratch,
+        key(
+            "What training a pruned net from scratch does differently from the training that its chain begins with; a "
+            "key that is not given is as there. It has no penalty, unless one is given here.",
+            default={},
+        ),
+    ]
+    chains: Annotated[
+        list[list[Kind | Keyed]],
+        key(
+            "What to run: a list of chains, each a list of steps, the first of them train. A step is its name, or its "
+            "name with keys. A list of values under a key, or of alternatives under a step, is expanded as a product.",
+            required=True,
+            minItems=1,
+        ),
+    ]
+    latency: Annotated[
+        Latency,
+        key(
+            "Which results to time, side by side in one process, alone on the machine. Their dense nets are always "
+            "timed."
+        ),
+    ]
+
+
+class Config(Table):
+    """The keys of the file itself."""
+
+    run: Annotated[
+        Literal["all"] | Annotated[list[str], limits(minItems=1, uniqueItems=True)],
+        key("Which studies to run. `all`, or a list of names under `studies`.", default="all"),
+    ]
+    seeds: Annotated[
+        Seeds,
+        key(
+            "Every study is run once for each seed. Tables show mean and sample standard deviation over them.",
+            default=[0],
+        ),
+    ]
+    threads: Annotated[int, key("CPU threads of each training, pruning or evaluation job.", default=1, minimum=1)]
+    device: Annotated[
+        Device,
+        key(
+            "Where nets are trained and evaluated: cpu, cuda, or auto, which is cuda where there is such a device. "
+            "Quantized nets are made and run, and prediction times measured, on the CPU. Another device gives other "
+            "last digits.",
+            default="auto",
+        ),
+    ]
+    memory_mb: Annotated[
+        int,
+        key("Memory that a job asks for, in MB. A retry asks for as much again.", default=2000, minimum=100),
+    ]
+    data_root: Annotated[
+        str | None,
+        key(
+            "Folder that holds the data sets, or that they are downloaded to; null for what the environment variable "
+            "ESPALIER_DATA says, else `data`.",
+            default=None, minLength=1,
+        ),
+    ]  # fmt: skip
+    pathvars: Annotated[
+        dict[str, str],
+        key("Snakemake's path variables, such as `results`, the folder that everything is written to."),
+    ]
+    plugins: Annotated[
+        list[Annotated[str, limits(minLength=1)]],
+        key(
+            "Python files, or importable modules, that register methods, models, data sets or figures of your own. "
+            "Paths begin at the folder of the config file.",
+            uniqueItems=True, examples=[["my_methods.py"]],
+        ),
+    ]  # fmt: skip
+    studies: Annotated[
+        dict[str, Study],
+        key(
+            "The studies by name. A name is lower-case letters, digits and underscores.",
+            required=True,
+            minProperties=1,
+            propertyNames={"pattern": "^[a-z][a-z0-9_]*$"},
+        ),
+    ]
+
+
+def document() -> dict[str, Any]:
+    """The whole as a JSON Schema, each section and step a definition."""
+    sections: tuple[type[Table], ...] = (Study, Dataset, Model, Recipe, Finetune, Scratch, Latency)
+    steps = {name: step.keys for name, step in STEPS.items() if step.keys not in sections}
+    tables = {keys.__name__.lower(): keys for keys in sections} | steps
+    parts = {id(table(keys)["properties"]): name for name, keys in tables.items()}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Espalier configuration"}
+    definitions = {name: _referring(table(keys), parts, inside=name) for name, keys in tables.items()}
+    return head | _referring(table(Config), parts) | {"$defs": definitions}
+
+
+def _referring(part: Any, parts: dict[int, str], inside: str = "") -> Any:
+    """A part of the schema, with a reference wherever it contains one of the others."""
+    if isinstance(part, list):
+        return [_referring(value, parts) for value in part]
+    if not isinstance(part, dict):
+        return part
+    name = parts.get(id(part.get("properties")))
+    if name and name != inside:
+        own = {k: v for k, v in part.items() if k in ("description", "default")}
+        return own | {"$ref": f"#/$defs/{name}"}
+    return {k: _referring(v, parts) for k, v in part.items()}
