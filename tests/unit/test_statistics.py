@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
@@ -253,5 +254,66 @@ def test_results_are_immutable_and_verdicts_are_text():
     assert f"{comparison.verdict}" == "won"
 
 
-def test_nothing_slow_is_imported_with_the_module():
-    assert not hasattr(statistics, "stats")
+# How often verdicts are wrong. benchmarks/verdicts.py has the whole simulation.
+
+
+def at_most(share: float, trials: int) -> int:
+    """As many of the trials as happen by chance once in ten thousand times, where `share` is the true share."""
+    return int(stats.binom.isf(1e-4, trials, share))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_equal_methods_get_a_verdict_in_at_most_one_of_twenty_cases(n):
+    trials = 1500
+    nets = np.random.default_rng(n).normal(70, 0.35, (trials, 2, n)).round(2)  # counts of 10,000 test images
+    found = [compare(over_seeds(seeds(one), seeds(other))).verdict for one, other in nets]
+    assert sum(verdict != Verdict.UNDECIDED for verdict in found) <= at_most(0.05, trials)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_a_table_of_equal_methods_has_any_verdict_in_at_most_one_of_twenty_cases(n):
+    trials, wrong = 300, 0
+    for reference, *nets in np.random.default_rng(n).normal(70, 0.35, (trials, 11, n)):
+        family = correct([compare(over_seeds(seeds(net), seeds(reference))) for net in nets])
+        wrong += any(row.verdict != Verdict.UNDECIDED for row in family)
+    assert wrong <= at_most(0.05, trials)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_a_drop_of_the_limit_is_granted_in_at_most_one_of_twenty_cases(n):
+    trials = 1000
+    nets = np.random.default_rng(n).normal(70, 0.35, (trials, 2, n))
+    found = [within(1.0, over_seeds(seeds(one + 1), seeds(other))).verdict for one, other in nets]
+    assert found.count(Verdict.WON) <= at_most(0.05, trials)
+    assert found.count(Verdict.LOST) <= at_most(0.05, trials)
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (0.5, 0.5), (0.1, 0.9)])
+@pytest.mark.parametrize("n", [2, 3])
+def test_intervals_of_two_parts_hold_the_truth_often_enough(n, shares):
+    trials, images = 2000, 1000
+    rng = np.random.default_rng(n)
+    values = rng.normal(0, 1, trials)
+    drawn = [
+        share * rng.chisquare(freedom, trials) / freedom
+        for share, freedom in zip(shares, (n - 1, images - 1), strict=True)
+    ]
+    missed = 0
+    for value, first, second in zip(values, *drawn, strict=True):
+        interval = Estimate(value, (Part(first, n - 1), Part(second, images - 1)), n, images).interval()
+        missed += 0.0 not in interval
+    assert missed <= at_most(0.05, trials)
+
+
+@pytest.mark.parametrize("n", [3, 10])
+def test_a_true_difference_is_found(n):
+    # t(n - 1) with noncentrality 2 / (0.35 sqrt(2 / n)): the power by scipy's noncentral t
+    trials = 400
+    nets = np.random.default_rng(n).normal(70, 0.35, (trials, 2, n))
+    won = sum(compare(over_seeds(seeds(one + 2), seeds(other))).verdict == Verdict.WON for one, other in nets)
+    power = stats.nct.sf(stats.t.isf(0.025, n - 1), n - 1, 2 / (0.35 * math.sqrt(2 / n)))
+    assert won >= stats.binom.ppf(1e-4, trials, power)
+
+
+def test_examples_in_the_docstrings():
+    assert doctest.testmod(statistics).failed == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
 import pytest
 
+from espalier.analysis import tradeoffs
 from espalier.analysis.statistics import Interval, Verdict, compare
 from espalier.analysis.tradeoffs import Candidate, Curve, Standing, along, at_cost, pareto, shared_range, value_at
 
@@ -144,3 +146,7 @@ def test_many_pairs_need_clearer_differences():
     others = [net(f"c{i}", 3.0 + i, 70.0, np.array([0.5, -0.5, 0.1 * i])) for i in range(4)]
     assert standings(*pair)["b"] == "dominated"
     assert standings(*pair, *others)["b"] == "undecided"
+
+
+def test_examples_in_the_docstrings():
+    assert doctest.testmod(tradeoffs).failed == 0

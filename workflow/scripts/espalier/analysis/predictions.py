@@ -41,9 +41,6 @@ Outcomes = Mapping[int, np.ndarray]  # seed -> was each test image classified co
 def over_images(one: Outcomes, other: Outcomes) -> Estimate:
     """one - other in points of accuracy, paired by seed and by image; its error covers new seeds and new test images.
 
-    The seeds' part is taken as at least what E makes of it, which thousands of images tell well and a few seeds badly:
-    accuracies are counts, and with a few hundred images seeds often differ by equal counts.
-
     Raises ValueError if the nets have different numbers of test images.
 
     >>> one = {0: np.array([1, 1, 1, 0, 1, 1]), 1: np.array([1, 1, 1, 1, 0, 1])}
@@ -59,9 +56,10 @@ def over_images(one: Outcomes, other: Outcomes) -> Estimate:
     n, images = differences.shape
     by_seed = differences.mean(axis=1)
     student = over_seeds(dict(zip(seeds, by_seed, strict=True)), dict.fromkeys(seeds, 0.0))
-    if not student.parts or images < 2 or not differences.any():
+    if not student.parts or not differences.any():
         return replace(student, images=images)
-    return Estimate(student.value, _parts(differences), n, images)
+    known = images >= 2 and np.ptp(by_seed) > 0  # else the seeds hide their spread: equal counts of different images
+    return Estimate(student.value, _parts(differences) if known else (), n, images)
 
 
 def per_image(one: Outcomes, other: Outcomes, seeds: Sequence[int]) -> np.ndarray:
@@ -145,6 +143,6 @@ def _parts(differences: np.ndarray) -> tuple[Part, Part]:
     by_seed, by_image = differences.mean(axis=1), differences.mean(axis=0)
     rest = differences - by_seed[:, None] - by_image + differences.mean()
     residual = float((rest**2).sum()) / ((n - 1) * (images - 1))
-    seeds = max(float(by_seed.var(ddof=1)), residual / images) / n
+    seeds = float(by_seed.var(ddof=1)) / n
     between_images = max(float(by_image.var(ddof=1)) - residual / n, 0.0) / images
     return Part(seeds, n - 1), Part(between_images, images - 1)
