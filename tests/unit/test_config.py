@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from espalier import registry
-from espalier.plan import config, grid
+from espalier.plan import config, grid, validate
 from espalier.plan.explain import ConfigError, dotted
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -775,6 +775,16 @@ def test_a_newly_registered_name_is_allowed_at_once(own_register):
     tree = copy.deepcopy(VALID)
     put(tree, [*PRUNE, "method"], "newest")
     assert any("newest" in node for node in grid.build(tree).jobs)
+
+
+def test_annotations_that_only_type_checkers_can_read_do_not_hinder_the_check_of_arguments(own_register):
+    def annotated(num_classes: int, depth: int = 2, layer: "nn.Module" = None) -> "nn.Module":  # noqa: F821
+        raise AssertionError("a check of a config builds no net")
+
+    entry = registry.Model("annotated", backend="pytorch", title="", function=annotated)
+    validate.check_arguments(entry, {"depth": 3, "layer": "any"}, [], given=("num_classes",))
+    with pytest.raises(ConfigError, match="depth"):
+        validate.check_arguments(entry, {"depth": "three"}, [], given=("num_classes",))
 
 
 @pytest.mark.parametrize(

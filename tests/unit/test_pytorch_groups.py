@@ -79,11 +79,12 @@ def test_a_single_weight_is_gone_if_it_is_zero_or_its_layer_has_become_smaller()
 
 @pytest.mark.parametrize("name", registry.entries(registry.PruneType, "pytorch"))
 def test_every_prune_type_declares_what_the_config_is_checked_against(name):
-    options = registry.get(registry.PruneType, name, "pytorch").options
-    assert options["amounts"] and set(options["amounts"]) <= {"ratio", "blocks", "threshold", "pattern"}
-    assert options["scopes"] in ((), ("global", "layer"))
-    assert options["by"] and set(options["by"]) <= set(groups.KINDS)
-    assert any(options["needs"] in model.has for model in registry.entries(registry.Model, "pytorch").values())
-    scores = registry.entries(registry.Score, "pytorch")
-    fitting = [score for score, entry in scores.items() if set(options["by"]) <= set(entry.of)]
-    assert {"random", options.get("default_method", "l2")} <= set(fitting)  # each has its baseline by chance
+    entry = registry.get(registry.PruneType, name, "pytorch")
+    assert entry.amounts and set(entry.amounts) <= {"ratio", "blocks", "threshold", "pattern"}
+    assert entry.scopes in ((), ("global", "layer"))
+    assert entry.by and set(entry.by) <= set(groups.KINDS)
+    assert any(entry.needs in model.has for model in registry.entries(registry.Model, "pytorch").values())
+    fitting = [
+        name for name, score in registry.entries(registry.Score, "pytorch").items() if set(entry.by) <= set(score.of)
+    ]
+    assert {"random", entry.default_method or "l2"} <= set(fitting)  # each has its baseline by chance

@@ -365,5 +365,149 @@ def test_a_file_that_lacks_a_tensor_is_refused(tmp_path):
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
     save_file(tensors, path, metadata=header)
-    with pytest.raises(RuntimeError, match=r"layer4\.2\.bn3\.running_mean"):
+    with pytest.raises(ValueError, match=r"is no resnet50: it lacks layer4\.2\.bn3\.running_mean, and has nothing"):
         models.load(path)
+
+
+# Architectures of the user's own: whatever layers, parameters and buffers they have
+
+
+class Own(nn.Module):
+    """Layers of many kinds, parameters and buffers of its own, a buffer that PyTorch does not save, a tied weight."""
+
+    def __init__(self, num_classes, channels=8, dropout=0.0):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(1, channels, 3, padding=1), nn.GroupNorm(2, channels)
+        self.act, self.up = nn.PReLU(channels), nn.ConvTranspose2d(channels, channels, 2, stride=2)
+        self.scale = nn.Parameter(torch.full((channels, 1, 1), 0.5))
+        self.register_buffer("shift", torch.linspace(0, 1, channels)[:, None, None])
+        self.register_buffer("table", torch.arange(channels)[:, None, None], persistent=False)
+        self.mix, self.again = nn.Linear(channels, channels), nn.Linear(channels, channels)
+        self.again.weight = self.mix.weight
+        self.last, self.dropout = nn.LayerNorm(channels), nn.Dropout(dropout)
+        self.head = nn.Linear(channels, num_classes)
+        nn.init.normal_(self.head.weight, 3.0, 0.1)
+
+    def forward(self, x):
+        x = self.up(self.act(self.norm(self.stem(x)))) * self.scale + self.shift * self.table
+        return self.head(self.dropout(self.last(self.again(self.mix(x.mean((2, 3)))))))
+
+
+@pytest.fixture
+def own(own_register):
+    @registry.register(registry.Model("own", backend="pytorch", title=""))
+    def own(num_classes, channels=8, dropout=0.0):
+        return Own(num_classes, channels, dropout)
+
+
+def values(net):
+    return dict(net.named_parameters()) | dict(net.named_buffers())
+
+
+def assert_equal(one, other):
+    one, other = values(one), values(other)
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def test_an_architecture_keeps_the_initial_weights_that_its_function_draws(own):
+    torch.manual_seed(3)
+    expected = Own(10)
+    torch.manual_seed(3)
+    assert_equal(models.build_model("own", 10), expected)
+
+
+def test_options_of_an_architecture_reach_its_function_and_its_file(own, tmp_path):
+    net = models.build_model("own", 10, channels=4, dropout=0.9)
+    assert net.dropout.p == 0.9 and net.stem.out_channels == 4
+    models.save(net, tmp_path / "net.safetensors")
+    read = models.load(tmp_path / "net.safetensors")
+    assert read.dropout.p == 0.9 and read.spec == net.spec
+    assert_equal(read, net)
+
+
+def test_an_option_that_an_architecture_does_not_take_is_refused(own):
+    with pytest.raises(ValueError, match="own takes no depth; it takes num_classes, channels, dropout"):
+        models.build_model("own", 10, depth=3)
+    with pytest.raises(ValueError, match="own takes no width"):
+        models.build_model("own", 10, width=0.5)
+
+
+def test_a_file_gives_back_every_parameter_and_buffer(own, tmp_path):
+    net = models.build_model("own", 10).eval()
+    net.table += 5  # which PyTorch itself would not save
+    models.save(net, tmp_path / "net.safetensors")
+    torch.manual_seed(5)
+    before, read = torch.get_rng_state(), models.load(tmp_path / "net.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)  # reading draws nothing
+    assert_equal(read, net)
+    assert read.again.weight is read.mix.weight
+    images = torch.randn(2, 1, 8, 8)
+    assert torch.equal(read(images), net(images))
+
+
+def test_a_net_is_cut_to_any_shapes_of_its_tensors(own, tmp_path):
+    net = models.build_model("own", 10).eval()
+    shapes = {name: tuple(4 if size == 8 else size for size in tensor.shape) for name, tensor in values(net).items()}
+    small = models.build_model("own", 10, channels=4).eval()
+    models.cut(net, shapes)
+    for name, tensor in values(small).items():
+        values(net)[name].data.copy_(tensor)
+    images = torch.randn(2, 1, 8, 8)
+    assert torch.equal(net(images), small(images))
+    assert [net.stem.out_channels, net.up.in_channels, net.norm.num_channels, net.act.num_parameters] == [4] * 4
+    assert net.last.normalized_shape == (4,) and net.mix.in_features == 4
+    models.save(net, tmp_path / "net.safetensors")
+    assert torch.equal(models.load(tmp_path / "net.safetensors")(images), small(images))
+
+
+def test_a_layer_of_which_it_is_not_known_how_to_cut_it_is_refused():
+    with pytest.raises(ValueError, match="cannot cut 0, a Bilinear"):
+        models.cut(nn.Sequential(nn.Bilinear(8, 8, 8)), {"0.weight": (4, 8, 8)})
+
+
+def unset(kind):
+    """A function for an architecture of one linear layer and a tensor that nobody gives a value."""
+
+    def function(num_classes):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
+        if kind == "parameter":
+            net.gain = nn.Parameter(torch.empty(3))
+        elif kind == "lazy":
+            net.gain = nn.LazyLinear(3)
+        else:
+            net.register_buffer("gain", torch.empty(3, dtype=getattr(torch, kind)), persistent=False)
+        return net
+
+    return function
+
+
+@pytest.mark.parametrize("kind", ["parameter", "lazy", "float32", "int64"])
+def test_a_tensor_that_nothing_gives_a_value_is_an_error(own_register, kind):
+    registry.register(registry.Model("unset", backend="pytorch", title=""))(unset(kind))
+    with pytest.raises(ValueError, match="the function of unset gives no value to gain"):
+        models.build_model("unset", 10)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_weights_that_a_declared_initialisation_leaves_out_are_an_error(own_register):
+    def initial(net):
+        nn.init.ones_(net[1].weight)
+
+    @registry.register(registry.Model("half", backend="pytorch", title="", initial=initial))
+    def half(num_classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.PReLU(), nn.LayerNorm(64), nn.Linear(64, num_classes))
+
+    with pytest.raises(ValueError, match=r"the `initial` of half gives no value to 1\.bias, 4\.weight, 4\.bias"):
+        models.build_model("half", 10)
+
+
+def test_new_weights_in_pruned_shapes_are_the_first_of_those_that_the_function_draws(own):
+    torch.manual_seed(3)
+    dense, net = Own(10), models.build_model("own", 10)
+    models.cut(net, {"mix.weight": (8, 2), "mix.bias": (8,), "head.weight": (10, 8)})
+    new = models.redrawn(net, 3)
+    torch.testing.assert_close(new.mix.weight, dense.mix.weight[:, :2] * 2)  # a quarter of the inputs: twice as large
+    assert torch.equal(new.head.weight, dense.head.weight) and torch.equal(new.mix.bias, dense.mix.bias)
+    assert torch.equal(new.table, dense.table)

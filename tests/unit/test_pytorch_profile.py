@@ -170,7 +170,7 @@ def test_zero_biases_are_counted_and_filters_only_of_convs_that_have_zeros(own_r
 
     torch.manual_seed(0)
     net = models.build_model("plain", 10)
-    net[2].bias.data[:4] = 1
+    net[2].bias.data[:4], net[2].bias.data[4:] = 1, 0
     models.save(net, tmp_path / "net.safetensors")
     assert measure_model(tmp_path / "net.safetensors", digits(8, 1))["layers"] == [
         {"layer": "0", "kind": "Conv2d", "width": 3, "weights": 3, "zeros": 0},

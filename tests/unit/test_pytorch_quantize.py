@@ -247,7 +247,7 @@ def test_convs_that_onnx_runtime_leaves_in_float_are_refused(own_register, digit
 
     models.save(models.build_model("residual", 10), tmp_path / "model.safetensors")
     how = {"parent": tmp_path / "model.safetensors", "data": digits(8, 1), "calibration_images": 8}
-    with pytest.raises(RuntimeError, match=r"signed left node_Conv_\d+, node_Conv_\d+ of .* in float"):
+    with pytest.raises(RuntimeError, match=r"signed left node_\w+, node_\w+ of .* in float"):
         quantize.quantize_model(tmp_path / "model.onnx", scheme="signed", **how)
 
 
@@ -295,7 +295,7 @@ from torch import nn
 from espalier import registry
 from espalier.pytorch import quantize
 
-@registry.register("two_convs", kind="model", backend="pytorch", title="")
+@registry.register(registry.Model("two_convs", backend="pytorch", title=""))
 def two_convs(num_classes, widths=None, width=1.0):
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),

@@ -16,6 +16,7 @@ from espalier.datasets.prepare import prepare
 from espalier.plan.keys import table
 from espalier.plan.recipe import Recipe
 from espalier.pytorch import groups, models, profile, prune, train
+from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.checkpoint import Checkpoint
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -31,7 +32,7 @@ MODEL = {"name": "tiny", "width": 1.0}
 def tiny_model(module_register):
     """Two convs of 16 channels, batch norm, dropout and a linear layer, for 8x8 grey images."""
 
-    @registry.register(registry.Model("tiny", backend="pytorch", title="", has=("conv_chain",)))
+    @registry.register(registry.Model("tiny", backend="pytorch", title="", has=("conv_chain",), initial=he_fan_out))
     def tiny(num_classes, widths=None, width=1.0):
         return nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
@@ -39,7 +40,7 @@ def tiny_model(module_register):
             nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, num_classes),
         )  # fmt: skip
 
-    @registry.register(registry.Model("plain", backend="pytorch", title=""))
+    @registry.register(registry.Model("plain", backend="pytorch", title="", initial=he_fan_out))
     def plain(num_classes, widths=None, width=1.0):
         return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
 
@@ -84,6 +85,17 @@ def test_it_learns_and_keeps_the_history(trained):
     assert [row["learning_rate"] for row in history] == pytest.approx([0.01 + 0.04 * 10 / 11, 0.05, 0.05, 0.005])
     assert history[-1]["validation_top1"] > 80 and history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
     assert all(row["seconds"] > 0 and row["penalty"] == 0 for row in history)
+
+
+def test_own_options_of_an_architecture_reach_the_net_and_its_file(trained, own_register):
+    @registry.register(registry.Model("with_options", backend="pytorch", title=""))
+    def with_options(num_classes, hidden=8, dropout=0.1):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.Dropout(dropout), nn.Linear(hidden, num_classes))
+
+    model = {"name": "with_options", "width": 1.0, "weights": "random", "hidden": 5, "dropout": 0.9}
+    out, _ = trained("net", {"epochs": 1}, model=model)
+    net = models.load(out)
+    assert net[1].out_features == 5 and net[2].p == 0.9
 
 
 def test_without_epochs_the_initial_net_is_saved(trained, tmp_path):

@@ -126,6 +126,8 @@ class Model(Entry):
     blocks: int = 0  # how many residual blocks it has
     channels: tuple[int, ...] = (1, 3)  # the numbers of image channels that it takes
     smallest: int = 1  # the smallest side of an image, in pixels
+    # PyTorch: (net) -> None, which draws the initial weights in place; None: those that the function's modules draw
+    initial: Callable[..., None] | None = None
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def names() -> tuple[tuple[str, str, str], ...]:
 SOURCES = (
     "espalier.datasets",
     "espalier.pytorch.augment",
-    "espalier.pytorch.models",
+    "espalier.pytorch.architectures",
     "espalier.pytorch.cifar_nets",
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from jsonschema.exceptions import relevance
@@ -50,8 +51,8 @@ def check_arguments(
     A value must be of the type that the parameter is annotated with, or of its default's. given: parameters that the
     library fills in itself. examples: values to show for parameters that are wrong or left out.
     """
-    parameters = inspect.signature(entry.function, eval_str=True).parameters
-    allowed = {name: p for name, p in parameters.items() if name not in given}
+    parameters = inspect.signature(entry.function).parameters
+    allowed = {name: _evaluated(p, entry.function) for name, p in parameters.items() if name not in given}
     for name, value in arguments.items():
         if name not in allowed:
             raise unknown_key(path, name, sorted(allowed), arguments)
@@ -75,6 +76,16 @@ def _missing(entry: registry.Entry, parameter: inspect.Parameter, path: list, ex
         allowed=describe(_rules(parameter)),
         corrected={name: shown} if shown is not None else None,
     )
+
+
+def _evaluated(parameter: inspect.Parameter, function: Callable[..., Any]) -> inspect.Parameter:
+    """The parameter with its annotation as a type; without one, if only type checkers import that type."""
+    if not isinstance(parameter.annotation, str):
+        return parameter
+    try:
+        return parameter.replace(annotation=eval(parameter.annotation, function.__globals__))
+    except NameError:
+        return parameter.replace(annotation=parameter.empty)
 
 
 def _rules(parameter: inspect.Parameter) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from espalier.pytorch.models import scaled
+from espalier.pytorch.architectures import he_fan_out, scaled
 from espalier.registry import Model, register
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ VGG = "Simonyan and Zisserman 2015, arXiv:1409.1556; with one linear layer, as i
         blocks=9,
         channels=(3,),
         smallest=8,
+        initial=he_fan_out,
     )
 )
 def resnet20(num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0) -> nn.Module:
@@ -42,6 +43,7 @@ def resnet20(num_classes: int, widths: Sequence[int] | None = None, width: float
         blocks=27,
         channels=(3,),
         smallest=8,
+        initial=he_fan_out,
     )
 )
 def resnet56(num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0) -> nn.Module:
@@ -85,6 +87,7 @@ def _resnet(name: str, blocks: int, num_classes: int, widths: Sequence[int] | No
         has=("convs", "conv_chain", "batch_norm"),
         channels=(3,),
         smallest=32,
+        initial=he_fan_out,
     )
 )
 def vgg16_bn_cifar(num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0) -> nn.Module:
@@ -101,6 +104,7 @@ def vgg16_bn_cifar(num_classes: int, widths: Sequence[int] | None = None, width:
         has=("convs", "conv_chain", "batch_norm"),
         channels=(3,),
         smallest=32,
+        initial=he_fan_out,
     )
 )
 def vgg19_bn_cifar(num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0) -> nn.Module:

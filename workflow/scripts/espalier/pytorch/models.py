@@ -1,17 +1,24 @@
-"""Architectures, and model files that hold no code.
+"""PyTorch nets: building them, and files that hold no code.
 
-A model file is a safetensors file: the tensors, and in its header the architecture's name, its number of classes and
-the blocks that were removed. A pruned net is rebuilt as its dense form, its modules cut to the shapes in the file,
-then loaded strictly.
+A model file is a safetensors file: every parameter and buffer of the net, and in its header the architecture's name,
+its own options, its number of classes and the blocks that were removed. To read a pruned net, its dense form is built,
+cut to the shapes in the file, and given the values in the file.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from espalier.registry import Model, get, register
+from espalier.registry import Model, get
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 HEADER = "espalier"  # key of the header entry that names the architecture
 
@@ -24,24 +31,32 @@ def build_model(
     removed_blocks: Sequence[str] = (),
     width: float = 1.0,
     weights: str = "random",
-):
+    **options: Any,
+) -> nn.Module:
     """A net with new weights (drawn from torch's global generator) or, in all layers but the last, those of ImageNet.
 
     name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that
     are a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every
     layer's width; with `widths` given, on the fully connected layers only. weights: "random", or "imagenet" for the
-    whole net at width 1 of an architecture that has them. Raises registry.UnknownName for an unknown name, ValueError
-    for widths, blocks or weights that the architecture does not have, and WeightsUnavailable if those of ImageNet
-    cannot be had.
+    whole net at width 1 of an architecture that has them. options: further arguments of the architecture's function.
+
+    Random weights are those that the architecture's function draws, or its registered `initial`. Raises
+    registry.UnknownName for an unknown name, ValueError for widths, blocks or weights that the architecture does not
+    have or if a parameter or buffer is given no value, and WeightsUnavailable if those of ImageNet cannot be had.
     """
     given = {}
     if weights == "imagenet":
         if width != 1.0 or widths is not None or removed_blocks:
             raise ValueError(f"ImageNet weights are for the whole {name}: width 1.0, not {width}, and nothing removed")
         given = imagenet_weights(name)
-    net = skeleton(name, num_classes, widths=widths, removed_blocks=removed_blocks, width=width)
-    net.to_empty(device="cpu")
-    initialise(net)
+    initial = get(Model, name, "pytorch").initial
+    with undefined_as_nan():
+        net = _constructed(
+            name, num_classes, removed_blocks, draws=initial is None, widths=widths, width=width, **options
+        )
+        if initial:
+            initial(net)
+    check_defined(net)
     if given:
         last = list(weighted(net))[-1]
         new = {key: value for key, value in net.state_dict().items() if key.startswith(f"{last}.")}
@@ -49,11 +64,147 @@ def build_model(
     return net
 
 
+def redrawn(net: nn.Module, seed: int, *, width: float = 1.0) -> nn.Module:
+    """A net of the same shapes with new initial weights, on the CPU, where a seed gives the same values for any device.
+
+    width: what the dense net was built with. Weights are drawn as `build_model` draws them. Where the architecture
+    declares how (`initial`), they are drawn in the net's own shapes. Otherwise its function draws the dense net's
+    weights, of which the first are kept in each dimension that was pruned; those of conv and linear layers are scaled
+    by sqrt(inputs before / inputs after), so that the layer's outputs vary as much as those of the dense layer.
+    """
+    import torch
+
+    spec = spec_of(net)
+    initial = get(Model, spec["name"], "pytorch").initial
+    torch.manual_seed(seed)
+    with undefined_as_nan():
+        new = _constructed(
+            spec["name"], spec["num_classes"], spec["removed_blocks"],
+            draws=initial is None, width=width, **spec.get("options", {}),
+        )  # fmt: skip
+        inputs = {
+            layer.weight: math.prod(layer.weight.shape[1:]) for layer in weighted(new).values()
+        }  # a tied weight is there once
+        cut(new, _shapes(net))
+        if initial:
+            torch.manual_seed(seed)
+            initial(new)
+        else:
+            for weight, before in inputs.items():
+                weight.data *= math.sqrt(before / math.prod(weight.shape[1:]))
+    check_defined(new)
+    return new
+
+
+def skeleton(
+    name: str,
+    num_classes: int,
+    *,
+    widths: Sequence[int] | None = None,
+    removed_blocks: Sequence[str] = (),
+    width: float = 1.0,
+    **options: Any,
+) -> nn.Module:
+    """The net of `build_model`, but its random weights have no values yet: to be counted, or to be given values."""
+    return _constructed(name, num_classes, removed_blocks, draws=False, widths=widths, width=width, **options)
+
+
+def _constructed(
+    name: str, num_classes: int, removed_blocks: Sequence[str], *, draws: bool, **arguments: Any
+) -> nn.Module:
+    """The net as its architecture's function makes it.
+
+    draws: whether it draws random weights. Those of a large net take seconds; if they are replaced anyway, their memory
+    is left as it is, and so is torch's global generator.
+    """
+    import torch
+
+    function = get(Model, name, "pytorch").function
+    usual = {"widths": None, "width": 1.0}
+    taken = {key: value for key, value in arguments.items() if key not in usual or value != usual[key]}
+    _check_taken(name, function, taken)
+    if draws:
+        net = function(num_classes, **taken)
+    else:
+        with torch.random.fork_rng(devices=[]), _undrawn():
+            net = function(num_classes, **taken)
+    net.spec = {"name": name, "num_classes": num_classes, "removed_blocks": []}
+    if options := {key: value for key, value in arguments.items() if key not in usual}:
+        net.spec["options"] = options
+    remove_blocks(net, removed_blocks)
+    return net
+
+
+def _check_taken(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    if unknown := [key for key in arguments if key not in parameters]:
+        raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {', '.join(parameters)}")
+
+
+def _undrawn() -> AbstractContextManager[Any]:
+    """A context in which random initial weights are not drawn: parameters keep the memory that they have."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    constant = ("constant_", "ones_", "zeros_", "eye_", "dirac_")
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            drawing = getattr(func, "__module__", None) == "torch.nn.init" and func.__name__ not in constant
+            if drawing or func in (torch.Tensor.uniform_, torch.Tensor.normal_):
+                tensor = args[0] if args else kwargs["tensor"]
+                if isinstance(tensor, torch.nn.Parameter):
+                    return tensor
+            return func(*args, **kwargs)
+
+    return Undrawn()
+
+
+# Memory that nobody has written to holds any value, from run to run another. It must not get into a net.
+
+
+@contextmanager
+def undefined_as_nan() -> Iterator[None]:
+    """New memory is filled with NaN (whole numbers: with the largest one), so that `check_defined` can find it."""
+    import torch
+
+    deterministic: Any = torch.utils.deterministic
+    mode, fill = torch.get_deterministic_debug_mode(), deterministic.fill_uninitialized_memory
+    torch.set_deterministic_debug_mode("warn")
+    deterministic.fill_uninitialized_memory = True
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        deterministic.fill_uninitialized_memory = fill
+
+
+def check_defined(net: nn.Module) -> None:
+    """Raise ValueError if a parameter or buffer of a net that was made in `undefined_as_nan` was given no value."""
+    if names := [name for name, tensor in tensors_of(net).items() if _undefined(tensor)]:
+        model = get(Model, spec_of(net)["name"], "pytorch")
+        where = f"the `initial` of {model.name}" if model.initial else f"the function of {model.name}"
+        raise ValueError(f"{where} gives no value to {', '.join(names)}: set every parameter and buffer")
+
+
+def _undefined(tensor: Tensor) -> bool:
+    import torch
+
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+        return True
+    if tensor.is_floating_point() or tensor.is_complex():
+        return bool(tensor.isnan().any())
+    return tensor.dtype != torch.bool and tensor.numel() > 0 and bool((tensor == torch.iinfo(tensor.dtype).max).all())
+
+
 class WeightsUnavailable(RuntimeError):
     """Weights that should have been fetched and could not be."""
 
 
-def imagenet_weights(name: str) -> dict:
+def imagenet_weights(name: str) -> dict[str, Tensor]:
     """torchvision's first ImageNet weights of an architecture, those that the CIFAR-100 study began with.
 
     They are fetched once and kept where torch.hub keeps files (TORCH_HOME), checked against the hash in their name, and
@@ -76,16 +227,19 @@ def imagenet_weights(name: str) -> dict:
         ) from error
 
 
-def save(net, path: str | Path) -> None:
-    """Write a net's tensors and what it takes to rebuild it."""
+def save(net: nn.Module, path: str | Path) -> None:
+    """Write a net's parameters and buffers, and what it takes to rebuild it."""
     from safetensors.torch import save_file
 
-    tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
-    save_file(tensors, path, metadata={HEADER: json.dumps(net.spec)})
+    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors_of(net).items()}
+    save_file(tensors, path, metadata={HEADER: json.dumps(spec_of(net))})
 
 
-def load(path: str | Path):
-    """The net in a file, in evaluation mode. Raises ValueError if the file's header names no architecture."""
+def load(path: str | Path) -> nn.Module:
+    """The net in a file, in evaluation mode.
+
+    Raises ValueError if the file's header names no architecture, or if its tensors are not those of the architecture.
+    """
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
@@ -94,199 +248,107 @@ def load(path: str | Path):
             raise ValueError(f"{path} is not a model of this workflow: its header names no architecture")
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a file, not a dict)
     spec = json.loads(header)
-    net = skeleton(spec["name"], spec["num_classes"], removed_blocks=spec["removed_blocks"])
-    cut(net, {key: tuple(value.shape) for key, value in tensors.items()})
-    net.load_state_dict(tensors, strict=True, assign=True)
+    net = skeleton(
+        spec["name"], spec["num_classes"], removed_blocks=spec["removed_blocks"], **spec.get("options", {})
+    )  # fmt: skip
+    expected = tensors_of(net)
+    if expected.keys() != tensors.keys():
+        missing = ", ".join(expected.keys() - tensors.keys()) or "nothing"
+        unknown = ", ".join(tensors.keys() - expected.keys()) or "nothing"
+        raise ValueError(f"{path} is no {spec['name']}: it lacks {missing}, and has {unknown} besides")
+    cut(net, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    for name, tensor in expected.items():
+        tensor.data = tensors[name]
     return net.eval()
 
 
-def skeleton(
-    name: str,
-    num_classes: int,
-    *,
-    widths: Sequence[int] | None = None,
-    removed_blocks: Sequence[str] = (),
-    width: float = 1.0,
-):
-    """The net of build_model without memory for its weights (on the meta device): enough to count it."""
-    import torch
-
-    entry = get(Model, name, "pytorch")
-    with torch.device("meta"):
-        net = entry(num_classes, widths=widths, width=width)
-    net.spec = {"name": name, "num_classes": num_classes, "removed_blocks": []}
-    remove_blocks(net, removed_blocks)
-    return net
+def spec_of(net: nn.Module) -> dict[str, Any]:
+    """What a net is rebuilt from: `name`, `num_classes`, `removed_blocks` and, if any, the architecture's `options`."""
+    return vars(net)["spec"]
 
 
-def weighted(net) -> dict:
+def tensors_of(net: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer by name, including buffers that PyTorch does not save. A tied one is there once."""
+    return dict(net.named_parameters()) | dict(net.named_buffers())
+
+
+def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors_of(net).items()}
+
+
+def weighted(net: nn.Module) -> dict[str, Any]:
     """The conv and linear layers of a net by name, in forward order; the last one gives the classes."""
     from torch import nn
 
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
 
 
-def initialise(net) -> None:
-    """Initial weights of the CIFAR-100 study: convs by He et al. (2015) with fan-out, linear layers N(0, 0.01^2)."""
-    from torch import nn
+def cut(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Give parameters and buffers the shapes that `shapes` has for their names, in place, and tell their modules.
 
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, 0.0, 0.01)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            nn.init.ones_(module.weight)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)
-
-
-def cut(net, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Give every conv, batch norm and linear layer the shape that `shapes` has for its weight (values are lost)."""
-    import torch
-    from torch import nn
-
-    def empty(shape):
-        return nn.Parameter(torch.empty(shape, device="meta"))
-
+    Of each dimension the first values are kept; where one grows, the further values are undefined. Raises ValueError
+    for a layer of PyTorch's whose attributes are not known to follow from the shapes of its tensors.
+    """
+    tensors = tensors_of(net)
+    new = {name: tuple(shape) for name, shape in shapes.items() if tuple(tensors[name].shape) != tuple(shape)}
+    for name, shape in new.items():
+        tensors[name].data = _corner(tensors[name].data, shape)
+    changed = {id(tensors[name]) for name in new}
     for name, module in net.named_modules():
-        shape = shapes.get(f"{name}.weight")
-        if shape is None or tuple(module.weight.shape) == tuple(shape):
-            continue
-        module.weight = empty(shape)
-        if getattr(module, "bias", None) is not None:
-            module.bias = empty(shape[:1])
-        if isinstance(module, nn.Conv2d):
-            if 1 < module.groups == module.in_channels == module.out_channels:  # depthwise, and stays so
-                module.groups = shape[0]
-            module.out_channels, module.in_channels = shape[0], shape[1] * module.groups
-        elif isinstance(module, nn.Linear):
-            module.out_features, module.in_features = shape
-        elif isinstance(module, nn.BatchNorm2d):
-            module.num_features = shape[0]
-            module.running_mean, module.running_var = (torch.empty(shape, device="meta") for _ in range(2))
-        else:
-            raise ValueError(f"cannot cut {name}, a {type(module).__name__}, to the shape {tuple(shape)}")
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if shape := next((tuple(tensor.shape) for tensor in own if id(tensor) in changed), None):
+            _tell(name, module, shape)
 
 
-def residual_blocks(net) -> dict:
+def _corner(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    new = tensor.new_empty(shape)
+    place = tuple(slice(0, min(sizes)) for sizes in zip(tensor.shape, shape, strict=True))
+    new[place] = tensor[place]
+    return new
+
+
+def _tell(name: str, module: Any, shape: tuple[int, ...]) -> None:
+    """Set the sizes that a module of PyTorch's knows of itself to those of its weight."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+    from torch.nn.modules.conv import _ConvNd
+
+    if isinstance(module, _ConvNd):
+        if 1 < module.groups == module.in_channels == module.out_channels:  # depthwise, and stays so
+            module.groups = shape[0]
+        wide, narrow = shape[0], shape[1] * module.groups
+        module.in_channels, module.out_channels = (wide, narrow) if module.transposed else (narrow, wide)
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = shape
+    elif isinstance(module, _NormBase):
+        module.num_features = shape[0]
+    elif isinstance(module, nn.GroupNorm):
+        module.num_channels = shape[0]
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        module.normalized_shape = shape
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = shape[0]
+    elif type(module).__module__.startswith("torch.nn."):
+        raise ValueError(f"cannot cut {name}, a {type(module).__name__}, to the shape {shape}")
+
+
+def residual_blocks(net: nn.Module) -> dict[str, Any]:
     """The residual blocks of a torchvision ResNet that are still there, by name, in forward order."""
     from torchvision.models.resnet import BasicBlock, Bottleneck
 
     return {name: module for name, module in net.named_modules() if isinstance(module, BasicBlock | Bottleneck)}
 
 
-def remove_blocks(net, names: Sequence[str]) -> None:
+def remove_blocks(net: nn.Module, names: Sequence[str]) -> None:
     """Replace residual blocks by their shortcut: the downsample branch where there is one, else the identity."""
+    if not names:
+        return
     from torch import nn
 
-    blocks = residual_blocks(net)
+    blocks, spec = residual_blocks(net), spec_of(net)
     for name in names:
         if name not in blocks:
-            raise ValueError(
-                f"{net.spec['name']} has no residual block {name!r}. It has: {', '.join(blocks) or 'none'}."
-            )
+            raise ValueError(f"{spec['name']} has no residual block {name!r}. It has: {', '.join(blocks) or 'none'}.")
         parent, _, child = name.rpartition(".")
         setattr(net.get_submodule(parent), child, blocks[name].downsample or nn.Identity())
-    net.spec["removed_blocks"] = sorted({*net.spec["removed_blocks"], *names})
-
-
-def scaled(channels: int, width: float) -> int:
-    """A layer's width times `width`, rounded, at least 1."""
-    return max(1, round(channels * width))
-
-
-@register(
-    Model(
-        "vgg16_bn",
-        backend="pytorch",
-        title="VGG16 with batch norm",
-        cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
-        has=("convs", "conv_chain", "batch_norm"),
-        imagenet=True,
-        channels=(3,),
-        smallest=32,
-    )
-)
-def vgg16_bn(num_classes, widths=None, width=1.0):
-    """torchvision's VGG16-BN. widths: its 13 conv widths."""
-    from torch import nn
-    from torchvision.models import vgg
-
-    dense = [c for c in vgg.cfgs["D"] if c != "M"]
-    widths = [scaled(c, width) for c in dense] if widths is None else [int(w) for w in widths]
-    if len(widths) != len(dense) or min(widths) < 1:
-        raise ValueError(f"vgg16_bn takes {len(dense)} positive conv widths, not {widths}")
-    left = iter(widths)
-    net = vgg.VGG(
-        vgg.make_layers([c if c == "M" else next(left) for c in vgg.cfgs["D"]], batch_norm=True), init_weights=False
-    )
-    hidden = scaled(4096, width)
-    net.classifier[0] = nn.Linear(widths[-1] * 7 * 7, hidden)
-    net.classifier[3] = nn.Linear(hidden, hidden)
-    net.classifier[6] = nn.Linear(hidden, num_classes)
-    return net
-
-
-@register(
-    Model(
-        "resnet50",
-        backend="pytorch",
-        title="ResNet50",
-        cite="He et al. 2016, arXiv:1512.03385",
-        has=("convs", "residual_blocks", "batch_norm"),
-        imagenet=True,
-        blocks=16,
-        channels=(3,),
-    )
-)
-def resnet50(num_classes, widths=None, width=1.0):
-    """torchvision's ResNet50."""
-    from torchvision.models import resnet
-
-    if widths is not None:
-        raise ValueError("resnet50 is no chain of convs: it takes a width and removed_blocks, no list of widths")
-    net = resnet.resnet50(num_classes=num_classes)
-    if width != 1.0:
-        shapes = {key: tuple(value.shape) for key, value in net.state_dict().items() if key.endswith("weight")}
-        for key, (out, *rest) in shapes.items():
-            out = num_classes if key == "fc.weight" else scaled(out, width)
-            into = [c if key == "conv1.weight" else scaled(c, width) for c in rest[:1]]
-            shapes[key] = (out, *into, *rest[1:])
-        cut(net, shapes)
-    return net
-
-
-@register(
-    Model(
-        "cifar10_conv",
-        backend="pytorch",
-        title="Three convs, two linear layers",
-        cite="published CIFAR-10 study",
-        has=("convs", "conv_chain"),
-        channels=(3,),
-        smallest=8,
-    )
-)
-def cifar10_conv(num_classes, widths=None, width=1.0):
-    """The net of the CIFAR-10 study: three 3x3 convs without biases, ReLU and a 2x2 max pool after each, and two linear
-    layers. widths: its 3 conv widths. Of the study's 32x32 pixels the pools leave 4x4; what they leave of another size
-    is averaged (or repeated) to 4x4."""
-    from collections import OrderedDict
-
-    from torch import nn
-
-    widths = [scaled(c, width) for c in (64, 128, 256)] if widths is None else [int(w) for w in widths]
-    if len(widths) != 3 or min(widths) < 1:
-        raise ValueError(f"cifar10_conv takes 3 positive conv widths, not {widths}")
-    layers, cin = OrderedDict(), 3
-    for number, cout in enumerate(widths, start=1):
-        layers[f"conv{number}_1"] = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
-        layers[f"relu{number}"] = nn.ReLU()
-        layers[f"pool{number}"] = nn.MaxPool2d(2)
-        cin = cout
-    hidden = scaled(4096, width)
-    layers |= {"fit": nn.AdaptiveAvgPool2d(4), "flatten": nn.Flatten(), "fc1": nn.Linear(cin * 16, hidden)}
-    layers |= {"relu4": nn.ReLU(), "fc2": nn.Linear(hidden, num_classes)}
-    return nn.Sequential(layers)
+    spec["removed_blocks"] = sorted({*spec["removed_blocks"], *names})

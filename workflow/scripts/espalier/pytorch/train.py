@@ -3,7 +3,6 @@ recipe for all."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import time
@@ -22,7 +21,7 @@ from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
-from espalier.pytorch.models import WeightsUnavailable, build_model, initialise, load, save, weighted
+from espalier.pytorch.models import WeightsUnavailable, build_model, load, redrawn, save, tensors_of, weighted
 from espalier.pytorch.profile import profile_model
 from espalier.registry import Penalty, get
 from espalier.run import progress
@@ -45,7 +44,7 @@ def train_model(
 ) -> dict:
     """Train a net on the device that the runtime was started with, and write it to `out`.
 
-    data: a prepared data set. model: {name, width, and optionally weights and fallback}, see `initial_net`. recipe:
+    data: a prepared data set. model: {name, width, ...}, see `initial_net`. recipe:
     every key of the config's recipe. seed: of the initial weights, the order of the images, augmentation and dropout;
     each epoch derives its own, so nothing random needs to be kept to resume. parent: a model file to train further,
     None to begin; its weights that are zero, pruned ones, stay zero. scratch: "epochs" or "flops" to give the parent's
@@ -71,7 +70,7 @@ def train_model(
         pool_by_products(net)
     masks = zero_masks(net) if parent else {}
     if scratch:
-        draw_anew(net, masks, seed)
+        draw_anew(net, masks, seed, model["width"])
         weights = "random"
     optimizer = make_optimizer(net, recipe)
     state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights, device.type], parent)
@@ -105,12 +104,14 @@ def train_model(
 def initial_net(model: dict, num_classes: int) -> tuple:
     """A net to begin with, and what weights it has: "random" or "imagenet".
 
-    model: {name, width}, and optionally weights, "random" or "imagenet", and fallback, "random" to go on without those
-    of ImageNet where they cannot be had. Raises models.WeightsUnavailable then, if there is no fallback.
+    model: {name, width, ...the architecture's own options}, and optionally weights, "random" or "imagenet", and
+    fallback, "random" to go on without those of ImageNet where they cannot be had. Raises models.WeightsUnavailable
+    then, if there is no fallback.
     """
-    name, width, weights = model["name"], model["width"], model.get("weights") or "random"
+    weights = model.get("weights") or "random"
+    given = {key: value for key, value in model.items() if key not in ("weights", "fallback")}
     try:
-        return build_model(name, num_classes, width=width, weights=weights), weights
+        return build_model(num_classes=num_classes, weights=weights, **given), weights
     except WeightsUnavailable as error:
         if model.get("fallback") != "random":
             raise WeightsUnavailable(
@@ -118,7 +119,7 @@ def initial_net(model: dict, num_classes: int) -> tuple:
                 "weights by `fallback: random` under `model` in the config: the tables will say so."
             ) from error
         print(f"{error}. Beginning with random weights, as `fallback: random` allows.", flush=True)
-        return build_model(name, num_classes, width=width), "random"
+        return build_model(num_classes=num_classes, **given), "random"
 
 
 def zero_masks(net) -> dict:
@@ -127,15 +128,15 @@ def zero_masks(net) -> dict:
     return {weight: (weight != 0).to(weight.dtype) for weight in weights if not weight.detach().all()}
 
 
-def draw_anew(net, masks: dict, seed: int) -> None:
-    """Give a net new initial weights, in place, drawn on the CPU: they are the same on all devices. masks: parameter ->
-    where it has weights at all, which stays so."""
-    fresh = copy.deepcopy(net).to("cpu", memory_format=torch.contiguous_format)
-    torch.manual_seed(seed)
-    initialise(fresh)
-    net.load_state_dict(fresh.state_dict())
-    for weight, mask in masks.items():
-        weight.data *= mask
+def draw_anew(net: nn.Module, masks: dict, seed: int, width: float) -> None:
+    """Give a net new initial weights, in place. masks: parameter -> where it may have weights (1) or is zero (0).
+    width: that of the dense net."""
+    new = tensors_of(redrawn(net, seed, width=width))
+    with torch.no_grad():
+        for name, tensor in tensors_of(net).items():
+            tensor.copy_(new[name])
+        for weight, mask in masks.items():
+            weight *= mask
 
 
 def pool_by_products(net) -> None:
