@@ -1,4 +1,4 @@
-"""A run made up for tests of the report: records as JSON files, collected as the workflow collects them."""
+"""A run made up for tests of the report: records are written and collected as the workflow does it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from espalier.analysis import tidy
 from espalier.analysis.study import StudyView
 from espalier.plan.steps import STEPS
+from espalier.run import records
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
@@ -21,6 +22,9 @@ TIMING = {
     "evaluate_seconds": 1.0,
     "peak_memory_mib": 500.0,
 }
+EPOCH = {"learning_rate": 0.1, "train_loss": 1.0, "train_top1": 50.0, "seconds": 1.0}
+LAYER = {"width": 10, "weights": 100, "zeros": 0}
+SOFTWARE = {"python": "3.11.7", "torch": "2.14.1"}
 NAMES = {
     "train": ("penalty", "penalty_type", "init"),
     "prune": ("prune_type", "method", "scope", "ratio", "blocks", "threshold", "pattern", "schedule"),
@@ -40,7 +44,8 @@ class Run:
     def __init__(self, folder: Path, study: str = "s", **columns):
         self.folder, self.study, self.records, self.latency = folder, study, [], []
         self.columns = dict.fromkeys(tidy.ID) | {"study": study, "backend": "pytorch", "dataset": "digits_32x32x3"}
-        self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6} | columns
+        self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6}
+        self.columns |= {"select": "last"} | columns
 
     def add(
         self,
@@ -57,7 +62,8 @@ class Run:
         **measured,
     ) -> dict:
         """Write the record of a step after `parent` (a record that `add` returned) and return it. name: of its folder,
-        after what is said there anyway. A step that trains has a history of its epochs."""
+        after what is said there anyway. A step that trains has a history of its epochs. What a row of layers or of the
+        history lacks is that of LAYER or EPOCH. A record that jobs may not write is an error here too."""
         row = dict(parent or self.columns) | DONE.get(step, {}) | (columns or {})
         row = {column: row[column] for column in tidy.ID}
         seed = parent["seed"] if parent else seed
@@ -68,17 +74,15 @@ class Run:
         row["node"] = "/".join((parent["node"] if parent else f"{self.study}/seed{seed}", "~".join((step, *said))))
         row |= {"parent": parent["node"] if parent else None, "seed": seed, "step": step, "label": "a label"}
         row["chain"] = f"{parent['chain']} > {step}" if parent else step
-        row |= {"measured": {k: v for k, v in (MEASURED | measured).items() if v is not None}}
-        row |= {"layers": list(layers), "history": list(history), "summary": list(summary)}
-        row["timing"] = TIMING | (timing or {})
-        row["software"] = {"python": "3.11.7", "torch": "2.14.1"}
+        details = {"measured": {key: value for key, value in (MEASURED | measured).items() if value is not None}}
+        details |= {"layers": [LAYER | layer for layer in layers], "history": [EPOCH | epoch for epoch in history]}
+        details |= {"summary": list(summary)}
         path = self.folder / row["node"] / "record.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(row))
+        records.write(path, row, details, TIMING | (timing or {}), SOFTWARE)
         self.records.append(path)
-        return row
+        return json.loads(path.read_text())
 
-    def chain(self, train=None, prune=None, *, seed=0, top1=90.0, before=None, after=None, pruned=None) -> list[dict]:
+    def chain(self, train=None, prune=None, *, seed=0, top1=90.0, before=50.0, after=None, pruned=None) -> list[dict]:
         """A training, its pruning and its fine-tuning. train, prune: columns; pruned: what the last two measured."""
         rows = [self.add("train", seed=seed, columns=train, top1=top1)]
         if prune:

@@ -237,7 +237,9 @@ def test_one_epoch_of_fine_tuning_is_epoch_1_and_a_net_of_two_seeds_is_one_net(t
 
 def test_a_wild_epoch_makes_the_loss_logarithmic(tmp_path):
     run = Run(tmp_path)
-    run.add("train", history=epochs(2000.0, 2.0, 1.5, 1.0))
+    history = epochs(50.0, 2.0, 1.5, 1.0)
+    history[0] |= {"train_loss": 2000.0, "validation_loss": 2000.0}
+    run.add("train", history=history)
     assert draw("training_curves", run, config()).axes[0].get_yscale() == "log"
 
 
