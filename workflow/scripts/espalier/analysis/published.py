@@ -1,15 +1,17 @@
-"""The published figures, and what a run has to show beside them."""
+"""The published numbers, and the results of a run next to them."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from espalier.analysis.nets import over_seeds
 from espalier.analysis.references import related
-from espalier.published.studies import STUDIES, Published, Rows, Setup, Value
+from espalier.published import STUDIES
+from espalier.published.entry import Published, Rows, Setup, Value
 
 COLUMNS = (
     "run", "penalty", "penalty_type", "prune_type", "method", "ratio", "blocks", "schedule", "scheme", "top1", "top5",
@@ -20,7 +22,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "report" / "published"
 def get(published_id: str) -> Published:
     """The published study of that id; raises LookupError with what there is."""
     if published_id not in STUDIES:
-        raise LookupError(f"there are no published figures {published_id!r}. Allowed: {', '.join(sorted(STUDIES))}.")
+        raise LookupError(f"there are no published numbers {published_id!r}. Allowed: {', '.join(sorted(STUDIES))}.")
     return STUDIES[published_id]
 
 
@@ -46,26 +48,26 @@ def by_layer(published_id: str | None) -> pd.DataFrame:
 def values(published_id: str, before: bool = False) -> list[Value]:
     """The columns that `compare` compares, each once."""
     fullest_first = sorted(get(published_id).rows, key=lambda rows: -len(rows.values))
-    found = [v for rows in fullest_first for v in (*rows.values, *(rows.before if before else ()))]
-    return list({value.name: value for value in found}.values())
+    columns = [v for rows in fullest_first for v in (*rows.values, *(rows.before if before else ()))]
+    return list({value.name: value for value in columns}.values())
 
 
-def compare(published_id: str, results: pd.DataFrame, study: dict) -> pd.DataFrame:
-    """Published rows with what the run has beside them: one row for each result that matches, in published order.
+def compare(published_id: str, results: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Published rows with the results of a run that match them: one row for each match, in published order.
 
-    results: the study's rows of results.csv; study: its checked config. The published columns keep their names and
-    units; a column v has beside it `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
+    results: the study's rows of results.csv; config: its checked config. The published columns keep their names and
+    units; next to a column v stand `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
     `n` is the number of seeds, `init`, `variant` and `select` are the result's; `comparable` says "yes", what
     differs ("no: data, epochs"), or "not run" for a row that the run did not compute.
     """
     entry = get(published_id)
-    out = []
+    compared = []
     for rows in entry.rows:
-        found = _measured(rows, results)
-        for _, row in _read(rows).iterrows():
-            matches = [match for _, match in found.iterrows() if _same(row, match, rows.keys)]
-            out += [_beside(entry, rows, row, match, study) for match in matches or [None]]
-    return pd.DataFrame(out)
+        measured = _measured(rows, results)
+        for _, published in _read(rows).iterrows():
+            matches = [result for _, result in measured.iterrows() if _same(published, result, rows.keys)]
+            compared += [_row(entry, rows, published, match, config) for match in matches or [None]]
+    return pd.DataFrame(compared)
 
 
 def differences(published: Setup, run: Setup) -> list[str]:
@@ -81,7 +83,7 @@ def _read(rows: Rows) -> pd.DataFrame:
 
 def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
     """The results that `rows` can be about, over seeds, with the values in published units."""
-    dense = {f"dense_{v.result}": v.result for v in rows.before}
+    dense = {f"dense_{value.result}": value.result for value in rows.before}
     results = results.reindex(columns=list(dict.fromkeys([*results.columns, *dense.values()])))
     results = results.assign(
         first_epochs=related(results, "root", "epochs"),
@@ -89,20 +91,25 @@ def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
     )
     for column, value in rows.where.items():
         results = results[results[column] == value]
-    pairs = [(v.name, v.result, v.scale) for v in rows.values] + [
-        (v.name, f"dense_{v.result}", v.scale) for v in rows.before
-    ]
-    results = results.reindex(columns=list(dict.fromkeys([*results.columns, *(column for _, column, _ in pairs)])))
-    scaled = {f"{name}_reproduced": pd.to_numeric(results[column]) / scale for name, column, scale in pairs}
+    columns = [(value, value.result) for value in rows.values]
+    columns += [(value, f"dense_{value.result}") for value in rows.before]
+    results = results.reindex(columns=list(dict.fromkeys([*results.columns, *(column for _, column in columns)])))
+    scaled = {
+        f"{value.name}_reproduced": pd.to_numeric(results[column]) / value.scale for value, column in columns
+    }  # fmt: skip
     return over_seeds(results.assign(**scaled), scaled)
 
 
-def _same(published, result, keys: tuple[str, ...]) -> bool:
+def _same(published: pd.Series, result: pd.Series, keys: tuple[str, ...]) -> bool:
     return all(_key(published[key]) == _key(result[key]) for key in keys)
 
 
-def _key(value) -> str:
-    """A key as text, however it is written: 0.2, "0.20" and "0.2" are one; NaN is ""."""
+def _key(value: Any) -> str:
+    """A key as text, however it is written; NaN is "".
+
+    >>> _key(0.2), _key("0.20"), _key("sum"), _key(None)
+    ('0.2', '0.2', 'sum', '')
+    """
     if pd.isna(value):
         return ""
     try:
@@ -111,26 +118,31 @@ def _key(value) -> str:
         return str(value)
 
 
-def _beside(entry: Published, rows: Rows, published, result, study: dict) -> dict:
-    """One row of `compare`."""
+def _row(entry: Published, rows: Rows, published: pd.Series, result: pd.Series | None, config: dict) -> dict[str, Any]:
+    """One row of `compare`. result: None, if the run has nothing that matches the published row."""
     row = {"kind": rows.kind, **published}
     for value in (*rows.values, *rows.before):
         reproduced = None if result is None else result[f"{value.name}_reproduced"]
         row[f"{value.name}_reproduced"] = reproduced
         row[f"{value.name}_sd"] = None if result is None else result[f"{value.name}_reproduced_sd"]
-        row[f"{value.name}_difference"] = None if result is None else reproduced - row[value.name]
+        row[f"{value.name}_difference"] = None if reproduced is None else reproduced - row[value.name]
     if result is None:
         return row | {"n": 0, "init": None, "variant": None, "select": None, "comparable": "not run"}
     row |= {key: result[key] for key in ("n", "init", "variant", "select")}
-    differs = differences(entry.setup, _setup(study, result, entry.setup.epochs))
+    differs = differences(entry.setup, _setup(config, result, entry.setup.epochs))
     return row | {"comparable": f"no: {', '.join(differs)}" if differs else "yes"}
 
 
-def _setup(study: dict, result, published_epochs: int | None) -> Setup:
+def _setup(config: dict, result: pd.Series, published_epochs: int | None) -> Setup:
     """The set-up of a result. Its epochs: of training and fine-tuning, those which are not as published."""
-    epochs = [int(result[e]) for e in ("first_epochs", "epochs")]
-    epochs = next((e for e in epochs if e != published_epochs), published_epochs)
-    coefficient = result["coefficient"] if pd.notna(result["penalty"]) else None
-    data, select = study["dataset"], result["select"] if pd.notna(result["select"]) else None
-    net = result["weights"], result["width"]
-    return Setup(data["name"], data["size"], epochs, *net, coefficient, result["model"], select)
+    epochs = [int(result[column]) for column in ("first_epochs", "epochs")]
+    return Setup(
+        data=config["dataset"]["name"],
+        resolution=config["dataset"]["size"],
+        epochs=next((number for number in epochs if number != published_epochs), published_epochs),
+        weights=result["weights"],
+        width=result["width"],
+        coefficient=result["coefficient"] if pd.notna(result["penalty"]) else None,
+        model=result["model"],
+        selection=result["select"] if pd.notna(result["select"]) else None,
+    )

@@ -11,7 +11,7 @@ import pandas as pd
 from espalier.analysis import labels, nets, published, speed, tidy
 from espalier.analysis.selections import Selection
 from espalier.analysis.tidy import Tidy
-from espalier.published.studies import Published
+from espalier.published.entry import Published
 
 
 @dataclass(frozen=True)

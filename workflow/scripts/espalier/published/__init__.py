@@ -1,1 +1,30 @@
-"""The published studies."""
+"""The published studies that a run can be compared with. Each is one file here, and its CSV files in report/published/.
+
+The key `published` of a study in the config names one of them by the name of its file.
+"""
+
+from __future__ import annotations
+
+from espalier.published import (
+    cats_dogs_mobilenetv2,
+    cats_dogs_vgg16,
+    cifar10_cnn,
+    cifar10_conv,
+    cifar100_resnet50,
+    cifar100_vgg16_bn,
+    mnist_mlp,
+)
+from espalier.published.entry import Published
+
+STUDIES: dict[str, Published] = {
+    module.__name__.rpartition(".")[2]: module.STUDY
+    for module in (
+        cifar100_vgg16_bn,
+        cifar100_resnet50,
+        mnist_mlp,
+        cifar10_cnn,
+        cifar10_conv,
+        cats_dogs_mobilenetv2,
+        cats_dogs_vgg16,
+    )
+}

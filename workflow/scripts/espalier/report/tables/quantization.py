@@ -85,14 +85,14 @@ def quantization(view: StudyView) -> Table:
     if timed:
         notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
         notes += [slow] if (slow := slow_words(view.times)) else []
-    notes += _differences(view.nets)
+    notes += _differences(view.results)
     title = f"{view.title}: quantization"
     return Table(title, view.setup, columns, nets.reset_index(drop=True), tuple(notes))
 
 
-def _differences(nets: pd.DataFrame):
+def _differences(results: pd.DataFrame):
     """How far the exports' outputs are from the framework's own."""
-    exports = nets[registered.exported(nets)]
+    exports = results[registered.exported(results)]
     found = exports["export_difference"].dropna() if "export_difference" in exports else pd.Series(dtype=float)
     if len(found):
         yield f"Outputs of the float32 exports differ from the framework's own by at most {found.max():.1e}."
