@@ -22,7 +22,7 @@ report: "report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/steps.smk"
-include: "workflow/rules/profile.smk"
+include: "workflow/rules/latency.smk"
 include: "workflow/rules/items.smk"
 include: "workflow/rules/report.smk"
 

@@ -25,6 +25,7 @@ except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
+CALLS = ("batch_sizes", "threads", "warmup", "repeats")  # keys of `latency` that say how calls are timed
 try:
     DATA_ROOT = datasets.data_root(GRID.config["data_root"])
 except ValueError as error:
@@ -79,14 +80,59 @@ def parameters_of_data(wildcards):
     return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
 
 
-def whole_machine(wildcards):
-    """All cores that this Snakemake may use; there are none to count when it only writes a report."""
-    return workflow.resource_settings.cores or 1
+def code_of_data(wildcards):
+    """What a job that prepares a data set is covered by."""
+    dataset = GRID.datasets()[wildcards.dataset]["name"]
+    return code_of_job(SCRIPTS / "prepare_dataset.py", uses=[("dataset", dataset, registry.ANY)])
 
 
 def timed_nodes(wildcards):
     """The nodes whose nets are timed, each with the one that it is compared with."""
     return GRID.timed(wildcards.study, int(wildcards.seed))
+
+
+def timed_models(wildcards):
+    return [model_of(node) for node in timed_nodes(wildcards)]
+
+
+def manifest_of_study(wildcards):
+    return f"{dataset_of(wildcards.study)}/manifest.json"
+
+
+def folder_of_manifest(wildcards, input):
+    return str(Path(input.data).parent)
+
+
+def backend_of_study(wildcards):
+    return STUDIES[wildcards.study]["backend"]
+
+
+def environment_of_study(wildcards):
+    return f"../../envs/{backend_of_study(wildcards)}.yaml"
+
+
+def memory_of_study(wildcards, attempt):
+    return STUDIES[wildcards.study]["memory_mb"] * attempt
+
+
+def whole_machine(wildcards):
+    """All cores that this Snakemake may use; there are none to count when it only writes a report."""
+    return workflow.resource_settings.cores or 1
+
+
+def threads_of_calls(wildcards):
+    return STUDIES[wildcards.study]["latency"]["threads"]
+
+
+def how_nets_are_timed(wildcards):
+    return {key: STUDIES[wildcards.study]["latency"][key] for key in CALLS}
+
+
+def code_of_latency(wildcards):
+    """What a job that times nets is covered by."""
+    backend, model = STUDIES[wildcards.study]["backend"], STUDIES[wildcards.study]["model"]["name"]
+    modules = [f"espalier.{backend}.{module}" for module in ("runtime", "latency")]
+    return code_of_job(SCRIPTS / "measure_latency.py", modules, [("model", model, backend)])
 
 
 def all_latency():

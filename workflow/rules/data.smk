@@ -1,7 +1,4 @@
-def code_of_data(wildcards):
-    """What a job that prepares a data set is covered by."""
-    dataset = GRID.datasets()[wildcards.dataset]["name"]
-    return code_of_job(SCRIPTS / "prepare_dataset.py", uses=[("dataset", dataset, registry.ANY)])
+# Data sets: each is prepared once for all studies that share it.
 
 
 rule prepare_dataset:

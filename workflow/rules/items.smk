@@ -22,6 +22,36 @@ def item_of(kind, wildcards):
     return registry.get(registry.KINDS[kind], wildcards.item)
 
 
+def labels_of_figure(wildcards):
+    """What the report sorts a figure by."""
+    return {"figure": item_of("figure", wildcards).title}
+
+
+def labels_of_table(wildcards):
+    return {"table": item_of("table", wildcards).title}
+
+
+def caption_of_figure(wildcards):
+    return item_of("figure", wildcards).caption
+
+
+def caption_of_table(wildcards):
+    return item_of("table", wildcards).caption
+
+
+def reported_study(wildcards):
+    return REPORTED[wildcards.study]
+
+
+def reported_study_by_name(wildcards):
+    """What a table is told of the studies that it is about: here of one."""
+    return {wildcards.study: reported_study(wildcards)}
+
+
+def setup_of_study(wildcards):
+    return setup_line(STUDIES[wildcards.study])
+
+
 def code_of_item(script, kind):
     """A params function: what a job that draws a figure or makes a table is covered by."""
 

@@ -39,7 +39,7 @@ rule draw_figure:
             caption="../../report/captions/figure.rst",
             category=title_of_study,
             subcategory="Figures",
-            labels=lambda wildcards: {"figure": item_of("figure", wildcards).title},
+            labels=labels_of_figure,
         ),
     log:
         "<results>/logs/figures/{study}/{item}.log",
@@ -51,10 +51,10 @@ rule draw_figure:
     resources:
         mem_mb=1000,
     params:
-        study=lambda wildcards: REPORTED[wildcards.study],
-        setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
+        study=reported_study,
+        setup=setup_of_study,
         published=published_of_study,
-        caption=lambda wildcards: item_of("figure", wildcards).caption,
+        caption=caption_of_figure,
         code=code_of_item("draw_figure", "figure"),
     message:
         "drawing {wildcards.item} of {wildcards.study}"
@@ -72,7 +72,7 @@ rule make_table:
             caption="../../report/captions/table.rst",
             category=title_of_study,
             subcategory="Tables",
-            labels=lambda wildcards: {"table": item_of("table", wildcards).title},
+            labels=labels_of_table,
         ),
     log:
         "<results>/logs/tables/{study}/{item}.log",
@@ -84,12 +84,12 @@ rule make_table:
     resources:
         mem_mb=1000,
     params:
-        studies=lambda wildcards: {wildcards.study: REPORTED[wildcards.study]},
-        study=lambda wildcards: wildcards.study,
-        item=lambda wildcards: wildcards.item,
-        setup=lambda wildcards: setup_line(STUDIES[wildcards.study]),
+        studies=reported_study_by_name,
+        study="{study}",
+        item="{item}",
+        setup=setup_of_study,
         published=published_of_study,
-        caption=lambda wildcards: item_of("table", wildcards).caption,
+        caption=caption_of_table,
         code=code_of_item("make_table", "table"),
     message:
         "making the table {wildcards.item} of {wildcards.study}"
@@ -104,7 +104,7 @@ use rule make_table as make_run_table with:
             "<results>/tables/{item}.html",
             caption="../../report/captions/table.rst",
             category="The run",
-            labels=lambda wildcards: {"table": item_of("table", wildcards).title},
+            labels=labels_of_table,
         ),
     log:
         "<results>/logs/tables/{item}.log",
@@ -115,10 +115,10 @@ use rule make_table as make_run_table with:
     params:
         studies=REPORTED,
         study=None,
-        item=lambda wildcards: wildcards.item,
+        item="{item}",
         setup=None,
         published=published_of_all(),
-        caption=lambda wildcards: item_of("table", wildcards).caption,
+        caption=caption_of_table,
         code=code_of_item("make_table", "table"),
     message:
         "making the table {wildcards.item} of the run"

@@ -1,0 +1,27 @@
+# Prediction times: all nets of a study and seed that are timed, one after the other in one job, alone on the machine.
+
+
+rule measure_latency:
+    input:
+        models=timed_models,
+        data=manifest_of_study,
+    output:
+        record="<results>/records/{study}/seed{seed}/latency.json",
+    log:
+        "<results>/logs/{study}/seed{seed}/latency.log",
+    conda:
+        environment_of_study
+    threads: whole_machine  # so that nothing else runs beside it
+    resources:
+        mem_mb=memory_of_study,
+    params:
+        baselines=timed_nodes,
+        backend=backend_of_study,
+        data=folder_of_manifest,
+        threads=threads_of_calls,
+        how=how_nets_are_timed,
+        code=code_of_latency,
+    message:
+        "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
+    script:
+        "../scripts/measure_latency.py"
