@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from espalier.analysis import selections as when
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from espalier.analysis import selections
 from espalier.analysis.labels import net_names
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WIDE = 20  # times as long as the shortest: from there on the scale is logarithmic
 
@@ -19,44 +28,57 @@ WIDE = 20  # times as long as the shortest: from there on the scale is logarithm
         "the whisker ends at the 90th percentile, hollow markers are quantized nets. The dashed line beside a group of "
         "nets is its baseline, the dense net in the same runtime. All were timed in turns in one process, alone on the "
         "machine; times of different panels or runs are not comparable.",
-        when=when.timed,
+        when=selections.timed,
     )
 )
-def latency(view: StudyView):
+def latency(view: StudyView) -> Figure:
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""
-    times = view.times
+    times = _over_seeds(view.times)
+    runtimes = dict(zip(times["label"], times["runtime"], strict=True))
+    looks, batches = style.styles(["dense", *times["type"]]), sorted(times["batch_size"].unique())
+    figure = style.figure(4.4 + 3 * len(batches), min(6.8, 1.8 + 0.27 * len(runtimes)))
+    grid = figure.subplots(1, len(batches), squeeze=False, sharey=True)[0]
+    for axes, batch in zip(grid, batches, strict=True):
+        _panel(axes, times[times["batch_size"] == batch], looks)
+        axes.set_title(f"batch of {batch}")
+    several = len(set(runtimes.values())) > 1
+    grid[0].set_yticks(range(len(runtimes)), [f"{n}  ({by})" if several else n for n, by in runtimes.items()])
+    grid[0].invert_yaxis()
+    style.legend_below(figure, _legend(times, looks), columns=8)
+    return figure
+
+
+def _over_seeds(times: pd.DataFrame) -> pd.DataFrame:
+    """One row for each net, runtime and batch size, with the row `y` of the net in the figure."""
     times = times.assign(type=times["prune_type"].fillna("dense"), label=net_names(times))
     keys = ["label", "type", "kind", "runtime", "batch_size"]
     times = times.groupby(keys, sort=False)[["median_ms", "p90_ms", "dense_ms"]].mean().reset_index()
-    labels, batches = list(dict.fromkeys(times["label"])), sorted(times["batch_size"].unique())
-    times["y"] = times["label"].map(labels.index)
-    runtimes = dict(zip(times["label"], times["runtime"], strict=True))
-    looks = style.styles(["dense", *times["type"]])
-    figure = style.figure(4.4 + 3 * len(batches), min(6.8, 1.8 + 0.27 * len(labels)))
-    grid = figure.subplots(1, len(batches), squeeze=False, sharey=True)[0]
-    for axes, batch in zip(grid, batches, strict=True):
-        shown = times[times["batch_size"] == batch]
-        for (name, kind), rows in shown.groupby(["type", "kind"], sort=False):
-            whisker = [0 * rows["median_ms"], rows["p90_ms"] - rows["median_ms"]]
-            look = looks[name] | {"linestyle": "none"} | ({"markerfacecolor": "white"} if "quantized" in kind else {})
-            axes.errorbar(rows["median_ms"], rows["y"], xerr=whisker, **look, capsize=3, label=name)
-        for (dense, _), rows in shown.groupby(["dense_ms", "runtime"], sort=False):
-            axes.plot([dense, dense], [rows["y"].min() - 0.4, rows["y"].max() + 0.4], **style.DENSE)
-        axes.set(title=f"batch of {batch}", xlabel="ms per call")
-        if shown["p90_ms"].max() > WIDE * shown["median_ms"].min():
-            style.logarithmic(axes, "x")
-            axes.set_xlabel("ms per call (logarithmic)")
-        else:
-            axes.set_xlim(0, None)
-        axes.grid(axis="y", visible=False)
-    several = len(set(runtimes.values())) > 1
-    grid[0].set_yticks(range(len(labels)), [f"{n}  ({runtimes[n]})" if several else n for n in labels])
-    grid[0].invert_yaxis()
-    there = set(times["type"])
-    handles = [style.proxy(**(look | {"linestyle": "none"}), label=n) for n, look in looks.items() if n in there]
+    return times.assign(y=pd.factorize(times["label"])[0])
+
+
+def _panel(axes: Axes, times: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+    """The times of one batch size: markers and whiskers of the nets, and a line for each baseline."""
+    for (name, kind), rows in times.groupby(["type", "kind"], sort=False):
+        whisker = [0 * rows["median_ms"], rows["p90_ms"] - rows["median_ms"]]
+        look: style.Look = looks[name] | {"linestyle": "none"}
+        if "quantized" in kind:
+            look |= {"markerfacecolor": "white"}
+        axes.errorbar(rows["median_ms"], rows["y"], xerr=whisker, **look, capsize=3, label=name)
+    for (dense, _), rows in times.groupby(["dense_ms", "runtime"], sort=False):
+        axes.plot([dense, dense], [rows["y"].min() - 0.4, rows["y"].max() + 0.4], **style.DENSE)
+    axes.set_xlabel("ms per call")
+    if times["p90_ms"].max() > WIDE * times["median_ms"].min():
+        style.logarithmic(axes, "x")
+        axes.set_xlabel("ms per call (logarithmic)")
+    else:
+        axes.set_xlim(0, None)
+    axes.grid(axis="y", visible=False)
+
+
+def _legend(times: pd.DataFrame, looks: dict[str, style.Look]) -> list[Line2D]:
+    shown = set(times["type"])
+    handles = [style.proxy(**(look | {"linestyle": "none"}), label=n) for n, look in looks.items() if n in shown]
     if times["kind"].str.contains("quantized").any():
         hollow = {"marker": "o", "color": "#777777", "markerfacecolor": "white", "linestyle": "none"}
         handles.append(style.proxy(**hollow, label="quantized"))
-    handles.append(style.proxy(**style.DENSE, label="baseline"))
-    style.legend_below(figure, handles, columns=8)
-    return figure
+    return [*handles, style.proxy(**style.DENSE, label="baseline")]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+Look = dict[str, Any]  # how something is drawn: keyword arguments of matplotlib
 
 # Of one series each; colours of different lightness, so that they differ as greys too.
 COLOURS = ("#000000", "#0072b2", "#d55e00", "#6a3d9a", "#8a8a00", "#2a9d8f", "#b5651d", "#4d4d4d")
@@ -31,7 +39,7 @@ CLOSE = 0.15  # values that differ by less, as a share of the largest, are nothi
 TALLEST = 7.0  # inches: what is taller than the window, the report cuts off
 LINE = 0.19  # inches that a line of a legend takes
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -59,7 +67,7 @@ _RC = {
 
 
 @contextlib.contextmanager
-def applied():
+def applied() -> Iterator[None]:
     """The style, for as long as the context lasts: figures are drawn and saved inside it."""
     import matplotlib
 
@@ -67,7 +75,7 @@ def applied():
         yield
 
 
-def figure(width: float, height: float):
+def figure(width: float, height: float) -> Figure:
     """An empty figure of that size in inches, laid out so that nothing overlaps; a legend below comes on top of it. The
     report shows it at 96 dots per inch: stay at TALLEST or below."""
     from matplotlib.figure import Figure
@@ -75,7 +83,7 @@ def figure(width: float, height: float):
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure, out: str | Path) -> None:
+def save(figure: Figure, out: str | Path) -> None:
     """Write a figure as its suffix says, without a date."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +91,7 @@ def save(figure, out: str | Path) -> None:
     figure.savefig(out, dpi=160, metadata=dates.get(out.suffix))
 
 
-def styles(names: Iterable[str]) -> dict[str, dict]:
+def styles(names: Iterable[str]) -> dict[str, Look]:
     """A colour, marker and line style for each name, in their order. From the ninth on markers meet other colours and
     lines, so that no two names look the same."""
     return {
@@ -92,7 +100,7 @@ def styles(names: Iterable[str]) -> dict[str, dict]:
     }
 
 
-def fills(names: Iterable[str]) -> dict[str, dict]:
+def fills(names: Iterable[str]) -> dict[str, Look]:
     """How much of a marker is filled for each name, in their order: the marker and its colour stay free to tell
     something else."""
     return {
@@ -101,15 +109,16 @@ def fills(names: Iterable[str]) -> dict[str, dict]:
     }
 
 
-def titled(figure, title: str, setup: str) -> None:
+def titled(figure: Figure, title: str, setup: str) -> None:
     """Put over a figure what it shows and what it was measured on, broken between the parts of that."""
     parts = setup.replace(" ", "\N{NO-BREAK SPACE}").replace(";\N{NO-BREAK SPACE}", "; ")
     lines = textwrap.wrap(parts, width=int(15.5 * figure.get_figwidth()), break_on_hyphens=False)
-    figure.suptitle("\n".join([title, *lines]), x=0.005, ha="left", fontsize=9, linespacing=1.35)
+    text = "\n".join([title, *lines])  # of the config: a dollar sign is one, not the begin of a formula
+    figure.suptitle(text, x=0.005, ha="left", fontsize=9, linespacing=1.35, parse_math=False)
     _wrap_headings(figure)
 
 
-def _wrap_headings(figure) -> None:
+def _wrap_headings(figure: Figure) -> None:
     """Break the headings of panels that are wider than their panel."""
     figure.draw_without_rendering()  # lays the panels out
     for axes in figure.axes:
@@ -120,7 +129,7 @@ def _wrap_headings(figure) -> None:
             heading.set_text("\n".join(textwrap.fill(line, fitting, break_on_hyphens=False) for line in lines))
 
 
-def grounded(axes, name: str) -> None:
+def grounded(axes: Axes, name: str) -> None:
     """Start the axis `name` ("x", "y") of a panel, and of those that share it, at 0 where what it shows lies close
     together: in less than CLOSE of the way from there."""
     low, high = getattr(axes, f"get_{name}lim")()
@@ -128,7 +137,7 @@ def grounded(axes, name: str) -> None:
         getattr(axes, f"set_{name}lim")(0, 1.05 * high)
 
 
-def logarithmic(axes, *names: str) -> None:
+def logarithmic(axes: Axes, *names: str) -> None:
     """Make those axes of a panel ("x", "y") logarithmic, with plain numbers at 1, 2 and 5 of each decade, or at more of
     them where an axis spans little more than one, or less."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -146,17 +155,19 @@ def logarithmic(axes, *names: str) -> None:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
-def proxy(**look):
+def proxy(**look: Any) -> Line2D:
     """A legend's sample of a line with that look."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], **{key: value for key, value in look.items() if key != "zorder"})
 
 
-def legend_below(figure, handles: list, columns: int = 4) -> None:
+def legend_below(figure: Figure, handles: list[Line2D], columns: int = 4) -> None:
     """One legend for the whole figure, under its panels: at most so many columns, and no more than its width holds. The
     figure grows by it, so that its panels do not shrink."""
-    labels = np.array([len(handle.get_label()) + 8 for handle in handles])  # in characters; 8 for the sample and a gap
+    labels = np.array(
+        [len(str(handle.get_label())) + 8 for handle in handles]
+    )  # in characters; 8 for the sample and a gap
     room = 14 * figure.get_figwidth()  # about 14 characters an inch
     fitting = [
         n

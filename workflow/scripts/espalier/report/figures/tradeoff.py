@@ -7,33 +7,51 @@ rows of panels of their own: the first takes a few points, the second nearly all
 from __future__ import annotations
 
 import textwrap
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import registered
-from espalier.analysis import selections as when
+from espalier.analysis import registered, selections
 from espalier.analysis.labels import scope_label, told_apart, way_of
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    Panels = dict[str, Axes]  # by prune type
+
 SIZES = (7.5, 5.0)  # of the first and the last series' markers
 
 
+class _Points(NamedTuple):
+    """What is drawn: a frame with the columns panel (prune type), series, x, before or after (top-1), and the label of
+    x by panel."""
+
+    frame: pd.DataFrame
+    labels: dict[str, str]
+
+    def drawn(self) -> _Points:
+        """Those that have a panel."""
+        return _Points(self.frame[self.frame["panel"].isin(self.labels)], self.labels)
+
+
 class _Strip(NamedTuple):
-    """A row of panels: what it shows, its points, which column is y, how each series looks, the label of x by panel."""
+    """A row of panels: what it shows, its points, which column is y, how each series looks."""
 
     name: str
-    points: pd.DataFrame
+    points: _Points
     column: str
-    looks: dict[str, dict]
-    labels: dict[str, str]
+    looks: dict[str, style.Look]
 
     def of(self, panel: str) -> pd.DataFrame:
         """The points of one prune type."""
-        return self.points[(self.points["panel"] == panel) & self.points[self.column].notna()]
+        frame = self.points.frame
+        return frame[(frame["panel"] == panel) & frame[self.column].notna()]
 
 
 _READ = (
@@ -52,14 +70,15 @@ _SHRUNK = " Nets whose weights were only set to zero cost as much as the dense o
         title="Accuracy against pruning ratio",
         caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
         "of weights that were set to zero, which is not always the share asked for." + _READ,
-        when=when.pruned_otherwise,
+        when=selections.pruned_otherwise,
     )
 )
-def accuracy_vs_ratio(view: StudyView):
+def accuracy_vs_ratio(view: StudyView) -> Figure:
     """x: actual ratio in percent."""
     points = _points(view.pruned, "actual_ratio", 100)
-    labels = dict.fromkeys(points["panel"], "weights set to zero (%)") | _shrunk(points, "groups removed (%)")
-    return _draw(points, labels, _published(view, "share", 100), labels)
+    removed = dict.fromkeys(_shrunk(points), "groups removed (%)")
+    labels = dict.fromkeys(points["panel"], "weights set to zero (%)") | removed
+    return _draw(_Points(points, labels), _Points(_published(view, "share", 100), labels))
 
 
 @register(
@@ -68,14 +87,12 @@ def accuracy_vs_ratio(view: StudyView):
         title="Accuracy against computation",
         caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher "
         "is better." + _READ + _SHRUNK,
-        when=when.shrunk_otherwise,
+        when=selections.shrunk_otherwise,
     )
 )
-def accuracy_vs_macs(view: StudyView):
+def accuracy_vs_macs(view: StudyView) -> Figure:
     """x: millions of MACs; published: G as published."""
-    points = _points(view.pruned, "macs", 1e-6)
-    labels, labels_there = _shrunk(points, "MACs per image (M)"), _shrunk(points, "FLOPs, as published (G)")
-    return _draw(points, labels, _published(view, "flops_g"), labels_there)
+    return _draw_shrunk(view, ("macs", "MACs per image (M)"), ("flops_g", "FLOPs, as published (G)"))
 
 
 @register(
@@ -84,32 +101,42 @@ def accuracy_vs_macs(view: StudyView):
         title="Accuracy against parameters",
         caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher "
         "is better." + _READ + _SHRUNK,
-        when=when.shrunk_otherwise,
+        when=selections.shrunk_otherwise,
     )
 )
-def accuracy_vs_params(view: StudyView):
+def accuracy_vs_params(view: StudyView) -> Figure:
     """x: millions of parameters."""
-    points = _points(view.pruned, "params", 1e-6)
-    labels = _shrunk(points, "parameters (M)")
-    return _draw(points, labels, _published(view, "params_m"), labels)
+    return _draw_shrunk(view, ("params", "parameters (M)"), ("params_m", "parameters (M)"))
 
 
-def _shrunk(points: pd.DataFrame, label: str) -> dict[str, str]:
-    """That label for each panel of nets that something was taken out of."""
-    return dict.fromkeys(points["panel"][~registered.masked(points)], label)
+def _draw_shrunk(view: StudyView, measured: tuple[str, str], published: tuple[str, str]) -> Figure:
+    """Draw accuracy against a count that pruning makes smaller. measured: its column, in millions once it is drawn, and
+    the label of x; published: column and label of the published rows."""
+    (column, label), (column_published, label_published) = measured, published
+    points = _points(view.pruned, column, 1e-6)
+    panels = _shrunk(points)
+    return _draw(
+        _Points(points, dict.fromkeys(panels, label)),
+        _Points(_published(view, column_published), dict.fromkeys(panels, label_published)),
+    )
 
 
-def _points(points: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
-    """The pruned variants with their panel, series and x."""
-    ways = [way_of(row, amounts=False) for _, row in points.iterrows()]
-    series = [_series(row, points) + _steps(way) for (_, row), way in zip(points.iterrows(), ways, strict=True)]
-    found: dict[str, dict[str, list[list[str]]]] = {}
+def _shrunk(points: pd.DataFrame) -> list[str]:
+    """The panels of nets that something was taken out of."""
+    return list(dict.fromkeys(points["panel"][~registered.masked(points)]))
+
+
+def _points(pruned: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
+    """The pruned nets with their panel, series and x."""
+    ways = [way_of(row, amounts=False) for _, row in pruned.iterrows()]
+    series = [_series(row, pruned) + _steps(way) for (_, row), way in zip(pruned.iterrows(), ways, strict=True)]
+    ways_of: dict[str, dict[str, list[list[str]]]] = {}
     for name, way in zip(series, ways, strict=True):
-        found.setdefault(name, {})[way] = [folder.split("~") for folder in way.split("/")]
+        ways_of.setdefault(name, {})[way] = [folder.split("~") for folder in way.split("/")]
     # Nets that went through other steps are no points of one line, even if their method is the same.
-    told = {name: told_apart(name, parts) if len(parts) > 1 else {} for name, parts in found.items()}
+    told = {name: told_apart(name, parts) if len(parts) > 1 else {} for name, parts in ways_of.items()}
     series = [told[name].get(way, name) for name, way in zip(series, ways, strict=True)]
-    return points.assign(panel=points["prune_type"], series=series, x=points[x] * scale, x_sd=points[f"{x}_sd"] * scale)
+    return pruned.assign(panel=pruned["prune_type"], series=series, x=pruned[x] * scale, x_sd=pruned[f"{x}_sd"] * scale)
 
 
 def _steps(way: str) -> str:
@@ -118,39 +145,33 @@ def _steps(way: str) -> str:
     return f", in {steps} steps" if steps > 1 else ""
 
 
-def _series(row, points: pd.DataFrame) -> str:
-    """A variant's line: its method, and its training where the methods alone do not tell variants apart."""
+def _series(row: pd.Series, pruned: pd.DataFrame) -> str:
+    """A net's line: its method, and its training where the methods alone do not tell nets apart."""
     words = [row["method"], scope_label(row), row["schedule"]]
     words.append("N:M" if pd.notna(row["pattern"]) else "by threshold" if pd.notna(row["threshold"]) else None)
     parts = [" ".join(word for word in words if pd.notna(word) and word)]
-    same = points[(points["prune_type"] == row["prune_type"]) & (points["method"] == row["method"])]
+    same = pruned[(pruned["prune_type"] == row["prune_type"]) & (pruned["method"] == row["method"])]
     counts = same["penalty"].fillna("plain").value_counts(sort=False)
     usual = max(counts.index, key=lambda name: (counts[name], name == "plain"))
     if (penalty := "plain" if pd.isna(row["penalty"]) else row["penalty"]) != usual:
         parts.append(f"after {penalty} training")
-    if points["init"].nunique() > 1:
+    if pruned["init"].nunique() > 1:
         parts.append(f"init {row['init']}")
     return ", ".join(parts)
 
 
-def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame | None:
-    """The published points in the same form, if there are any."""
-    if view.published is None:
-        return None
+def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame:
+    """The published points in the same form; empty, if there are none."""
     rows = view.published
-    if x not in rows:
-        return None
+    if rows is None or x not in rows:
+        return pd.DataFrame(columns=["panel", "series", "x", "after"])
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     rows = rows[(rows["kind"] == "pruning") & rows[x].notna() & rows["top1"].notna()]
-    if rows.empty:
-        return None
+    names = zip(rows["method"].fillna(rows["prune_type"]), rows["schedule"], strict=True)
     return pd.DataFrame(
         {
             "panel": rows["prune_type"],
-            "series": [
-                " ".join(word for word in words if pd.notna(word))
-                for words in zip(rows["method"].fillna(rows["prune_type"]), rows["schedule"], strict=True)
-            ],
+            "series": [" ".join(word for word in words if pd.notna(word)) for words in names],
             "x": rows[x].astype(float) * scale,
             "after": rows["top1"],
             "dense_top1": dense.iloc[0] if len(dense) else float("nan"),
@@ -158,79 +179,84 @@ def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame | No
     )
 
 
-def _draw(points: pd.DataFrame, labels: dict, there: pd.DataFrame | None, labels_there: dict):
-    """Strips of panels, one panel for each prune type in `labels`. Strips are rows; with one prune type they stand side
-    by side. A strip has no panel for what it has no points of."""
-    looks = _looks([*points["series"], *(there["series"] if there is not None else ())])  # the same in all figures
-    panels, points = list(labels), points[points["panel"].isin(labels)]
-    there = there[there["panel"].isin(labels)] if there is not None else points[:0]
-    named = {*points["series"], *there["series"]}
+def _draw(points: _Points, published: _Points) -> Figure:
+    """Strips of panels, one panel for each prune type that has a label. Strips are rows; with one prune type they stand
+    side by side. A strip has no panel for what it has no points of."""
+    looks = _looks([*points.frame["series"], *published.frame["series"]])  # of all: the same in all figures
+    points, published = points.drawn(), published.drawn()
+    named = {*points.frame["series"], *published.frame["series"]}
     looks = {series: look for series, look in looks.items() if series in named}
-    strips = list(_strips(points, labels, there, labels_there, looks))
-    rows = len(panels) > 1
-    shape = (len(strips), len(panels)) if rows else (1, len(strips))
-    width = max(6.2, min(3.4, 13.6 / shape[1]) * shape[1])
-    figure = style.figure(width, min(style.TALLEST, 1.6 + 1.8 * shape[0]) if rows else 4.0)
-    grid = figure.subplots(*shape, squeeze=False)
-    drawn: list[dict] = []
-    for i, strip in enumerate(strips):
+    strips = list(_strips(points, published, looks))
+    figure, places = _panels(len(strips), list(points.labels))
+    drawn: list[Panels] = []
+    for strip, panels in zip(strips, places, strict=True):
         same = [axes for other, axes in zip(strips, drawn, strict=False) if other.points is strip.points]
-        drawn.append(_row(strip, dict(zip(panels, grid[i] if rows else grid[0, i : i + 1], strict=True)), same))
-    for axes in drawn:
-        style.grounded(next(iter(axes.values())), "x")
-    (_label_rows if rows else _label_side_by_side)(strips, drawn)
+        drawn.append(_row(strip, panels, same))
+    for panels in drawn:
+        style.grounded(next(iter(panels.values())), "x")
+    (_label_rows if len(points.labels) > 1 else _label_side_by_side)(strips, drawn)
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
     handles.append(style.proxy(**style.DENSE, label="dense"))
-    if points["control_top1"].notna().any():
+    if points.frame["control_top1"].notna().any():
         handles.append(style.proxy(**style.CONTROL, label="dense, trained as long"))
     style.legend_below(figure, handles)
     return figure
 
 
-def _strips(points: pd.DataFrame, labels: dict, there: pd.DataFrame, labels_there: dict, looks: dict):
+def _panels(strips: int, panels: list[str]) -> tuple[Figure, list[Panels]]:
+    """A figure with places for all panels of each strip."""
+    rows, columns = (strips, len(panels)) if len(panels) > 1 else (1, strips)
+    width = max(6.2, min(3.4, 13.6 / columns) * columns)
+    figure = style.figure(width, min(style.TALLEST, 1.6 + 1.8 * rows) if len(panels) > 1 else 4.0)
+    grid = figure.subplots(rows, columns, squeeze=False).reshape(strips, len(panels))
+    return figure, [dict(zip(panels, places, strict=True)) for places in grid]
+
+
+def _strips(points: _Points, published: _Points, looks: dict[str, style.Look]) -> Iterator[_Strip]:
     """After fine-tuning, right after pruning, as published: those that there are points of."""
-    if (tuned := points[points["after"].notna()]["schedule"]).size:
-        ways = [way for way, some in (("fine-tuning", tuned.isna()), ("gradual pruning", tuned.notna())) if some.any()]
-        yield _Strip(f"after {' or '.join(ways)}", points, "after", looks, labels)
-    if points["before"].notna().any():
-        yield _Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"), labels)
-    if len(there):
-        yield _Strip("published", there, "after", _changed(looks, color=style.PUBLISHED), labels_there)
+    trained = points.frame[points.frame["after"].notna()]["schedule"]
+    if len(trained):
+        ways = {"fine-tuning": trained.isna(), "gradual pruning": trained.notna()}
+        yield _Strip(f"after {' or '.join(way for way, by in ways.items() if by.any())}", points, "after", looks)
+    if points.frame["before"].notna().any():
+        yield _Strip("right after pruning", points, "before", _changed(looks, markerfacecolor="white"))
+    if len(published.frame):
+        yield _Strip("published", published, "after", _changed(looks, color=style.PUBLISHED))
 
 
-def _label_rows(strips: list[_Strip], drawn: list[dict]) -> None:
+def _label_rows(strips: list[_Strip], drawn: list[Panels]) -> None:
     """Strips below each other: the prune type above the topmost panel, x below the last of those that show the same."""
-    for strip, axes in zip(strips, drawn, strict=True):
-        next(iter(axes.values())).set_ylabel(f"{textwrap.fill(strip.name, 20)}\ntop-1 (%)")
-    for panel in strips[0].labels:
-        column = [(strip, axes[panel]) for strip, axes in zip(strips, drawn, strict=True) if panel in axes]
+    for strip, panels in zip(strips, drawn, strict=True):
+        next(iter(panels.values())).set_ylabel(f"{textwrap.fill(strip.name, 20)}\ntop-1 (%)")
+    for panel in strips[0].points.labels:
+        column = [(strip, panels[panel]) for strip, panels in zip(strips, drawn, strict=True) if panel in panels]
         for i, (strip, axes) in enumerate(column):
             if i == 0:
                 axes.set_title(panel)
             if i + 1 == len(column) or column[i + 1][0].points is not strip.points:
-                axes.set_xlabel(strip.labels[panel])
+                axes.set_xlabel(strip.points.labels[panel])
 
 
-def _label_side_by_side(strips: list[_Strip], drawn: list[dict]) -> None:
+def _label_side_by_side(strips: list[_Strip], drawn: list[Panels]) -> None:
     """Strips of one panel each."""
     for strip, panels in zip(strips, drawn, strict=True):
         for panel, axes in panels.items():
-            axes.set(title=f"{panel}, {strip.name}", xlabel=strip.labels[panel], ylabel="top-1 (%)")
+            axes.set(title=f"{panel}, {strip.name}", xlabel=strip.points.labels[panel], ylabel="top-1 (%)")
 
 
-def _looks(series: list[str]) -> dict[str, dict]:
+def _looks(series: list[str]) -> dict[str, style.Look]:
     """How each series looks. Later ones are smaller, so that they do not hide the earlier ones below them."""
     looks = style.styles(series)
     sizes = np.linspace(*SIZES, len(looks))
     return {name: look | {"markersize": size} for (name, look), size in zip(looks.items(), sizes, strict=True)}
 
 
-def _changed(looks: dict[str, dict], **change) -> dict[str, dict]:
+def _changed(looks: dict[str, style.Look], **change: str) -> dict[str, style.Look]:
     return {series: look | change for series, look in looks.items()}
 
 
-def _row(strip: _Strip, places: dict, same: list[dict]) -> dict:
-    """Draw the panels of a strip, on the same scales; what it has no points of is taken out of `places`. same: the
+def _row(strip: _Strip, places: Panels, same: list[Panels]) -> Panels:
+    """Draw the panels of a strip on the same scales, and remove the places that the strip has no points for. same: the
     panels of strips with the same x."""
     drawn = {panel: axes for panel, axes in places.items() if len(strip.of(panel))}
     for panel, axes in places.items():
@@ -248,7 +274,7 @@ def _row(strip: _Strip, places: dict, same: list[dict]) -> dict:
     return drawn
 
 
-def _panel(axes, strip: _Strip, panel: str) -> None:
+def _panel(axes: Axes, strip: _Strip, panel: str) -> None:
     """The lines of one prune type."""
     points = strip.of(panel)
     shown = [series for series in strip.looks if series in set(points["series"])]
@@ -264,7 +290,7 @@ def _panel(axes, strip: _Strip, panel: str) -> None:
     axes.margins(x=0.08, y=0.12)
 
 
-def _spread(line: pd.DataFrame, column: str) -> dict:
+def _spread(line: pd.DataFrame, column: str) -> dict[str, pd.Series]:
     """Error bars, where there are several seeds."""
     bars = {"xerr": line.get("x_sd"), "yerr": line.get(f"{column}_sd")}
     return {key: bar for key, bar in bars.items() if bar is not None and bar.notna().any()}

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
 from espalier.analysis.labels import net_names, training_label
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
 AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown together by its prune type
+VALUES = ("loss", "top1")  # the rows of panels
 
 
 @register(
@@ -25,77 +34,63 @@ AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown 
         "of nets that were pruned while they were trained, or trained to be quantized, a line each. Of several seeds: "
         "on the left means, on the right each seed's net counts. Where weights were pruned gradually, a panel below "
         "shows the share of zeros in what is pruned. A penalty is not part of the loss shown.",
-        when=when.always,
+        when=selections.always,
     )
 )
-def training_curves(view: StudyView):
+def training_curves(view: StudyView) -> Figure:
     """Columns: trainings, later trainings; rows: loss, top-1, and the sparsity of gradual pruning. Lines: one per
     training; median and range per prune type; one per net that was pruned or quantized by training."""
     history = view.history.rename(columns={"sparsity": "zeros"})
     history = history.merge(view.results, on="node", suffixes=("_of_epoch", ""))
-    trained = history[history["step"].isin(("train", "regularize"))]
-    trained = trained.assign(series=net_names(trained, training_label))
-    tuned = _later(history)
-    sparse = "zeros" in tuned and bool(tuned["zeros"].notna().any())
-    figure = style.figure(10.4 if len(tuned) else 6.8, 6.9 if sparse else 6.4)
-    shape = {"height_ratios": [2, 2, 1]} if sparse else {}
-    grid = figure.subplots(
-        2 + sparse, 2 if len(tuned) else 1, squeeze=False, sharex="col", sharey="row", gridspec_kw=shape
-    )
-    looks = style.styles(trained["series"])
-    for row, value in enumerate(("loss", "top1")):
-        _trainings(grid[row][0], trained, value, looks)
-        if len(tuned):
-            _tunings(grid[row][1], tuned, value)
+    first = history[history["step"].isin(("train", "regularize"))]
+    first = first.assign(series=net_names(first, training_label))
+    later = _later(history)
+    sparse = "zeros" in later and bool(later["zeros"].notna().any())
+    figure, grid = _panels(bool(len(later)), sparse)
+    looks = style.styles(first["series"])
+    for axes, value in zip(grid[:, 0], VALUES, strict=False):
+        _draw_first(axes, first, value, looks)
+    if len(later):
+        for axes, value in zip(grid[:, 1], VALUES, strict=False):
+            _draw_later(axes, later, value)
+        grid[0][1].set_title("; ".join(_titles(later)))
     _scale_loss(grid[0])
-    grid[1][0].set_ylabel("top-1 (%)")
-    grid[0][0].set_title("training")
-    if len(tuned):
-        grid[0][1].set_title("; ".join(_titles(tuned)))
     if sparse:
-        grid[2][0].set_axis_off()
-        grid[1][0].tick_params(labelbottom=True)
-        looks_of_tuned = style.styles(tuned["series"])
-        for series, lines in tuned[tuned["zeros"].notna()].groupby("series", sort=False):
-            mean = lines.groupby("epoch")["zeros"].mean()
-            grid[2][1].plot(mean.index, mean, **looks_of_tuned[series], markersize=4.5)
-        grid[2][1].set_ylabel("zeros (%)")
-        grid[2][1].yaxis.set_tick_params(labelleft=True)
-    for axes in (grid[1][0], grid[-1][-1]):
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    handles = [style.proxy(**look, label=name) for name, look in looks.items()]
-    handles += [
-        style.proxy(color="#444444", linewidth=1.6, label="validation images"),
-        style.proxy(color="#444444", linewidth=0.7, label="training images"),
-    ]
-    style.legend_below(figure, handles, columns=3)
-    if len(tuned):
-        names = tuned["series"].nunique()
-        (grid[2][0] if sparse else grid[1][1]).legend(
-            *grid[1][1].get_legend_handles_labels(),
-            loc="lower center" if sparse else "lower right",
-            fontsize=8.5 if names < 5 else 7.5 if names < 7 else 7,
-            labelspacing=0.35,
-            title="on the right" if sparse else None,
-        ).set_in_layout(False)
+        _draw_zeros(grid[2][1], later)
+    _label_epochs(grid)
+    style.legend_below(figure, _legend(looks), columns=3)
+    if len(later):
+        _legend_of_later(grid, later["series"].nunique())
     return figure
 
 
+def _panels(later: bool, sparse: bool) -> tuple[Figure, np.ndarray]:
+    """A figure and its panels: a column for the first trainings, one for later ones; a flat row for sparsity."""
+    figure = style.figure(10.4 if later else 6.8, 6.9 if sparse else 6.4)
+    shape = {"height_ratios": [2, 2, 1]} if sparse else {}
+    grid = figure.subplots(2 + sparse, 1 + later, squeeze=False, sharex="col", sharey="row", gridspec_kw=shape)
+    grid[0][0].set_title("training")
+    grid[1][0].set_ylabel("top-1 (%)")
+    if sparse:  # the first trainings have none
+        grid[2][0].set_axis_off()
+        grid[1][0].tick_params(labelbottom=True)
+    return figure, grid
+
+
 def _later(history: pd.DataFrame) -> pd.DataFrame:
-    """The epochs after the first training: of fine-tuned nets, and of pruned ones trained from scratch, with their
-    prune type as `series`, of nets that were pruned or quantized by training with their label."""
+    """The epochs after the first training, with their `series`: the prune type of nets that were fine-tuned, or trained
+    from scratch after pruning; the label of nets that were pruned or quantized while they were trained."""
     gradual = (history["step"] == "prune") & (history["schedule"] == "gradual")
     by_training = history[gradual | (history["step"] == "quantize")]
-    labels = pd.Series(net_names(by_training), by_training.index, dtype=object)
+    names = pd.Series(net_names(by_training), by_training.index, dtype=object)
     of_types = history["step"].isin(AFTER) & history["prune_type"].notna()
-    later = history[of_types | history.index.isin(labels.index)]
-    alone = labels.empty and "scratch" not in set(later["step"])  # then there is nothing to tell fine-tuning apart from
+    later = history[of_types | history.index.isin(names.index)]
+    alone = names.empty and "scratch" not in set(later["step"])  # then there is nothing to tell fine-tuning apart from
     how = later["step"].map({"finetune": "" if alone else ", fine-tuned", "scratch": ", from scratch"})
-    return later.assign(series=(later["prune_type"] + how).where(later["step"].isin(AFTER), labels))
+    return later.assign(series=(later["prune_type"] + how).where(later["step"].isin(AFTER), names))
 
 
-def _titles(later: pd.DataFrame):
+def _titles(later: pd.DataFrame) -> Iterator[str]:
     """What the nets of the right column were trained for."""
     words = {
         "finetune": "fine-tuning of {} pruned {}",
@@ -103,35 +98,73 @@ def _titles(later: pd.DataFrame):
         "prune": "gradual pruning of {} {}",
         "quantize": "quantization-aware training of {} {}",
     }
-    for step, said in words.items():
+    for step, title in words.items():
         if count := later[later["step"] == step]["variant"].nunique():
-            yield said.format(count, "net" if count == 1 else "nets")
+            yield title.format(count, "net" if count == 1 else "nets")
 
 
-def _scale_loss(row) -> None:
-    """Label the row of panels, on a logarithmic scale where a few epochs would flatten all others."""
-    values = np.concatenate([line.get_ydata() for axes in row for line in axes.lines])
-    wild = len(values) > 0 and values.min() > 0 and values.max() > 10 * np.median(values)
-    row[0].set_yscale("log" if wild else "linear")
-    row[0].set_ylabel("loss (logarithmic)" if wild else "loss")
-
-
-def _trainings(axes, history: pd.DataFrame, value: str, looks: dict) -> None:
-    """Mean over seeds of each training: validation thick with markers, train thin."""
+def _draw_first(axes: Axes, history: pd.DataFrame, value: str, looks: dict[str, style.Look]) -> None:
+    """Mean over seeds of each first training: validation thick with markers, training thin."""
     for series, lines in history.groupby("series", sort=False):
         look, mean = looks[series], lines.groupby("epoch")[[f"train_{value}", f"validation_{value}"]].mean()
         step = max(1, len(mean) // 8)
         axes.plot(
             mean.index, mean[f"validation_{value}"], **look, linewidth=1.6, markersize=4.5, markevery=step, label=series
         )
-        axes.plot(mean.index, mean[f"train_{value}"], **(look | {"marker": ""}), linewidth=0.7)
+        look = look | {"marker": "", "linewidth": 0.7}
+        axes.plot(mean.index, mean[f"train_{value}"], **look)
 
 
-def _tunings(axes, history: pd.DataFrame, value: str) -> None:
+def _draw_later(axes: Axes, history: pd.DataFrame, value: str) -> None:
     """Median and range of the validation curves of each series."""
     looks = style.styles(history["series"])
-    for kind, lines in history.groupby("series", sort=False):
+    for series, lines in history.groupby("series", sort=False):
         curves = lines.groupby("epoch")[f"validation_{value}"]
-        look = looks[kind]
+        look = looks[series]
         axes.fill_between(curves.min().index, curves.min(), curves.max(), color=look["color"], alpha=0.13, linewidth=0)
-        axes.plot(curves.median().index, curves.median(), **look, label=kind)
+        axes.plot(curves.median().index, curves.median(), **look, label=series)
+
+
+def _draw_zeros(axes: Axes, later: pd.DataFrame) -> None:
+    """Mean over nets of the share of zeros, for each series that has one."""
+    looks = style.styles(later["series"])
+    for series, lines in later[later["zeros"].notna()].groupby("series", sort=False):
+        mean = lines.groupby("epoch")["zeros"].mean()
+        axes.plot(mean.index, mean, **looks[series], markersize=4.5)
+    axes.set_ylabel("zeros (%)")
+    axes.yaxis.set_tick_params(labelleft=True)
+
+
+def _scale_loss(row: np.ndarray) -> None:
+    """Label the row of panels; its scale is logarithmic where a few epochs would flatten all others."""
+    values = np.concatenate([line.get_ydata() for axes in row for line in axes.lines])
+    wild = len(values) > 0 and values.min() > 0 and values.max() > 10 * np.median(values)
+    row[0].set_yscale("log" if wild else "linear")
+    row[0].set_ylabel("loss (logarithmic)" if wild else "loss")
+
+
+def _label_epochs(grid: np.ndarray) -> None:
+    for axes in (grid[1][0], grid[-1][-1]):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
+def _legend(looks: dict[str, style.Look]) -> list[Line2D]:
+    """The samples of the left column: each training, and how its two kinds of images look."""
+    return [
+        *(style.proxy(**look, label=name) for name, look in looks.items()),
+        style.proxy(color="#444444", linewidth=1.6, label="validation images"),
+        style.proxy(color="#444444", linewidth=0.7, label="training images"),
+    ]
+
+
+def _legend_of_later(grid: np.ndarray, names: int) -> None:
+    """Put the legend of the right column into the empty panel below the left one, or into the panel of accuracy."""
+    empty = len(grid) > len(VALUES)
+    (grid[2][0] if empty else grid[1][1]).legend(
+        *grid[1][1].get_legend_handles_labels(),
+        loc="lower center" if empty else "lower right",
+        fontsize=8.5 if names < 5 else 7.5 if names < 7 else 7,
+        labelspacing=0.35,
+        title="on the right" if empty else None,
+    ).set_in_layout(False)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from espalier.analysis import curves
-from espalier.analysis import selections as when
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from espalier.analysis import curves, selections
+from espalier.analysis.selections import WEIGHT_AND_UNIT
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OTHER = {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # curves of other methods: small, so on top
 
 
 @register(
@@ -18,36 +28,39 @@ from espalier.report.figures import style
         "were run: at random, or the smallest weights of the whole net. The rings, and the numbers above a panel, are "
         f"the knees: the largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned "
         "net. Where a panel's curves part, and by how much, is in the table of findings.",
-        when=when.weights_and_units,
+        when=selections.weights_and_units,
     )
 )
-def weight_vs_unit(view: StudyView):
+def weight_vs_unit(view: StudyView) -> Figure:
     """x: sparsity in percent, y: top-1; two lines in each panel."""
-    others = curves.baselines(view.nets)
-    frames = dict(curves.of_run(view.nets_of(when.weights_and_units)))
-    inits = {f"this run, init {name}" if name else "this run": name for name in frames}
-    panels = [(title, frames[name]) for title, name in inits.items()]
-    if (there := curves.of_published(view.published)) is not None:
-        panels.append(("published", there))
-    figure = style.figure(max(5.5, 3.5 * len(panels)), 4.0)
-    grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
-    names = dict.fromkeys(name for curves_of_init in others.values() for name in curves_of_init)
-    looks = style.styles([*when.WEIGHT_AND_UNIT, *names])
-    for name in names:
-        looks[name] |= {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # small, so on top
-    for axes, (title, frame) in zip(grid, panels, strict=True):
-        knees = {}
-        for kind in when.WEIGHT_AND_UNIT:
-            curve = curves.curve(frame, kind)
-            look = looks[kind] | ({"color": style.PUBLISHED} if title == "published" else {})
-            knee = knees[kind] = curves.knee(curve)
-            spread = curves.curve(frame, kind, "top1_sd") if "top1_sd" in frame else curve * float("nan")
-            axes.errorbar(100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **look)
-            axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=look["color"])
-        for name, curve in others.get(inits.get(title), {}).items():
+    frames, others = dict(curves.of_run(view.nets_of(selections.weights_and_units))), curves.baselines(view.nets)
+    published = curves.of_published(view.published)
+    looks = style.styles([*WEIGHT_AND_UNIT, *(name for methods in others.values() for name in methods)])
+    for name in looks.keys() - set(WEIGHT_AND_UNIT):
+        looks[name] |= OTHER
+    grey = looks | {kind: looks[kind] | {"color": style.PUBLISHED} for kind in WEIGHT_AND_UNIT}
+    panels = len(frames) + (published is not None)
+    figure = style.figure(max(5.5, 3.5 * panels), 4.0)
+    grid = figure.subplots(1, panels, squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (init, frame) in zip(grid, frames.items(), strict=False):
+        _panel(axes, f"this run, init {init}" if init else "this run", frame, looks)
+        for name, curve in others.get(init, {}).items():
             axes.plot(100 * curve.index, curve, **looks[name])
-        said = ", ".join(f"{kind} {100 * knee:.3g} %" for kind, knee in knees.items())
-        axes.set(title=f"{title}\nknees: {said}", xlabel="sparsity (%)", ylim=(0, 105))
+    if published is not None:
+        _panel(grid[-1], "published", published, grey)
     grid[0].set_ylabel("test top-1 (%)")
     style.legend_below(figure, [style.proxy(**look, label=name) for name, look in looks.items()], columns=5)
     return figure
+
+
+def _panel(axes: Axes, title: str, frame: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+    """The curves of one initialisation, or the published ones, their knees ringed."""
+    knees = {}
+    for kind in WEIGHT_AND_UNIT:
+        curve = curves.curve(frame, kind)
+        knee = knees[kind] = curves.knee(curve)
+        spread = curves.curve(frame, kind, "top1_sd") if "top1_sd" in frame else curve * float("nan")
+        axes.errorbar(100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **looks[kind])
+        axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=looks[kind]["color"])
+    words = ", ".join(f"{kind} {100 * knee:.3g} %" for kind, knee in knees.items())
+    axes.set(title=f"{title}\nknees: {words}", xlabel="sparsity (%)", ylim=(0, 105))
