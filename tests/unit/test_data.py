@@ -143,3 +143,52 @@ def _test(prepared):
 def test_classes_that_cannot_be_kept_are_said(tmp_path, classes, words):
     with pytest.raises(ValueError, match=words):
         data.prepare(tmp_path, size=8, channels=1, **PLAIN, classes=classes)
+
+
+# Bits that must not change: with another way to split or to resize, results could not be compared with earlier ones.
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "sha256"),
+    [
+        (8, 1, "bdb3193b0a2ea6288f60e4e212cb53d4edb5269c51f67b36f7f4743b72e546a2"),
+        (32, 3, "fda9ae45c408dfd38e92d79ed4bfae65a96864442eadc73b645af04d20933cf9"),
+    ],
+)
+def test_the_prepared_digits_have_the_bits_that_they_always_had(digits, size, channels, sha256):
+    assert json.loads((digits(size, channels) / "manifest.json").read_text())["sha256"] == sha256
+
+
+@pytest.fixture
+def wide(own_register):
+    """Images that are wider than high: each digit with the left half of the one after it."""
+
+    @registry.register(registry.Dataset("wide", title="Wide digits"))
+    def wide():
+        bunch = load_digits()
+        images = (bunch.images * 255 / 16).round().astype(np.uint8)
+        images = np.concatenate([images, np.roll(images, -1, axis=0)[:, :, :4]], axis=2)
+        return images[:1000], bunch.target[:1000], images[1000:], bunch.target[1000:], list("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("fit", "sha256"),
+    [
+        ("squash", "bf57763d838c92b958a4d9431b4d4b6a8f28f69dfc697a5e0778b7799539553e"),
+        ("crop", "1fb6b7086264c0c67d26b6f60cd6316d6c639a562b2de72ee6191450a0e9c0f8"),
+    ],
+)
+def test_images_that_are_not_square_have_the_bits_that_they_always_had(wide, tmp_path, fit, sha256):
+    assert data.prepare(tmp_path, size=12, channels=1, fit=fit, **PLAIN | {"name": "wide"})["sha256"] == sha256
+
+
+@pytest.mark.parametrize(("fit", "expected"), [("squash", [[41, 53], [61, 73]]), ("crop", [[43, 51], [63, 71]])])
+def test_images_are_resized_bilinearly(own_register, tmp_path, fit, expected):
+    """A slope of 10 a row and 4 a column, 8 x 12 pixels, made 4 x 4. Away from the edge a pixel has the value of the
+    slope at its middle: in row i and column j 10 (2i + 1/2) + 4 (3j + 1) of the whole, 10 (2i + 1/2) + 4 (2 + 2j + 1/2)
+    of the square in the middle."""
+    slope = np.add.outer(10 * np.arange(8), 4 * np.arange(12)).astype(np.uint8)
+    images, labels = np.stack([slope] * 4), np.array([0, 1, 0, 1])
+    registry.register(registry.Dataset("slope", title=""))(lambda: (images, labels, images, labels, ["a", "b"]))
+    data.prepare(tmp_path, size=4, channels=1, fit=fit, **PLAIN | {"name": "slope", "validation": 0})
+    assert data.load(tmp_path).train.images[0, 1:3, 1:3, 0].tolist() == expected

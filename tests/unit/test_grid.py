@@ -369,6 +369,19 @@ def test_a_net_is_compared_with_the_dense_one_as_the_same_runtime_runs_it():
     assert list(built(*chains, latency={}).timed("a", 0)) == [dense, pruned]
 
 
+def test_a_quantized_net_is_compared_with_the_dense_net_of_the_same_initial_weights():
+    inits = {"init": [{"name": "glorot"}, {"name": "normal", "stddev": 0.1}]}
+    quantize = {"quantize": {"scheme": ["float32", "dynamic_int8"]}}
+    mlp = {"model": {"name": "mlp"}, "dataset": {"name": "digits", "size": 28, "channels": 1}}
+    made = built(["train", quantize], [{"train": inits}, quantize], latency={"scheme": ["dynamic_int8"]}, **KERAS | mlp)
+    trained = ["a/seed0/train", "a/seed0/train~init=glorot", "a/seed0/train~init=normal-0.1"]
+    assert made.timed("a", 0) == {
+        f"{node}/quantize~{scheme}": f"{node}/quantize~float32"
+        for node in trained
+        for scheme in ("float32", "dynamic_int8")
+    }
+
+
 # Cost
 
 
@@ -429,6 +442,8 @@ def test_gradual_pruning_trains_by_the_recipe_of_fine_tuning():
     job = last("train", {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "end": 0.7}}, **KERAS)
     assert job.node.endswith("prune~weight~magnitude~0.50~gradual~end=0.7")
     assert job.params["gradual"] == {"initial": 0.0, "begin": 0.0, "end": 0.7, "every": 5}
+    usual = last("train", {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual"}}, **KERAS)
+    assert usual.params["gradual"] == {"initial": 0.0, "begin": 0.0, "end": 0.8, "every": 5}
     recipe = job.params["recipe"]
     assert (recipe["epochs"], recipe["learning_rate"], recipe["optimizer"]) == (5, 0.01, "adam")
     assert (job.columns["schedule"], job.columns["epochs"]) == ("gradual", 5)
