@@ -333,6 +333,12 @@ FORMS = {
 }
 
 
+def test_images_in_folders_are_mixed_in_an_order_that_never_changes(tmp_path):
+    as_folder(tmp_path / "pets", pets())
+    loaded = prepared(tmp_path, "image_folder", path="pets")
+    assert loaded.train.images[:, 0, 0, 0].tolist() == [200, 2, 202, 201, 0, 1]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_images_in_folders_are_read_in_every_form(tmp_path, form):
     place = FORMS[form](tmp_path)
