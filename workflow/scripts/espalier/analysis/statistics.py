@@ -248,9 +248,9 @@ def within(limit: float, drop: Estimate, level: float = LEVEL) -> Within:
 def predicted(runs: Values, level: float = LEVEL) -> Interval | None:
     """The prediction interval for one more run, mean +- t s sqrt(1 + 1/n); None from fewer than two runs.
 
-    >>> interval = predicted({0: 69.34, 1: 69.16, 2: 68.82})  # t = 4.303, s = 0.264
+    >>> interval = predicted({0: 69.34, 1: 69.16, 2: 68.83})  # t = 4.303, s = 0.259
     >>> round(interval.low, 2), round(interval.high, 2)
-    (67.79, 70.42)
+    (67.82, 70.4)
     """
     return against_published(runs, 0.0).interval(level)
 
