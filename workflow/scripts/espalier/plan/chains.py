@@ -74,11 +74,12 @@ def _check_order(chain: list, path: list) -> None:
 def _twice(step: Any, path: list) -> ConfigError:
     """The error for a second `train`."""
     others = ", ".join(kind for kind in STEPS if kind != FIRST)
+    further = " and ".join(kind for kind, step in STEPS.items() if step.trains == "further")
     return ConfigError(
         path,
         "train is there again: a chain trains once, at its beginning",
-        allowed=f"{others} after train; regularize and finetune train further",
-        corrected=["finetune" if isinstance(step, str) else {"finetune": step["train"]}],
+        allowed=f"{others} after train; {further} train further",
+        corrected=["finetune" if isinstance(step, str) else {"finetune": step[FIRST]}],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,7 @@ from espalier.plan.explain import describe
 from espalier.plan.keys import Table, table
 from espalier.plan.recipe import Changes, Recipe
 from espalier.plan.schema import Config, Dataset, Latency, Model, Study, document
-from espalier.plan.steps.finetune import Finetune
-from espalier.plan.steps.prune import Prune
-from espalier.plan.steps.quantize import Quantize
-from espalier.plan.steps.scratch import Scratch
+from espalier.plan.steps import STEPS
 
 SCHEMA_HEAD = """\
 # The keys of a config, for editors and readers. Written by `make docs` from the tables of keys in
@@ -28,16 +26,21 @@ NAMES = "What a config can name. [Extending](extending.md) shows how to add to i
 INTRODUCTION = """\
 # Configuration
 
-`config.yaml` says which studies to run. This page lists every key, its default and what it allows; it is made from
-[the schema](../workflow/schemas/config.schema.yaml) and the register of methods by `make docs`.
+`config.yaml` says which studies to run.
+This page lists every key, what it allows and its default.
+`make docs` writes it from the code that checks a config.
+Editors can use [the schema](../workflow/schemas/config.schema.yaml), which is written from the same code.
 
-A config that is wrong stops before anything runs, with the key, the value, what is allowed and the corrected YAML.
-`snakemake -n` is enough to check one. A config given by `--configfile` is run instead of `config.yaml`, not on top of
-it; single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
+A wrong config stops before anything runs.
+The error names the key and the value, says what is allowed, and shows the corrected YAML.
+To check a config, `snakemake -n` is enough.
+A config given by `--configfile` is run instead of `config.yaml`, not on top of it.
+Single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
 
 ## Chains
 
-A result is a chain of steps. A study lists its chains; a step is its name, or its name with keys:
+A result is a chain of steps.
+A study lists its chains; a step is its name, or its name with keys:
 
     chains:
       - [train]
@@ -46,74 +49,53 @@ A result is a chain of steps. A study lists its chains; a step is its name, or i
         - finetune
 
 * A list of values under a key is expanded as a product: the second entry above is four chains.
-* So is a list of alternatives under a step: `prune: [{...}, {...}]`.
-* `milestones` and `augment` are lists by nature; to vary them, give a list of lists.
+* A list of alternatives under a step is expanded, too: `prune: [{...}, {...}]`.
+* The values of `milestones` and `augment` are lists; to vary them, give a list of lists.
 * Chains share every step they have in common, and every step is a result: `train` above runs once, and is reported.
-* `train` comes first and once. After it, `regularize`, `prune` and `finetune` follow in any order and number, which
-  makes iterative pruning a chain like any other: `[train, prune: {...}, finetune, prune: {...}, finetune]`.
-* `scratch` comes right after `prune`, and trains what that left of the net from new random weights (Liu et al. 2019,
-  "Rethinking the Value of Network Pruning"): a smaller net in its shape, one with single weights pruned with its mask.
-  `[train, prune: {...}, finetune]` and `[train, prune: {...}, scratch]` side by side say what the pruned weights are
-  worth.
-* `quantize`, where there is one, comes last: its file (ONNX of a PyTorch net, TFLite of a Keras net) is for running.
-  The scheme `float32` is the export alone: what the quantized files are compared with, in the same runtime.
-* All training steps take the keys of the study's `train`; what a step gives itself wins. `finetune` takes those of the
-  study's `finetune` before; so do gradual pruning and quantization-aware training, which train. `scratch` takes the
-  recipe of the `train` that its chain begins with, without its penalty, and what the study's `scratch` changes of it.
 
-A chain is also a folder, `results/models/<study>/seed<seed>/train~.../prune~.../finetune/`, with the model and its
-record.
+These are the steps:
+
 """
-
-SECTIONS: tuple[tuple[str, type[Table], str], ...] = (
-    ("Top level", Config, "The keys of the file itself."),
-    ("A study", Study, "Each entry under `studies`."),
-    ("dataset", Dataset, ""),
-    ("model", Model, ""),
-    ("train, regularize: the recipe", Recipe, "The study's `train`, and the keys of training steps in chains."),
-    (
-        "finetune",
-        Finetune,
-        "The study's `finetune`, and the keys of that step. All keys of the recipe, without defaults, and:",
-    ),
-    (
-        "scratch",
-        Scratch,
-        "The study's `scratch`, and the keys of that step. All keys of the recipe, without defaults, and:",
-    ),
-    ("prune", Prune, "The keys of that step in chains."),
-    ("quantize", Quantize, "The keys of that step in chains. It is the last step of its chain."),
-    (
-        "latency",
-        Latency,
-        "Times nets of the study. The first five keys select results; without any, all that are not quantized.",
-    ),
-)
+FOLDERS = """
+A chain is also a folder, with the model and its record, such as
+`results/models/<study>/seed<seed>/train~.../prune~.../finetune/`.
+"""
 KINDS = (
     registry.Dataset, registry.Model, registry.Init, registry.Augmentation, registry.Penalty, registry.PruneType,
     registry.Score, registry.Scheme,
 )  # fmt: skip
+BESIDE = "All keys of the recipe, without defaults, and:"
 
 
 def page() -> str:
     """The page's text."""
-    keys = "".join(_section(*section) for section in SECTIONS)
+    steps = "".join(f"* `{step.kind}`: {step.about}".replace("\n", "\n  ") + "\n" for step in STEPS.values())
+    keys = "".join(_section(title, keys) for title, keys in _sections().items())
     names = "".join(_names(kind) for kind in KINDS)
-    return f"{INTRODUCTION}\n## Keys\n{keys}\n## Registered names\n\n{NAMES}\n{names}"
+    return f"{INTRODUCTION}{steps}{FOLDERS}\n## Keys\n{keys}\n## Registered names\n\n{NAMES}\n{names}"
 
 
-def _section(title: str, keys: type[Table], text: str) -> str:
+def _sections() -> dict[str, type[Table]]:
+    """Title -> keys of each section of the page."""
+    recipe = ", ".join(step.kind for step in STEPS.values() if step.keys is Changes)
+    first = {"Top level": Config, "A study": Study, "dataset": Dataset, "model": Model}
+    own = {step.kind: step.keys for step in STEPS.values() if step.keys is not Changes}
+    return {**first, f"{recipe}: the recipe": Recipe, **own, "latency": Latency}
+
+
+def _section(title: str, keys: type[Table]) -> str:
     """The table of a section's keys. Of what differs from a recipe, only the keys that a recipe has not."""
     rules = table(keys)
-    known = table(Recipe)["properties"] if issubclass(keys, Changes) else {}
+    changes = issubclass(keys, Changes)
+    known = table(Recipe)["properties"] if changes else {}
     rows = [
         _row(key, part, key in rules.get("required", ()))
         for key, part in rules["properties"].items()
         if key not in known
     ]
-    return (
-        f"\n### {title}\n\n{text}\n\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n{''.join(rows)}"
-    )
+    text = f"{inspect.getdoc(keys)} {BESIDE}" if changes else inspect.getdoc(keys)
+    head = "| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n"
+    return f"\n### {title}\n\n{text}\n\n{head}{''.join(rows)}"
 
 
 def _row(key: str, part: dict[str, Any], required: bool) -> str:

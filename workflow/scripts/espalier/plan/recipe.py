@@ -44,7 +44,7 @@ class Init(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Table):
-    """How a net is trained: the study's `train`, and the keys of training steps."""
+    """The study's `train`, and the keys of training steps in chains."""
 
     epochs: Annotated[int, key("Passes over the training images.", required=True, minimum=1, examples=[10])]
     batch_size: Annotated[int, key("Images per step.", default=128, minimum=1)]

@@ -24,7 +24,7 @@ Keyed = Annotated[  # a step with keys
 
 
 class Dataset(Table):
-    """What a study's images are, and how they are prepared."""
+    """The images of a study, and how they are prepared."""
 
     name: Annotated[str, key("Registered data set.", required=True), named(registry.Dataset)]
     size: Annotated[
@@ -66,7 +66,7 @@ class Dataset(Table):
 
 
 class Model(Table):
-    """The architecture. Other keys are options of its function, and are checked against that."""
+    """The architecture of a study's nets. Any other key is an option of the architecture itself."""
 
     RULES: ClassVar[dict[str, Any]] = {"additionalProperties": True}
 
@@ -97,7 +97,7 @@ class Model(Table):
 
 
 class Latency(Table):
-    """Which nets are timed, and how."""
+    """Times nets of the study. The first five keys select results; without any, all that are not quantized."""
 
     prune_type: Annotated[Names, key("Only results of these prune types.")]
     method: Annotated[Names, key("Only results of these methods.")]
@@ -120,7 +120,7 @@ class Latency(Table):
 
 
 class Study(Table):
-    """A model, a data set, a recipe, and the chains to run with them."""
+    """Each entry under `studies`: a data set, a net, a recipe, and the chains to run with them."""
 
     title: Annotated[str, key("What the report calls the study. Its name, if empty.", default="")]
     published: Annotated[

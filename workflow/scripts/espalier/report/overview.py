@@ -16,6 +16,7 @@ import pandas as pd
 from espalier.analysis import published, tidy
 from espalier.analysis.nets import NEAR
 from espalier.analysis.study import RunView, StudyView, view_of_run
+from espalier.plan.steps import STEPS
 from espalier.report import findings, html
 from espalier.report.findings import budget
 from espalier.report.findings.finding import Finding, listed
@@ -50,9 +51,7 @@ def _lead(run: RunView) -> str:
     """What ran, in two sentences."""
     results, studies = run.results, run.studies
     counts = results["step"].value_counts(sort=False)
-    words = {"train": "training", "regularize": "regularised training", "prune": "pruning", "finetune": "fine-tuning"}
-    words |= {"scratch": "training from scratch", "quantize": "quantization"}
-    steps = listed(f"{n} of {words.get(step, step)}" for step, n in counts.items())
+    steps = listed(f"{n} of {STEPS[step].noun}" for step, n in counts.items())
     data = listed(sorted({view.config["dataset"]["name"] for view in studies.values()}))
     shown = "The second table says how small and how fast a net can get before its accuracy falls. "
     minutes = results["timing_seconds"].sum() / 60

@@ -16,7 +16,7 @@ WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what
 
 
 class Finetune(recipe.Changes):
-    """The study's `finetune`, and the keys of the step."""
+    """The study's `finetune`, and the keys of that step."""
 
     keep_penalty: Annotated[bool, key("Whether the penalty of the training before stays on.", default=False)]
     rewind: Annotated[
@@ -122,10 +122,14 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 FINETUNE = Step(
     kind="finetune",
     noun="fine-tuning",
+    about=(
+        "Trains a net further, by the study's `train` with what its `finetune` changes.\n"
+        "So do gradual pruning and quantization-aware training, which are trainings, too."
+    ),
     message="fine-tuning {params.label}",
     keys=Finetune,
     named=recipe.NAMED,
-    trains=True,
+    trains="further",
     retraining=("finetune", "rewind"),
     plan=plan,
     words=words,

@@ -28,7 +28,7 @@ GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys that only gradual pruni
 
 
 class Prune(Table):
-    """The keys of the step."""
+    """The keys of that step in chains."""
 
     prune_type: Annotated[str, key("What is removed.", required=True), named(registry.PruneType)]
     method: Annotated[
@@ -325,6 +325,12 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 PRUNE = Step(
     kind="prune",
     noun="pruning",
+    about=(
+        "Removes groups of weights, at once or gradually while the net is trained further.\n"
+        "`regularize`, `prune` and `finetune` may follow in any order and number, so that iterative pruning "
+        "is a chain like any other:\n"
+        "`[train, prune: {...}, finetune, prune: {...}, finetune]`."
+    ),
     message="pruning {params.label}",
     keys=Prune,
     named=("prune_type", "method", *AMOUNTS, "scope", "schedule"),

@@ -21,7 +21,7 @@ TRAINING = ("epochs", "learning_rate")  # keys of schemes that train
 
 
 class Quantize(Table):
-    """The keys of the step."""
+    """The keys of that step in chains. It is the last step of its chain."""
 
     scheme: Annotated[
         str,
@@ -110,6 +110,13 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 QUANTIZE = Step(
     kind="quantize",
     noun="quantization",
+    about=(
+        "Exports a net to a file for another runtime, ONNX of a PyTorch net, TFLite of a Keras net, and "
+        "quantizes it.\n"
+        "It is the last step of its chain.\n"
+        "The scheme `float32` is the export alone: what the quantized files are compared with, in the same "
+        "runtime."
+    ),
     message="quantizing {params.label}",
     keys=Quantize,
     named=("scheme",),

@@ -35,10 +35,11 @@ def _check_penalty(draft: recipe.Draft) -> None:
 REGULARIZE = Step(
     kind="regularize",
     noun="regularised training",
+    about="Trains a net further with a penalty, by the study's `train`.",
     message="training further with a penalty: {params.label}",
     keys=recipe.Changes,
     named=recipe.NAMED,
-    trains=True,
+    trains="further",
     plan=plan,
     reads=("parent", "data"),
     tensorboard=True,

@@ -14,7 +14,7 @@ from espalier.plan.steps.step import Place, Planned, Step, kind_of
 
 
 class Scratch(recipe.Changes):
-    """The study's `scratch`, and the keys of the step."""
+    """The study's `scratch`, and the keys of that step."""
 
     budget: Annotated[
         Literal["epochs", "flops"],
@@ -88,10 +88,19 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 SCRATCH = Step(
     kind="scratch",
     noun="training from scratch",
+    about=(
+        'Trains a pruned net from new random weights (Liu et al. 2019, "Rethinking the Value of Network '
+        'Pruning"): a smaller net in its shape, one with single weights pruned with its mask.\n'
+        "It comes right after `prune`.\n"
+        "Its recipe is that of the `train` that its chain begins with, without the penalty, with what the "
+        "study's `scratch` changes.\n"
+        "`[train, prune: {...}, finetune]` and `[train, prune: {...}, scratch]` side by side say what the "
+        "pruned weights are worth."
+    ),
     message="training anew what is left of {params.label}",
     keys=Scratch,
     named=recipe.NAMED,
-    trains=True,
+    trains="new",
     retraining=("scratch",),
     check_place=check_place,
     plan=plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from espalier.plan import naming
 from espalier.plan.job import Job, Use
@@ -52,10 +52,11 @@ class Step:
 
     kind: str  # its name in chains, and the first part of its folder's and its rules' names
     noun: str  # what it is called in a sentence
+    about: str  # what it does and where it may stand, one sentence a line, for docs/configuration.md
     message: str  # of its rules
     keys: type[Table]  # what it can be given
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
-    trains: bool = False  # it is a training: it has a recipe, whatever its keys
+    trains: Literal["new", "further"] | None = None  # of a training: new weights, or those that the net has
     retraining: tuple[str, ...] = ()  # the values that it gives the column of that name
 
     # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).

@@ -41,10 +41,15 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 TRAIN = Step(
     kind="train",
     noun="training",
+    about=(
+        "Trains a net from new weights, by the study's `train`.\n"
+        "What the step gives itself wins, as in every step.\n"
+        "Every chain begins with it, and has it once."
+    ),
     message="training {params.label}",
     keys=recipe.Changes,
     named=recipe.NAMED,
-    trains=True,
+    trains="new",
     plan=plan,
     words=words,
     reads=("data",),
