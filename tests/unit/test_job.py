@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import Params, ResourceList
 
-from espalier.run.shim import Job, uncollected
+from espalier.run.shim import RunningJob, uncollected
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
@@ -105,7 +105,7 @@ def job_of(tmp_path, code, **resources):
         input=None, output=None, params=Params(fromdict={"code": {"digest": code}}), wildcards=None, threads=1,
         resources=ResourceList(fromdict=resources), log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
     )  # fmt: skip
-    return Job(snakemake)
+    return RunningJob(snakemake)
 
 
 def test_the_backend_is_started_on_the_device_that_the_rule_names_else_on_the_cpu(tmp_path):

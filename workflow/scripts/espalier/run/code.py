@@ -129,7 +129,7 @@ def _residue(path: Path, used: frozenset[str]) -> ast.Module:
     """The module's syntax tree without what changes nothing: docstrings, imports that only a type checker follows, and
     the registered functions that are not in `used`."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [n for n in tree.body if not (_is_registered(n) and n.name not in used) and not _changes_nothing(n)]
+    tree.body = [node for node in tree.body if not _is_another(node, used) and not _changes_nothing(node)]
     for node in ast.walk(tree):
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
@@ -137,9 +137,14 @@ def _residue(path: Path, used: frozenset[str]) -> ast.Module:
     return tree
 
 
-def _is_registered(node: ast.stmt) -> bool:
-    """Whether a statement registers a function of a kind that jobs name, `@register(Score(...))`."""
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
+def _is_another(node: ast.stmt, used: frozenset[str]) -> bool:
+    """Whether a statement registers a function that the job does not use."""
+    return isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name not in used and _is_registered(node)
+
+
+def _is_registered(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function is registered as one of a kind that jobs name, `@register(Score(...))`."""
+    return any(
         isinstance(d, ast.Call) and _name(d.func) == "register" and _digest_of(d) == "used" for d in node.decorator_list
     )
 
@@ -188,7 +193,9 @@ def _text(node: Any) -> str:
 def _resources(module: str, tree: ast.Module) -> Iterator[str]:
     """The files that the module's constant RESOURCES names, each with the digest of its bytes."""
     path = _path(module)
-    for node in tree.body if path else ():
+    if path is None:  # the rule's script
+        return
+    for node in tree.body:
         if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "RESOURCES" for t in node.targets):
             for name in ast.literal_eval(node.value):
                 yield f"{module} {name} {hashlib.sha256(path.with_name(name).read_bytes()).hexdigest()}"

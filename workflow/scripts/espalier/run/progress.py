@@ -1,15 +1,16 @@
-"""Progress of a training: one line per epoch in the log, and a bar where somebody watches a terminal."""
+"""Progress of a training: one line per epoch in the log, and a progress bar if the job runs in a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any, TextIO
 
-terminal = sys.stderr  # a job that sends its output to a log puts the real terminal here
+terminal: TextIO = sys.stderr  # a job, whose output goes to its log, puts the terminal here
 
 
 def epochs(first: int, last: int, label: str) -> Iterator[int]:
-    """The epochs from `first` to `last`, both counted, with a tqdm bar if the terminal is one."""
+    """The epochs from `first` to `last`, including both, with a progress bar if `terminal` is one."""
     from tqdm import tqdm
 
     yield from tqdm(
@@ -23,7 +24,7 @@ def epochs(first: int, last: int, label: str) -> Iterator[int]:
     )
 
 
-def line(row: dict, epochs: int) -> None:
-    """Print what an epoch gave."""
+def line(row: dict[str, Any], epochs: int) -> None:
+    """Print the row of an epoch in the history of a training of so many epochs."""
     values = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "epoch" and value is not None)
     print(f"epoch {row['epoch']}/{epochs}: {values}", flush=True)

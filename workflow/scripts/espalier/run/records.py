@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -18,12 +19,18 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
 
 
-def write(path: str | Path, columns: dict, details: dict, timing: dict, software: dict) -> None:
-    """Write a node's record.
+def write(
+    path: str | Path,
+    columns: dict[str, Any],
+    details: dict[str, Any],
+    timing: dict[str, float],
+    software: dict[str, str],
+) -> None:
+    """Write a node's record, with the keys that espalier.columns lists.
 
-    columns: what the grid knows of the node. details: "measured" scalars, "layers", "history" and "summary" rows where
-    there are any, and of a training what only its job knows: "weights", those it really began with, and "epochs".
-    timing: seconds and memory. software: versions, and the machine (espalier.run.software).
+    columns: those of the node in the grid. details: the numbers "measured"; rows of "layers", "history" and "summary"
+    where there are any; and what only the job of a training knows: the "weights" that it really started from, and
+    "epochs". timing: seconds and memory. software: versions, and the machine (espalier.run.software).
     Raises jsonschema.ValidationError if the record does not meet its schema, ValueError if a value is not a finite
     number: such a record is a bug, and must not reach a table.
     """
@@ -36,9 +43,13 @@ def write(path: str | Path, columns: dict, details: dict, timing: dict, software
     write_json(path, record)
 
 
-def merged(*details: dict) -> dict:
-    """The details that several functions measured, as one; their "measured" scalars together."""
-    together: dict = {}
+def merged(*details: dict[str, Any]) -> dict[str, Any]:
+    """The details that several functions returned, as one, with all their "measured" numbers.
+
+    >>> merged({"measured": {"params": 8}, "layers": []}, {"measured": {"top1": 90.0}})
+    {'layers': [], 'measured': {'params': 8, 'top1': 90.0}}
+    """
+    together: dict[str, Any] = {}
     for part in details:
         together |= {key: value for key, value in part.items() if key != "measured"}
     together["measured"] = {key: value for part in details for key, value in part.get("measured", {}).items()}

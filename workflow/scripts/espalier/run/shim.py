@@ -1,10 +1,10 @@
 """What every rule's script begins with: the log, the threads, the clock, and the record at the end.
 
     with job(snakemake) as this:
-        train = this.backend("train")
+        train, measure = this.functions("train.train_model", "profile.measure_model")
         ...
 
-Nothing else of the library knows of Snakemake.
+No other module of the library knows of Snakemake.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from espalier import plugins, registry
 from espalier.run.fingerprint import fingerprint
 
 
-class Job:
-    """One running job: Snakemake's object, and how long each part of it took."""
+class RunningJob:
+    """A job while it runs: what Snakemake gives its script, and how long each part of it took."""
 
-    def __init__(self, snakemake):
+    def __init__(self, snakemake: Any) -> None:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
-        self.code = snakemake.params.get("code", {})  # of espalier.run.code
+        self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
         self.device = snakemake.resources.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
@@ -40,62 +41,62 @@ class Job:
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Count the time of a block as that of a part: import, work or evaluate."""
+        """Add the time that a block takes to a part of the job: import, work or evaluate."""
         started = time.perf_counter()
         yield
         self.seconds[part] += time.perf_counter() - started
 
-    def backend(self, *modules: str):
-        """Start the job's framework and give the named modules of its backend."""
+    def backend(self, *modules: str) -> list[Any]:
+        """Start the job's framework and import these modules of its backend."""
         package = f"espalier.{self.params.backend}"
         with self.timed("import"), uncollected():
             runtime = importlib.import_module(f"{package}.runtime")
             runtime.start(self.threads, self.device)
             loaded = [importlib.import_module(f"{package}.{module}") for module in modules]
         self.software = runtime.versions()
-        return loaded[0] if len(loaded) == 1 else loaded
+        return loaded
 
     def functions(self, run: str, measure: str) -> list[Callable[..., dict]]:
-        """Start the job's framework and give two functions of its backend, each named as "module.function"."""
+        """Start the job's framework and return two functions of its backend, each named as "module.function"."""
         names = [name.split(".") for name in (run, measure)]
         modules = self.backend(*(module for module, _ in names))
         return [getattr(module, name) for module, (_, name) in zip(modules, names, strict=True)]
 
-    def module(self, name: str):
-        """A module of the job's backend, whose framework is not started, with versions() of its own."""
+    def module(self, name: str) -> Any:
+        """A module of the job's backend that has `versions()` of its own; the framework is not started."""
         with self.timed("import"), uncollected():
             loaded = importlib.import_module(f"espalier.{self.params.backend}.{name}")
         self.software = loaded.versions()
         return loaded
 
     def timing(self) -> dict[str, float]:
-        """Seconds since the job began, by part, the most memory it held (MiB), and its threads."""
+        """What the job has cost so far: seconds, in all and by part, peak memory (MiB), and its threads."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
         parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
         seconds = time.perf_counter() - self.started
         return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
 
     def record(self, *details: dict) -> None:
-        """Write the node's record from what the library measured."""
+        """Write the node's record from what the library's functions returned."""
         from espalier.run import records
 
         records.write(self.output.record, self.params.columns, records.merged(*details), self.timing(), self.software)
 
     @property
     def checkpoint(self) -> Path:
-        """Folder for the state of this training while it lasts, beside the log. Each version of the code and of its
-        packages has its own: a training is not begun by one and ended by another."""
+        """Folder for the state of a training while it runs, next to the log. Each version of the code and of its
+        packages has a folder of its own: no training begins with one version and ends with another."""
         return self.log.with_suffix(".checkpoint") / fingerprint(self.code)[:16]
 
     def forget_checkpoint(self) -> None:
-        """The training is done and its model written: the state is of no more use."""
+        """Remove the state of the training, after its model is written."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No look for garbage while a framework loads, and none later among what it loaded: some million objects that stay.
-    Looking through them is a tenth of the time that they take to load."""
+    """Disable garbage collection while a framework is imported, and leave out what was imported of later collections.
+    A framework's million objects stay anyway; to search them takes a tenth of the time of the import."""
     gc.disable()
     try:
         yield
@@ -105,14 +106,15 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def job(snakemake) -> Iterator[Job]:
+def job(snakemake: Any) -> Iterator[RunningJob]:
     """Run a script's body with its output in the job's log and its libraries on the job's threads.
 
-    The register gives out what the job's code declares, and nothing else: after an edit of anything else the job would
-    not run again. An error goes into the log with its traceback, and to the terminal as one line that names the log.
+    The register gives out what the job's param `code` declares and nothing else, since after an edit of anything else
+    the job would not run again. An error goes into the log with its traceback, and to the terminal as one line that
+    names the log.
     """
-    this = Job(snakemake)
-    gc.set_threshold(100_000)  # what is imported later, and models, are objects that stay, too
+    this = RunningJob(snakemake)
+    gc.set_threshold(100_000)  # models, and what is imported later, are objects that stay too
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
@@ -133,7 +135,7 @@ def job(snakemake) -> Iterator[Job]:
         except Exception as error:
             traceback.print_exc()
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            print(f"error: {reason}\n       (the whole story is in {this.log})", file=terminal)
+            print(f"error: {reason}\n       (more in {this.log})", file=terminal)
             sys.exit(1)
         finally:
-            gc.freeze()  # nothing is taken apart at the end: what is left goes with the process
+            gc.freeze()  # the process ends here: no time for freeing its objects one by one

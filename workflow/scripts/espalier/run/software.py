@@ -19,8 +19,8 @@ CALLED_BY = {"onnx": ("onnxscript",)}  # packages that another one calls: torch.
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of Python, of the packages that every job has, and of these; then the processor, whose the times
-    are."""
+    """The versions of Python, of the packages that every job has, and of these packages; and the processor, on which
+    times depend."""
     listed = {name: metadata.version(name) for name in (*EVERYWHERE, *packages)}
     return {"python": platform.python_version(), **listed, "processor": processor()}
 
@@ -48,13 +48,14 @@ def _packages(module: str) -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def _distributions() -> dict[str, list[str]]:
-    """Module -> packages that bring it. A look at every installed file, so only for a module of another name."""
+    """Module -> packages that bring it. This looks at every installed file, so it is only for modules whose package has
+    another name."""
     return dict(metadata.packages_distributions())
 
 
 @functools.cache
 def processor() -> str:
-    """The processor's name where Linux says it, else what the platform calls it."""
+    """The name of the processor: on Linux as the kernel gives it, elsewhere as Python does."""
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or platform.machine()
