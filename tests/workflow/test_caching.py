@@ -79,7 +79,7 @@ def test_another_device_reruns_nothing_and_quantization_is_done_without_it(finis
 
 
 def test_editing_a_figure_redraws_that_figure_only(finished):
-    path = finished.folder / "workflow/scripts/espalier/figures/layer_widths.py"
+    path = finished.folder / "workflow/scripts/espalier/report/figures/layer_widths.py"
     path.write_text(path.read_text() + "\n\nANOTHER = 1\n")
     drawn = {p.parent.name for p in finished.folder.glob("results/figures/*/layer_widths.svg")}
     assert drawn == {"vgg", "resnet", "mlp"}
