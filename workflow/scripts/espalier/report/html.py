@@ -20,8 +20,6 @@ STYLE, SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for 
 
 def page(table: Table, name: str) -> str:
     """The table as an HTML document; `name` is that of the CSV file it offers."""
-    data = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(table.csv().encode()).decode()}"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     prose = any(isinstance(column, Text) and column.prose for column in table.columns)
     return f"""<!doctype html>
 <html lang="en">
@@ -37,8 +35,7 @@ def page(table: Table, name: str) -> str:
 <table>
 {_content(table, sortable=True)}
 </table>
-<footer>{f'<ul class="notes">{notes}</ul>' if notes else ""}<a class="csv" download="{escape(name)}.csv" \
-href="{data}">Download CSV</a></footer>
+<footer>{_notes(table)}{_download(table, name)}</footer>
 <script>
 {SCRIPT}</script>
 </body>
@@ -49,6 +46,17 @@ href="{data}">Download CSV</a></footer>
 def fragment(table: Table, name: str) -> str:
     """The table as an element of another page, which brings the style; `name` is its class there."""
     return f'<table class="{escape(name)}">\n{_content(table, sortable=False)}\n</table>'
+
+
+def _notes(table: Table) -> str:
+    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    return f'<ul class="notes">{notes}</ul>' if notes else ""
+
+
+def _download(table: Table, name: str) -> str:
+    """A link that holds the CSV."""
+    data = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(table.csv().encode()).decode()}"
+    return f'<a class="csv" download="{escape(name)}.csv" href="{data}">Download CSV</a>'
 
 
 def _content(table: Table, sortable: bool) -> str:

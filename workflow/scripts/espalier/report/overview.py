@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import published, tidy
+from espalier.analysis import tidy
 from espalier.analysis.nets import NEAR
 from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.plan.steps import STEPS
+from espalier.published.entry import Setup
 from espalier.report import findings, html
 from espalier.report.findings import budget
 from espalier.report.findings.finding import Finding, listed
@@ -35,11 +36,11 @@ def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path
     parts = [
         f'<!doctype html><meta charset="utf-8"><title>Overview</title>\n<style>\n{STYLE}</style>',
         '<div class="espalier">',
-        f"<p>{_lead(run)}</p>",
+        f"<p>{escape(_lead(run))}</p>",
         html.fragment(_studies(rows), "studies"),
         html.fragment(_budgets(run, rows), "budgets"),
         *(_study(view, found[name]) for name, view in run.studies.items()),
-        f'<p class="setup">{_software(run)}</p>',
+        f'<p class="setup">{escape(_software(run))}</p>',
         "</div>",
     ]
     out = Path(out)
@@ -48,18 +49,16 @@ def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path
 
 
 def _lead(run: RunView) -> str:
-    """What ran, in two sentences."""
+    """What ran, in a few sentences."""
     results, studies = run.results, run.studies
-    counts = results["step"].value_counts(sort=False)
-    steps = listed(f"{n} of {STEPS[step].noun}" for step, n in counts.items())
+    steps = listed(f"{n} of {STEPS[step].noun}" for step, n in results["step"].value_counts(sort=False).items())
     data = listed(sorted({view.config["dataset"]["name"] for view in studies.values()}))
-    shown = "The second table says how small and how fast a net can get before its accuracy falls. "
-    minutes = results["timing_seconds"].sum() / 60
-    return escape(
+    minutes, memory = results["timing_seconds"].sum() / 60, results["timing_peak_memory_mib"].max()
+    return (
         f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}, {len(results)} results ({steps}), all on "
-        f"{data}: {number(minutes, 1)} minutes of computing, at most "
-        f"{number(results['timing_peak_memory_mib'].max(), 0)} MiB in a job. {shown}Every number below is computed "
-        "from the records of these jobs."
+        f"{data}: {number(minutes, 1)} minutes of computing, at most {number(memory, 0)} MiB in a job. "
+        "The second table says how small and how fast a net can get before its accuracy falls. "
+        "Every number below is computed from the records of these jobs."
     )
 
 
@@ -92,38 +91,40 @@ def _budgets(run: RunView, rows: list[dict[str, Any]]) -> Table:
 
 
 def _study(view: StudyView, found: list[Finding]) -> str:
-    """A study's findings, and what of the published figures it may be compared with."""
-    answers = [(f.question, f.answer) for f in found]
+    """A study's findings, and what of the published numbers it may be compared with."""
+    answers = [(finding.question, finding.answer) for finding in found]
     if view.published is not None:
-        answers.append(("What of the published figures was reproduced?", _reproduced(view)))
+        answers.append(("What of the published figures was reproduced?", _reproduced(view.compared, view.published)))
     items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in answers)
     return f'<h3>{escape(view.title)}</h3><p class="setup">{escape(view.setup)}</p><dl>{items}</dl>'
 
 
-def _reproduced(view: StudyView) -> str:
-    """How many published rows were run, and whether they are comparable."""
-    rows = view.compared
-    keys = [column for column in view.published if column in rows]
-    run = rows[rows["comparable"] != "not run"]
-    total, done = len(rows.drop_duplicates(keys)), len(run.drop_duplicates(keys))
-    text = f"{done} of {total} published rows were run. "
-    if not done:
-        return text.strip()
-    if (run["comparable"] == "yes").all():
+def _reproduced(compared: pd.DataFrame, published: pd.DataFrame) -> str:
+    """How many of the published rows were run, and whether they are comparable. compared: these rows with the results
+    that match them."""
+    keys = [column for column in published if column in compared]
+    run = compared[compared["comparable"] != "not run"]
+    total, done = len(compared.drop_duplicates(keys)), len(run.drop_duplicates(keys))
+    return f"{done} of {total} published rows were run. {_comparable(run) if done else ''}".strip()
+
+
+def _comparable(run: pd.DataFrame) -> str:
+    """Whether the rows that were run are comparable: by how much they differ, or in what their set-ups do."""
+    verdicts = run["comparable"]
+    if (verdicts == "yes").all():
         gap = run["top1_difference"].abs()
         return (
-            text + f"They are comparable: top-1 differs by {number(gap.mean(), 2)} points in the mean, at most "
+            f"They are comparable: top-1 differs by {number(gap.mean(), 2)} points in the mean, at most "
             f"{number(gap.max(), 2)}."
         )
-    verdicts = run["comparable"].drop_duplicates()
-    differs = {what for verdict in verdicts if verdict != "yes" for what in verdict.removeprefix("no: ").split(", ")}
-    names = [name for name in (field.name for field in fields(published.Setup)) if name in differs]
-    count = int((run["comparable"] != "yes").sum())
-    share = "none of them is" if count == len(run) else f"{count} of {len(run)} are not"
-    return text + f"In accuracy {share} comparable: {listed(names)} differ."
+    reasons = verdicts[verdicts != "yes"].str.removeprefix("no: ")
+    differs = {reason for several in reasons.unique() for reason in several.split(", ")}
+    names = [field.name for field in fields(Setup) if field.name in differs]
+    share = "none of them is" if len(reasons) == len(run) else f"{len(reasons)} of {len(run)} are not"
+    return f"In accuracy {share} comparable: {listed(names)} differ."
 
 
 def _software(run: RunView) -> str:
     """The versions that the jobs reported."""
     versions = tidy.software(run.results).items()
-    return escape("Software: " + ", ".join(f"{name} {' / '.join(found)}" for name, found in versions) + ".")
+    return "Software: " + ", ".join(f"{name} {' / '.join(several)}" for name, several in versions) + "."

@@ -83,7 +83,7 @@ class Number(Column):
 
     def text(self, row: Row) -> str:
         """The number as readers see it: "1,234", "80.47", "+0.31", "97.12 ± 0.31"; a dash, if it is absent."""
-        value, spread = row[self.key], row[self.spread] if self.spread else None
+        value, spread = row[self.key], row[self.spread] if self.spread else float("nan")
         if not _numeric(value) or _absent(value):
             return super().text(row)
         digits = decimals(value, self.significant, self.digits or 0) if self.significant else self.digits

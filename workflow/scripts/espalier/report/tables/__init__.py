@@ -52,7 +52,12 @@ def write(
     _write(html, html_writer.page(table, stem))
 
 
-def _entries(scope: str) -> dict[str, registry.Entry]:
+def note_on_seeds(seeds: pd.Series) -> str:
+    """What the spreads of a table are. seeds: of each of its rows the number of seeds."""
+    return "Mean ± sample standard deviation over the seeds." if seeds.max() > 1 else "One seed: no spread is known."
+
+
+def _entries(scope: str) -> dict[str, registry.TableItem]:
     return {name: entry for name, entry in registry.entries(registry.TableItem).items() if entry.scope == scope}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
 from espalier.analysis.study import RunView
 from espalier.analysis.tidy import SOFTWARE, software
 from espalier.registry import TableItem, register
@@ -18,7 +18,7 @@ from espalier.report.table import Number, Table, Text
         title="Software",
         caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one "
         "version in a row means that results of different environments stand side by side.",
-        when=when.always,
+        when=selections.always,
     )
 )
 def environment(view: RunView) -> Table:

@@ -1,17 +1,21 @@
-"""Published figures with what the run has beside them."""
+"""The published numbers, and next to them what the run has in their place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
-from espalier.analysis import published as published_figures
-from espalier.analysis import selections as when
+from espalier.analysis import published as published_studies
+from espalier.analysis import selections
 from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
+from espalier.published.entry import Setup, Value
 from espalier.registry import TableItem, register
-from espalier.report.table import Number, Table, Text, decimals, number, without_constant
+from espalier.report.table import Column, Number, Table, Text, decimals, number, without_constant
 
 SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than the published ones
+NAMED_BY = ("run", "penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks", "scheme")
 
 
 @register(
@@ -23,39 +27,37 @@ SIGNIFICANT = 3  # digits of what a run has, whose nets may be much smaller than
         "be compared, the difference too (this run - published). Comparable says whether they may; in which respects "
         "set-ups differ is said in the last column, or below the table where it is the same for all rows. Counts of "
         "another width or resolution differ because the nets do.",
-        when=when.has_published,
+        when=selections.has_published,
     )
 )
 def published(view: StudyView) -> Table:
-    """One row for each published row and matching variant."""
+    """One row for each published row and matching net."""
     data = view.compared
-    for column in ("run", "penalty", "penalty_type", "init", "prune_type", "method", "ratio", "blocks", "scheme"):
+    for column in NAMED_BY:
         data[column] = data.get(column)
     data.insert(0, "name", [_name(row) for _, row in data.iterrows()])
     nets = view.nets
     data["here"] = data["variant"].map(dict(zip(nets["variant"], net_names(nets), strict=True)))
     data["remark"] = [remark_on(row) for _, row in data.iterrows()]
     data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
-    comparable = (data["verdict"] == "yes").any()
-    published_id = view.config["published"]
-    columns = tuple(_columns(data, published_id))
+    comparable = bool((data["verdict"] == "yes").any())
+    columns = tuple(_columns(data, published_studies.values(view.config["published"])))
     columns, alike = without_constant(columns, data, () if comparable else ("differs",))
-    return Table(
-        f"{view.title}: published and reproduced",
-        view.setup,
-        columns,
-        data,
-        (
-            *alike,
-            *([] if comparable else ["No row may be compared, so that no differences are shown; the CSV has them."]),
-            f"Published: {view.source.title}. {view.source.note}",
-            f"Set-up of the published run: {_words(view.source.setup)}. {_befores(data, published_id)}".strip(),
-            "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed.",
-        ),
-    )
+    notes = (*alike, *_notes(view, data, comparable))
+    return Table(f"{view.title}: published and reproduced", view.setup, columns, data, notes)
 
 
-def _name(row) -> str:
+def _notes(view: StudyView, data: pd.DataFrame, comparable: bool) -> Iterator[str]:
+    if not comparable:
+        yield "No row may be compared, so that no differences are shown; the CSV has them."
+    if view.source:
+        yield f"Published: {view.source.title}. {view.source.note}"
+        before = _before_pruning(data, view.config["published"])
+        yield f"Set-up of the published run: {_words(view.source.setup)}. {before}".strip()
+    yield "Here: this run, the mean over its seeds." if data["n"].max() > 1 else "Here: this run, one seed."
+
+
+def _name(row: pd.Series) -> str:
     """A published row in words."""
     words = _pruned(row)
     if pd.isna(row["prune_type"]):
@@ -64,7 +66,7 @@ def _name(row) -> str:
     return ", ".join(part for part in parts if pd.notna(part))
 
 
-def _pruned(row) -> str:
+def _pruned(row: pd.Series) -> str:
     """How a published net was pruned: as much of it as was printed."""
     parts = [row["prune_type"], row["method"]]
     if pd.notna(row["blocks"]):
@@ -74,22 +76,16 @@ def _pruned(row) -> str:
     return " ".join(part for part in parts if pd.notna(part))
 
 
-def _columns(data: pd.DataFrame, published_id: str):
+def _columns(data: pd.DataFrame, values: list[Value]) -> Iterator[Column]:
     yield Text("name", "Published row")
     yield Text("verdict", "Comparable", help="Whether the set-ups are the same")
     if data["init"].notna().any():
         yield Text("init", "Initial weights here")
     elif _several(data):
         yield Text("here", "What stands beside it")
-    for value in published_figures.values(published_id):
-        if data[value.name].isna().all():
-            continue
-        here, difference = f"{value.name}_reproduced", f"{value.name}_difference"
-        yield Number(value.name, "Published", value.digits, group=value.title)
-        spread = f"{value.name}_sd"
-        yield Number(here, "Here", value.digits, group=value.title, spread=spread, significant=SIGNIFICANT)
-        if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
-            yield Number(difference, "Difference", value.digits, group=value.title, signed=True)
+    for value in values:
+        if data[value.name].notna().any():
+            yield from _columns_of(value, data)
     if data["n"].max() > 1:
         yield Number("n", "Seeds")
     if data["differs"].notna().any():
@@ -98,28 +94,33 @@ def _columns(data: pd.DataFrame, published_id: str):
         yield Text("remark", "Remark", help="On what is measured here")
 
 
+def _columns_of(value: Value, data: pd.DataFrame) -> Iterator[Column]:
+    """A published value, the same of this run, and their difference, if any row may be compared."""
+    here, spread, difference = (f"{value.name}_{suffix}" for suffix in ("reproduced", "sd", "difference"))
+    yield Number(value.name, "Published", value.digits, group=value.title)
+    yield Number(here, "Here", value.digits, group=value.title, spread=spread, significant=SIGNIFICANT)
+    if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
+        yield Number(difference, "Difference", value.digits, group=value.title, signed=True)
+
+
 def _several(data: pd.DataFrame) -> bool:
     """Whether several results stand beside one published row."""
     return bool(data["name"][data["variant"].notna()].duplicated().any())
 
 
-def _befores(data: pd.DataFrame, published_id: str) -> str:
+def _before_pruning(data: pd.DataFrame, published_id: str) -> str:
     """What the published rows print of the net before pruning, which is the same in all of them."""
-    extra = [
-        v
-        for v in published_figures.values(published_id, before=True)
-        if v not in published_figures.values(published_id)
-    ]
+    shown = published_studies.values(published_id)
     parts = []
-    for value in extra:
-        there, here = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
-        if len(there) and len(here):
-            own = number(here.iloc[0], decimals(here.iloc[0], SIGNIFICANT, value.digits))
-            parts.append(f"{value.title}: published {number(there.iloc[0], value.digits)}, here {own}")
+    for value in published_studies.values(published_id, before=True):
+        theirs, ours = data[value.name].dropna(), data[f"{value.name}_reproduced"].dropna()
+        if value not in shown and len(theirs) and len(ours):
+            here = number(ours.iloc[0], decimals(ours.iloc[0], SIGNIFICANT, value.digits))
+            parts.append(f"{value.title}: published {number(theirs.iloc[0], value.digits)}, here {here}")
     return "; ".join(parts) + "." if parts else ""
 
 
-def _words(setup: published_figures.Setup) -> str:
+def _words(setup: Setup) -> str:
     epochs = "epochs not stated" if setup.epochs is None else f"{setup.epochs} epochs"
     penalty = "" if setup.coefficient is None else f", coefficient of the penalty {setup.coefficient:g}"
     if setup.selection == "best_test":

@@ -1,18 +1,25 @@
-"""Quantized nets beside the nets they were made from."""
+"""Quantized nets next to the nets that they were made from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import pandas as pd
 
-from espalier.analysis import registered
-from espalier.analysis import selections as when
+from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names, runtime_of
 from espalier.analysis.speed import notes_on_schemes, slow_words
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.backends import BACKENDS
 from espalier.registry import TableItem, register
-from espalier.report.table import Number, Table, Text, without_constant
+from espalier.report.table import Column, Number, Table, Text, without_constant
+from espalier.report.tables import note_on_seeds
+
+Accuracy = partial(Number, digits=2, group="Test accuracy", unit="%")
+File = partial(Number, digits=3, group="Saved file", unit="MiB")
+Smaller = partial(Number, digits=2, group="Times smaller than dense")
 
 
 @register(
@@ -25,74 +32,65 @@ from espalier.report.table import Number, Table, Text, without_constant
         "and zipped, how many times smaller it is than the dense net's, how many of its operators compute with 8-bit "
         "integers, and the time for one image. float32 is an export that quantizes nothing: the same net in the "
         "runtime of the quantized ones, and what their times are to be compared with.",
-        when=when.exported,
+        when=selections.exported,
     )
 )
 def quantization(view: StudyView) -> Table:
     """One row per quantized net, and one before them for the net they were made from. Means over seeds."""
-    nets = view.nets
-    nets["source"] = nets["variant"].str.rpartition("/")[0].where(nets["step"] == "quantize", nets["variant"])
-    nets = nets[nets["source"].isin(set(nets[nets["step"] == "quantize"]["source"]))]
-    names = dict(zip(nets["variant"], net_names(nets), strict=True))
-    nets = nets.assign(
-        net=nets["source"].map(names),
-        scheme=nets["scheme"].fillna("as trained"),
-        gain=(-nets["drop"]).where(nets["node"] != nets["reference"]),
-        runtime=[runtime_of(row) for _, row in nets.iterrows()],
-        size_mib=nets["size_bytes"] / MIB,
-        zipped_mib=nets["zipped_bytes"] / MIB,
-    )
-    order = {source: i for i, source in enumerate(dict.fromkeys(nets["source"]))}
-    made = nets["step"] == "quantize"
-    nets = nets.iloc[(nets["source"].map(order) + 0.5 * made).argsort(kind="stable")]
+    nets = _with_sources(view.nets)
+    nets["scheme"] = nets["scheme"].fillna("as trained")
+    nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
+    nets["runtime"] = [runtime_of(row) for _, row in view.nets.loc[nets.index].iterrows()]
+    nets["size_mib"], nets["zipped_mib"] = nets["size_bytes"] / MIB, nets["zipped_bytes"] / MIB
     nets = nets[["net", "scheme", *(column for column in nets if column not in ("net", "scheme"))]]
-    timed = nets["ms_per_image"].notna().any()
-    columns = (
-        Text("net", "Net"),
-        Text("scheme", "Scheme"),
-        Number("top1", "Top-1", 2, group="Test accuracy", unit="%", spread="top1_sd"),
-        Number(
-            "change",
-            "By quantization",
-            2,
-            group="Test accuracy",
-            unit="%",
-            signed=True,
-            spread="change_sd",
-            help="Points",
-        ),
-        Number(
-            "gain", "Against dense", 2, group="Test accuracy", unit="%", signed=True, spread="drop_sd", help="Points"
-        ),
-        Number("size_mib", "Raw", 3, group="Saved file", unit="MiB"),
-        Number("zipped_mib", "Zipped", 3, group="Saved file", unit="MiB"),
-        Number("smaller_raw", "Raw", 2, group="Times smaller than dense"),
-        Number("smaller", "Zipped", 2, group="Times smaller than dense"),
-        Number("int8_operators", "8-bit operators", 0),
-        *([Number("ms_per_image", "Time for one image", 3, unit="ms")] if timed else []),
-        *([Number("timed_threads", "Threads", 0)] if timed else []),
-        *([Number("n", "Seeds")] if nets["n"].max() > 1 else []),
-    )
-    columns, alike = without_constant(columns, nets, ("timed_threads",))
-    notes = [
-        "Times smaller: the dense net's file in float32, as training saved it / this file.",
-        "Mean ± sample standard deviation over the seeds." if nets["n"].max() > 1 else "One seed: no spread is known.",
-    ]
+    columns, alike = without_constant(tuple(_columns(nets)), nets, ("timed_threads",))
+    notes = tuple(_notes(view, nets, alike))
+    return Table(f"{view.title}: quantization", view.setup, columns, nets.reset_index(drop=True), notes)
+
+
+def _with_sources(nets: pd.DataFrame) -> pd.DataFrame:
+    """The quantized nets and the nets that they were made from, each of these before what was made of it; `net` is the
+    name of the latter."""
+    made = nets["step"] == "quantize"
+    source = nets["variant"].str.rpartition("/")[0].where(made, nets["variant"])
+    nets = nets.assign(source=source)[source.isin(set(source[made]))]
+    names = dict(zip(nets["variant"], net_names(nets), strict=True))
+    place = pd.Series(pd.factorize(nets["source"])[0], nets.index) + 0.5 * made[nets.index]
+    return nets.assign(net=nets["source"].map(names)).loc[place.sort_values(kind="stable").index]
+
+
+def _columns(nets: pd.DataFrame) -> Iterator[Column]:
+    yield Text("net", "Net")
+    yield Text("scheme", "Scheme")
+    yield Accuracy("top1", "Top-1", spread="top1_sd")
+    yield Accuracy("change", "By quantization", signed=True, spread="change_sd", help="Points")
+    yield Accuracy("gain", "Against dense", signed=True, spread="drop_sd", help="Points")
+    yield File("size_mib", "Raw")
+    yield File("zipped_mib", "Zipped")
+    yield Smaller("smaller_raw", "Raw")
+    yield Smaller("smaller", "Zipped")
+    yield Number("int8_operators", "8-bit operators", 0)
+    if nets["ms_per_image"].notna().any():
+        yield Number("ms_per_image", "Time for one image", 3, unit="ms")
+        yield Number("timed_threads", "Threads", 0)
+    if nets["n"].max() > 1:
+        yield Number("n", "Seeds")
+
+
+def _notes(view: StudyView, nets: pd.DataFrame, alike: tuple[str, ...]) -> Iterator[str]:
+    """alike: the note on what is the same in all rows."""
+    yield "Times smaller: the dense net's file in float32, as training saved it / this file."
+    yield note_on_seeds(nets["n"])
     for backend in nets["backend"].unique():
         trained, exported = BACKENDS[backend].net.runtime, BACKENDS[backend].quantized.runtime
-        notes.append(f"Nets as trained are run by {trained}, quantized and exported ones by {exported}.")
-    notes += notes_on_schemes(view.nets)
-    if timed:
-        notes += ["Times are medians of calls with one image, of this machine, and of this run only.", *alike]
-        notes += [slow] if (slow := slow_words(view.times)) else []
-    notes += _differences(view.results)
-    title = f"{view.title}: quantization"
-    return Table(title, view.setup, columns, nets.reset_index(drop=True), tuple(notes))
-
-
-def _differences(results: pd.DataFrame):
-    """How far the exports' outputs are from the framework's own."""
-    exports = results[registered.exported(results)]
-    found = exports["export_difference"].dropna() if "export_difference" in exports else pd.Series(dtype=float)
-    if len(found):
-        yield f"Outputs of the float32 exports differ from the framework's own by at most {found.max():.1e}."
+        yield f"Nets as trained are run by {trained}, quantized and exported ones by {exported}."
+    yield from notes_on_schemes(view.nets)
+    if nets["ms_per_image"].notna().any():
+        yield "Times are medians of calls with one image, of this machine, and of this run only."
+        yield from alike
+        if slow := slow_words(view.times):
+            yield slow
+    exports = view.results[registered.exported(view.results)]
+    differences = exports.get("export_difference", pd.Series(dtype=float)).dropna()
+    if len(differences):  # how far the outputs of exports are from the framework's own
+        yield f"Outputs of the float32 exports differ from the framework's own by at most {differences.max():.1e}."

@@ -1,16 +1,26 @@
-"""Every variant of a study."""
+"""Every net of a study."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import pandas as pd
 
-from espalier.analysis import registered
-from espalier.analysis import selections as when
+from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
-from espalier.report.table import Number, Table, Text
+from espalier.report.table import Column, Number, Table, Text
+from espalier.report.tables import note_on_seeds
+
+Accuracy = partial(Number, digits=2, group="Test accuracy", unit="%")
+Removed = partial(Number, group="Removed")
+Count = partial(Number, group="Size of the net", unit="M")
+Times = partial(Number, digits=2, group="Dense / pruned")
+File = partial(Number, digits=2, group="Saved file", unit="MiB")
+Epochs = partial(Number, digits=0, group="Epochs")
 
 
 @register(
@@ -26,11 +36,11 @@ from espalier.report.table import Number, Table, Text
         "with a penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their "
         "own, named by their scheme; so are nets that were trained from scratch in the shape of a pruned one. A "
         "rewound net was fine-tuned by the learning rates that the training had in its last epochs.",
-        when=when.always,
+        when=selections.always,
     )
 )
 def results(view: StudyView) -> Table:
-    """One row per variant, means over seeds."""
+    """One row per net, means over seeds."""
     nets = view.nets
     nets.insert(0, "name", net_names(nets))
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
@@ -41,28 +51,13 @@ def results(view: StudyView) -> Table:
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
     nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
     nets["remark"] = [remark_on(row) for _, row in nets.iterrows()]
-    return Table(
-        f"{view.title}: all results",
-        view.setup,
-        tuple(_columns(nets)),
-        nets,
-        (
-            "Change: points of top-1 against the dense net of the same seed"
-            + (", trained as long as the fine-tuned ones" if nets["control_top1"].notna().any() else "")
-            + ". Compression: parameters, dense / pruned. "
-            "Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and linear "
-            "layers for one image.",
-            "Mean ± sample standard deviation over the seeds."
-            if nets["n"].max() > 1
-            else "One seed: no spread is known.",
-            *_masked_note(nets),
-            *_exported_note(nets),
-            *_chosen_note(nets),
-        ),
-    )
+    columns = (
+        Text("name", "Net"), *_removed(nets), *_accuracies(nets), *_sizes(nets), *_epochs(nets), *_remarks(nets)
+    )  # fmt: skip
+    return Table(f"{view.title}: all results", view.setup, columns, nets, tuple(_notes(nets)))
 
 
-def _asked(row):
+def _asked(row: pd.Series) -> str | float | None:
     """What the config asked to go: a share as a number, in percent; else in words. None, if it asked nothing."""
     if pd.notna(row["blocks"]):
         return f"N = {row['blocks']:g}"
@@ -73,82 +68,73 @@ def _asked(row):
     return None if pd.isna(row["ratio"]) else round(100 * float(row["ratio"]), 6)
 
 
-def _columns(nets: pd.DataFrame):
-    yield Text("name", "Net")
+def _removed(nets: pd.DataFrame) -> Iterator[Column]:
     if nets["asked"].notna().any():
-        yield Number("asked", "Asked", group="Removed", unit="%" if nets["ratio"].notna().any() else "")
-    yield Number(
-        "removed",
-        "Done",
-        2,
-        group="Removed",
-        unit="%",
-        spread="removed_sd",
-        help="Share of groups or weights that went",
-    )
+        yield Removed("asked", "Asked", unit="%" if nets["ratio"].notna().any() else "")
+    help = "Share of groups or weights that went"
+    yield Removed("removed", "Done", digits=2, unit="%", spread="removed_sd", help=help)
+
+
+def _accuracies(nets: pd.DataFrame) -> Iterator[Column]:
     if nets["after"].notna().any():
-        yield Number(
-            "before", "Pruned", 2, group="Test accuracy", unit="%", spread="before_sd", help="Top-1 right after pruning"
-        )
-    yield Number(
-        "top1",
-        "Top-1",
-        2,
-        group="Test accuracy",
-        unit="%",
-        spread="top1_sd",
-        help="At the end: after fine-tuning, if any",
-    )
-    yield Number(
-        "gain", "Change", 2, group="Test accuracy", unit="%", signed=True, spread="drop_sd", help="Points against dense"
-    )
+        yield Accuracy("before", "Pruned", spread="before_sd", help="Top-1 right after pruning")
+    yield Accuracy("top1", "Top-1", spread="top1_sd", help="At the end: after fine-tuning, if any")
+    yield Accuracy("gain", "Change", signed=True, spread="drop_sd", help="Points against dense")
     if (nets["top5"] < 100).any():  # of five classes or fewer it says nothing
-        yield Number("top5", "Top-5", 2, group="Test accuracy", unit="%", spread="top5_sd")
-    yield Number("params_m", "Parameters", 3, group="Size of the net", unit="M")
-    if _masked(nets):
-        yield Number("nonzero_params_m", "Not zero", 3, group="Size of the net", unit="M")
-    yield Number("macs_m", "MACs", 2, group="Size of the net", unit="M")
-    yield Number("compression", "Compression", 2, group="Dense / pruned", spread="compression_sd")
-    if _masked(nets):
-        yield Number("nonzero_compression", "Not zero", 2, group="Dense / pruned", spread="nonzero_compression_sd")
-    yield Number("speed_up", "Speed-up", 2, group="Dense / pruned", spread="speed_up_sd", help="Theoretical: MACs")
-    yield Number("size_mib", "Raw", 2, group="Saved file", unit="MiB")
-    yield Number("zipped_mib", "Zipped", 2, group="Saved file", unit="MiB")
-    anew = (nets["trained"] != nets["epochs_total"]).any()
-    yield Number("epochs_total", "In all", 0, group="Epochs", help="Of all steps that led to the net")
-    if anew:
-        yield Number(
-            "trained", "Of its weights", 0, group="Epochs", help="Since they were drawn: a net from scratch begins anew"
-        )
+        yield Accuracy("top5", "Top-5", spread="top5_sd")
+
+
+def _sizes(nets: pd.DataFrame) -> Iterator[Column]:
+    masked = _masked(nets)
+    yield Count("params_m", "Parameters", digits=3)
+    if masked:
+        yield Count("nonzero_params_m", "Not zero", digits=3)
+    yield Count("macs_m", "MACs", digits=2)
+    yield Times("compression", "Compression", spread="compression_sd")
+    if masked:
+        yield Times("nonzero_compression", "Not zero", spread="nonzero_compression_sd")
+    yield Times("speed_up", "Speed-up", spread="speed_up_sd", help="Theoretical: MACs")
+    yield File("size_mib", "Raw")
+    yield File("zipped_mib", "Zipped")
+
+
+def _epochs(nets: pd.DataFrame) -> Iterator[Column]:
+    yield Epochs("epochs_total", "In all", help="Of all steps that led to the net")
+    if (nets["trained"] != nets["epochs_total"]).any():
+        yield Epochs("trained", "Of its weights", help="Since they were drawn: a net from scratch begins anew")
+
+
+def _remarks(nets: pd.DataFrame) -> Iterator[Column]:
     if nets["n"].max() > 1:
         yield Number("n", "Seeds")
     if nets["remark"].notna().any():
         yield Text("remark", "Remark")
 
 
-def _chosen_note(nets: pd.DataFrame):
-    if nets["remark"].notna().any():
-        yield (
-            "Best epoch on test: of a training's epochs the one with the highest accuracy on the test images was "
-            "taken, as many papers do. Such an accuracy is higher than that on images nobody has chosen by."
-        )
-
-
 def _masked(nets: pd.DataFrame) -> bool:
     return bool(registered.masked(nets).any())
 
 
-def _masked_note(nets: pd.DataFrame):
+def _notes(nets: pd.DataFrame) -> Iterator[str]:
+    as_long = ", trained as long as the fine-tuned ones" if nets["control_top1"].notna().any() else ""
+    yield (
+        f"Change: points of top-1 against the dense net of the same seed{as_long}. Compression: parameters, dense / "
+        "pruned. Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and "
+        "linear layers for one image."
+    )
+    yield note_on_seeds(nets["n"])
     if _masked(nets):
         yield (
             "Weight pruning sets weights to zero and takes none out: parameters, MACs and the raw file stay as they "
             "are; what is not zero, and the zipped file, get smaller."
         )
-
-
-def _exported_note(nets: pd.DataFrame):
     if nets["scheme"].notna().any():
         yield (
             "Quantization leaves parameters and MACs as they are and makes the file smaller: see the table of "
             "quantization. A float32 export is the same net in another runtime."
+        )
+    if nets["remark"].notna().any():
+        yield (
+            "Best epoch on test: of the epochs of a training, the epoch with the highest accuracy on the test images "
+            "was taken, as many papers do. Such an accuracy is higher than accuracy on images that nobody chose by."
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
@@ -28,7 +29,7 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
         "measured, as the memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs "
         "ran side by side, so that they add up to more than the run took. A job that was not done again shows the time "
         "that it once took.",
-        when=when.always,
+        when=selections.always,
     )
 )
 def runtime(view: RunView, **rules: Iterable[str]) -> Table:
@@ -64,7 +65,7 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
     return latency.drop_duplicates(["study", "seed", *timings])[["study", "seed", *timings]].assign(step="latency")
 
 
-def _job(file: str) -> dict:
+def _job(file: str) -> dict[str, float]:
     """A job's time and memory from its own file or Snakemake's, if the job was long enough for that to see it."""
     if Path(file).suffix == ".json":
         return {f"timing_{key}": value for key, value in json.loads(Path(file).read_text()).items()}
@@ -73,7 +74,8 @@ def _job(file: str) -> dict:
     return {"timing_seconds": row["s"], "timing_peak_memory_mib": memory}
 
 
-def _sums(jobs: pd.DataFrame) -> dict:
+def _sums(jobs: pd.DataFrame) -> dict[str, Any]:
+    """The row of the table for these jobs."""
     seconds = jobs["timing_seconds"]
     shares = {}
     for part in PARTS:
@@ -84,7 +86,8 @@ def _sums(jobs: pd.DataFrame) -> dict:
     return sums | dict.fromkeys(f"{part}_percent" for part in PARTS) | shares | {"peak_memory_mib": _peak(jobs)}
 
 
-def _peak(jobs: pd.DataFrame):
+def _peak(jobs: pd.DataFrame) -> float | None:
+    """The highest memory of any job, in MiB; None, if none was measured."""
     return jobs["timing_peak_memory_mib"].max() if "timing_peak_memory_mib" in jobs else None
 
 

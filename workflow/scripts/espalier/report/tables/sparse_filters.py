@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
 from espalier.analysis.study import StudyView
 from espalier.analysis.zeros import zeros
 from espalier.registry import TableItem, register
@@ -19,7 +19,7 @@ from espalier.report.table import Number, Table, Text
         caption="How the weights under the threshold, which are set to zero, are spread over the filters of each "
         "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight is "
         "dead: its output says nothing of the image, and pruning can take it out. The CSV has a row for each filter.",
-        when=when.thresholded,
+        when=selections.thresholded,
     )
 )
 def sparse_filters(view: StudyView) -> Table:

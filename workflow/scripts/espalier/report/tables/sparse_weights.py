@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
-from espalier.analysis import published
-from espalier.analysis import selections as when
+from espalier.analysis import published, selections
 from espalier.analysis.labels import net_names, training_label
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
-from espalier.report.table import Number, Table, Text
+from espalier.report.table import Column, Number, Table, Text
 
 ALL = "all"
 
@@ -22,36 +23,43 @@ ALL = "all"
         caption="How many weights of each layer are under the threshold, and so set to zero: a row for each of its "
         "weights and biases, all of them together first; for each net the number of zeros and their share. Beside "
         "them, where there are any, the published counts, of a net whose width may be another.",
-        when=when.thresholded,
+        when=selections.thresholded,
     )
 )
 def sparse_weights(view: StudyView) -> Table:
     """One row for all layers and one per parameter; columns by net. Several seeds: means."""
-    nets = view.select(when.thresholded)
-    counts, trainings = dict(_by_net(view, nets)), _trainings(nets)
-    layers = dict.fromkeys(layer for found in counts.values() for layer in found.index)
-    data, columns = pd.DataFrame(index=pd.Index(layers, name="layer")), [Text("layer", "Parameters of")]
-    there = published.by_layer(view.config.get("published")).rename(columns={"sparse": "zeros"})
-    counts |= {f"published, run {run}": found.set_index("layer") for run, found in there.groupby("run")}
-    for name, found in counts.items():
-        shares = found[["zeros", "total"]].assign(share=100 * found["zeros"] / found["total"])
+    nets = view.select(selections.thresholded)
+    counts, published_counts = _by_net(view, nets), _published(view)
+    layers = dict.fromkeys(layer for net in counts.values() for layer in net.index)
+    data = pd.DataFrame(index=pd.Index(layers, name="layer"))
+    headings = _trainings(nets)
+    columns: list[Column] = [Text("layer", "Parameters of")]
+    for name, zeros in (counts | published_counts).items():
+        shares = zeros[["zeros", "total"]].assign(share=100 * zeros["zeros"] / zeros["total"])
         data = data.join(shares.add_prefix(f"{name}: "))
-        heading = trainings.get(name, name)
-        columns += [
-            Number(f"{name}: zeros", "Zeros", 0, group=heading),
-            Number(f"{name}: total", "Of", 0, group=heading),
-            Number(f"{name}: share", "Share", 3, group=heading, unit="%"),
-        ]
-    n = nets["seed"].nunique()
-    thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))
-    notes = (
-        f"Set to zero is what is, in absolute value, below the threshold of the config: {thresholds}. Nets are named "
-        "by their training.",
-        *(["Means over the seeds."] if n > 1 else []),
-        *(["Published counts are of layers of the full width; shares may be compared."] if len(there) else []),
-    )
+        columns += _columns(name, headings.get(name, name))
     title = f"{view.title}: sparse weights by layer"
+    notes = tuple(_notes(nets, bool(published_counts)))
     return Table(title, view.setup, tuple(columns), data.reset_index(), notes)
+
+
+def _columns(name: str, heading: str) -> Iterator[Column]:
+    """The columns of one net."""
+    yield Number(f"{name}: zeros", "Zeros", 0, group=heading)
+    yield Number(f"{name}: total", "Of", 0, group=heading)
+    yield Number(f"{name}: share", "Share", 3, group=heading, unit="%")
+
+
+def _notes(nets: pd.DataFrame, published: bool) -> Iterator[str]:
+    thresholds = ", ".join(f"{threshold:g}" for threshold in sorted(set(nets["threshold"])))
+    yield (
+        f"Weights are set to zero whose absolute value is below the threshold of the config: {thresholds}. Nets are "
+        "named by their training."
+    )
+    if nets["seed"].nunique() > 1:
+        yield "Means over the seeds."
+    if published:
+        yield "Published counts are of layers of the full width; shares may be compared."
 
 
 def parameters(layers: pd.DataFrame) -> pd.DataFrame:
@@ -68,9 +76,16 @@ def _trainings(nets: pd.DataFrame) -> dict[str, str]:
     return dict(zip(net_names(nets), net_names(nets, training_label), strict=True))
 
 
-def _by_net(view: StudyView, nets: pd.DataFrame):
-    """The name of each net and its counts, over seeds: zeros and total by layer, ALL of them first."""
-    counts = parameters(view.layers)
+def _by_net(view: StudyView, nets: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Name of a net -> its zeros and total by layer, means over seeds, ALL of them first."""
+    counts, by_name = parameters(view.layers), {}
     for name, seeds in nets.assign(name=net_names(nets)).groupby("name", sort=False):
-        own = counts[counts["node"].isin(seeds["node"])].groupby("layer", sort=False)[["zeros", "total"]].mean()
-        yield name, pd.concat([own.sum().rename(ALL).to_frame().T, own])
+        layers = counts[counts["node"].isin(seeds["node"])].groupby("layer", sort=False)[["zeros", "total"]].mean()
+        by_name[name] = pd.concat([layers.sum().rename(ALL).to_frame().T, layers])
+    return by_name
+
+
+def _published(view: StudyView) -> dict[str, pd.DataFrame]:
+    """The same of the published runs."""
+    counts = published.by_layer(view.config.get("published")).rename(columns={"sparse": "zeros"})
+    return {f"published, run {run}": zeros.set_index("layer") for run, zeros in counts.groupby("run")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.findings import of_study
@@ -19,7 +19,7 @@ from espalier.report.table import Table
         "that all others are compared with (trained as long as the pruned ones, where that was run) and its epochs, "
         "and the study's headline. The overview has the smallest file and the fastest net of each study within half a "
         "point, one and two points of that net's accuracy; so has the CSV.",
-        when=when.always,
+        when=selections.always,
     )
 )
 def studies(view: RunView) -> Table:
