@@ -12,7 +12,7 @@ CORES ?= all
 .PHONY: run test format docs
 
 run: .venv/ready
-	.venv/bin/snakemake --cores $(CORES)
+	.venv/bin/snakemake --profile profiles/local --cores $(CORES)
 	.venv/bin/snakemake --report results/report.html
 	@echo "The report is in $(CURDIR)/results/report.html"
 

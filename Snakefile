@@ -20,6 +20,7 @@ report: "report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/steps.smk"
 include: "workflow/rules/latency.smk"

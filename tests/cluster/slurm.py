@@ -131,7 +131,7 @@ class Cluster:
             f"CPUs={self.cpus} RealMemory={self.memory}"
             for number, port in enumerate(ports[1:], 1)
         ]
-        partition = "PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefMemPerCPU=100 OverSubscribe=NO"
+        partition = "PartitionName=main Nodes=ALL Default=YES MaxTime=600 DefMemPerCPU=100 OverSubscribe=NO"
         text = CONF.format(host=host, port=ports[0], folder=self.folder)
         (self.folder / "slurm.conf").write_text("\n".join([text, *nodes, partition, ""]))
         # Snakemake's executor takes variables called SLURM_... out of the environment of the srun within a job. On a

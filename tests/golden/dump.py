@@ -22,7 +22,9 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-LEFT_OUT = ("code", "versions", "runs")  # runs: the names of the functions that are called
+# runs: the names of the functions that are called. device: how a job is run, as threads are.
+LEFT_OUT = ("code", "versions", "runs", "device", "jobs_per_gpu")
+RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
 
 
 def jobs_of(config: str) -> list[str]:
@@ -46,6 +48,8 @@ def jobs_of(config: str) -> list[str]:
 
 def _job(job) -> dict:
     params = {key: value for key, value in job.params.items() if key not in LEFT_OUT}
+    if "config" in params:
+        params["config"] = {key: value for key, value in params["config"].items() if key not in RUN_BY}
     return {
         "outputs": sorted(map(str, job.output)),
         "inputs": sorted(map(str, job.input)),

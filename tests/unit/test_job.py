@@ -100,10 +100,10 @@ def test_a_job_reaches_the_registered_entries_that_its_code_declares_and_no_othe
     assert "NotDeclared" in log.read_text()
 
 
-def job_of(tmp_path, code, **resources):
+def job_of(tmp_path, code, **params):
     snakemake = SimpleNamespace(
-        input=None, output=None, params=Params(fromdict={"code": {"digest": code}}), wildcards=None, threads=1,
-        resources=ResourceList(fromdict=resources), log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
+        input=None, output=None, params=Params(fromdict={"code": {"digest": code}} | params), wildcards=None, threads=1,
+        resources=ResourceList(), log=tmp_path / "prune~filter_wise~mean_abs~0.40.log",
     )  # fmt: skip
     return RunningJob(snakemake)
 

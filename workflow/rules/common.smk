@@ -12,6 +12,7 @@ sys.path.append(str(SCRIPTS))
 from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
 from espalier.plan import grid
+from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job
 from espalier.plan.config import ConfigError, typed
 
@@ -109,15 +110,6 @@ def backend_of_study(wildcards):
 
 def environment_of_study(wildcards):
     return f"../../envs/{backend_of_study(wildcards)}.yaml"
-
-
-def memory_of_study(wildcards, attempt):
-    return STUDIES[wildcards.study]["memory_mb"] * attempt
-
-
-def whole_machine(wildcards):
-    """All cores that this Snakemake may use; there are none to count when it only writes a report."""
-    return workflow.resource_settings.cores or 1
 
 
 def threads_of_calls(wildcards):

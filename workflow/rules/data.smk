@@ -12,11 +12,12 @@ rule prepare_dataset:
     log:
         "<results>/logs/data/{dataset}.log",
     cache: True
+    localrule: True  # it may download, and nodes of a cluster need no network
     conda:
         "../../envs/pytorch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        **asks("data"),
     params:
         dataset=parameters_of_data,
         code=code_of_data,

@@ -9,7 +9,7 @@ from espalier.run.fingerprint import fingerprint
 from espalier.analysis.labels import setup_line
 
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
-RUN_BY = ("threads", "device", "memory_mb")
+RUN_BY = ("threads", "device", "memory_mb", "resources")
 REPORTED = {n: {k: v for k, v in study.items() if k not in RUN_BY} for n, study in STUDIES.items()}
 
 

@@ -11,9 +11,10 @@ rule measure_latency:
         "<results>/logs/{study}/seed{seed}/latency.log",
     conda:
         environment_of_study
-    threads: whole_machine  # so that nothing else runs beside it
+    threads: cores_of_latency
     resources:
-        mem_mb=memory_of_study,
+        **asks("latency"),
+        slurm_extra=whole_node,
     params:
         baselines=timed_nodes,
         backend=backend_of_study,

@@ -16,11 +16,12 @@ rule collect_records:
         "<results>/logs/collect_records.log",
     benchmark:
         "<results>/benchmarks/collect_records.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **asks("report"),
     params:
         number=len(GRID.jobs),
         code=code_of_job(SCRIPTS / "collect_records.py"),
@@ -45,11 +46,12 @@ rule draw_figure:
         "<results>/logs/figures/{study}/{item}.log",
     benchmark:
         "<results>/benchmarks/figures/{study}/{item}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **asks("report"),
     params:
         study=reported_study,
         setup=setup_of_study,
@@ -78,11 +80,12 @@ rule make_table:
         "<results>/logs/tables/{study}/{item}.log",
     benchmark:
         "<results>/benchmarks/tables/{study}/{item}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **asks("report"),
     params:
         studies=reported_study_by_name,
         study="{study}",
@@ -112,6 +115,7 @@ use rule make_table as make_run_table with:
         "<results>/benchmarks/tables/{item}.tsv"
     wildcard_constraints:
         item="|".join(name for name in tables.run_names() if name != "runtime"),
+    localrule: True
     params:
         studies=REPORTED,
         study=None,
@@ -140,6 +144,7 @@ use rule make_run_table as make_runtime_table with:
         "<results>/logs/tables/runtime.log",
     benchmark:
         "<results>/benchmarks/tables/runtime.tsv"
+    localrule: True
     params:
         studies=REPORTED,
         study=None,
@@ -168,11 +173,12 @@ rule write_overview:
     benchmark:
         "<results>/benchmarks/tables/overview.tsv"
     priority: 1  # the longest of the report's jobs, so not the last
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **asks("report"),
     params:
         studies=REPORTED,
         published=published_of_all(),
@@ -192,11 +198,12 @@ rule write_pages:
         pages=directory("<results>/pages"),
     log:
         "<results>/logs/pages.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **asks("report"),
     params:
         studies=REPORTED,
         config=GRID.config,

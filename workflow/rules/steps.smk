@@ -1,8 +1,6 @@
 # The steps of chains: for each kind of step (espalier.plan.steps) one rule in each backend, since a rule's outputs cannot
 # depend on its wildcards. All run the same script, which calls the backend's function that the kind of step names.
 
-from espalier.plan.steps import STEPS
-
 
 def parent_of_node(wildcards):
     return model_of(job_of(wildcards).parent)
@@ -49,22 +47,6 @@ def threads_of_node(wildcards):
     return STUDIES[job_of(wildcards).study]["threads"]
 
 
-def memory_of_node(wildcards, attempt):
-    return STUDIES[job_of(wildcards).study]["memory_mb"] * attempt
-
-
-def device_of_node(wildcards):
-    """Not among the params: like threads, another one is no reason to compute a node again."""
-    job = job_of(wildcards)
-    return STUDIES[job.study]["device"] if STEPS[job.step].device else "cpu"
-
-
-def gpu_jobs_of_node(wildcards):
-    """1 for a job that may use a GPU: `--resources gpu_jobs=1` lets one at a time run. Not `gpu`, by which executors ask a
-    cluster for one: `device: auto` does without, too."""
-    return int(device_of_node(wildcards) != "cpu")
-
-
 def parameters_of_node(wildcards):
     """What the backend's function is called with."""
     return job_of(wildcards).params
@@ -100,19 +82,22 @@ for step in STEPS.values():
             wildcard_constraints:
                 node=nodes_of(step, backend),
             cache: backend in step.cached
+            group:
+                None if step.kind == "train" else study_of  # what is applied to a trained net is submitted as one
             conda:
                 f"../../envs/{backend}.yaml"
             threads: threads_of_node
             resources:
-                mem_mb=memory_of_node,
-                device=device_of_node,
-                gpu_jobs=gpu_jobs_of_node,
+                **asks(step.kind),
+                gpu=gpu_of_node,
             params:
                 step=parameters_of_node,
                 columns=columns_of_node,
                 label=label_of_node,
                 backend=backend,
                 data=folder_of_data,
+                device=device_of_node,
+                jobs_per_gpu=jobs_per_gpu,
                 runs=step.runs,
                 code=code_of_node,
             message:

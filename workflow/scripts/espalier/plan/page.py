@@ -14,6 +14,7 @@ from espalier.backends import BACKENDS
 from espalier.plan.explain import describe
 from espalier.plan.keys import Table, table
 from espalier.plan.recipe import Changes, Recipe
+from espalier.plan.resources import DEFAULTS, Asked
 from espalier.plan.schema import Config, Dataset, Latency, Model, Study, document
 from espalier.plan.steps import STEPS
 
@@ -72,7 +73,14 @@ def page() -> str:
     steps = "".join(f"* `{step.kind}`: {step.about}".replace("\n", "\n  ") + "\n" for step in STEPS.values())
     keys = "".join(_section(title, keys) for title, keys in _sections().items())
     names = "".join(_names(kind) for kind in KINDS)
-    return f"{INTRODUCTION}{steps}{FOLDERS}\n## Keys\n{keys}\n## Registered names\n\n{NAMES}\n{names}"
+    return f"{INTRODUCTION}{steps}{FOLDERS}\n## Keys\n{keys}\n{_asked()}\n## Registered names\n\n{NAMES}\n{names}"
+
+
+def _asked() -> str:
+    """The table of what jobs ask for where a config says nothing."""
+    head = "Without these keys:\n\n| kind of job | runtime | mem_mb | disk_mb |\n| --- | ---: | ---: | ---: |\n"
+    rows = (f"| `{k}` | {j.runtime} | {j.mem_mb or '`memory_mb`'} | {j.disk_mb} |\n" for k, j in DEFAULTS.items())
+    return head + "".join(rows)
 
 
 def _sections() -> dict[str, type[Table]]:
@@ -80,7 +88,7 @@ def _sections() -> dict[str, type[Table]]:
     recipe = ", ".join(step.kind for step in STEPS.values() if step.keys is Changes)
     first = {"Top level": Config, "A study": Study, "dataset": Dataset, "model": Model}
     own = {step.kind: step.keys for step in STEPS.values() if step.keys is not Changes}
-    return {**first, f"{recipe}: the recipe": Recipe, **own, "latency": Latency}
+    return {**first, f"{recipe}: the recipe": Recipe, **own, "latency": Latency, "resources": Asked}
 
 
 def _section(title: str, keys: type[Table]) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from espalier import registry
 from espalier.plan.keys import Table, key, limits, named, table
 from espalier.plan.recipe import Recipe
+from espalier.plan.resources import Asked, Kinds
 from espalier.plan.steps import STEPS
 from espalier.plan.steps.finetune import Finetune
 from espalier.plan.steps.scratch import Scratch
@@ -133,6 +134,7 @@ class Study(Table):
         Device, key("Where this study's nets are trained and evaluated, instead of the device at the top.")
     ]
     memory_mb: Annotated[int, key("Memory of this study's jobs, instead of the number at the top.", minimum=100)]
+    resources: Annotated[Kinds, key("What this study's jobs ask an executor for, where it differs from the top.")]
     dataset: Annotated[Dataset, key("The images.", required=True)]
     model: Annotated[Model, key("The net.", required=True)]
     train: Annotated[Recipe, key("The recipe that nets are trained by.", required=True)]
@@ -192,7 +194,18 @@ class Config(Table):
     ]
     memory_mb: Annotated[
         int,
-        key("Memory that a job asks for, in MB. A retry asks for as much again.", default=2000, minimum=100),
+        key(
+            "Memory that a job asks for, in MB, where `resources` says nothing else. A retry asks for as much again.",
+            default=2000,
+            minimum=100,
+        ),
+    ]
+    resources: Annotated[
+        Kinds,
+        key("What jobs ask an executor for, by kind of job: data, a kind of step, latency or report.", default={}),
+    ]
+    jobs_per_gpu: Annotated[
+        int, key("How many jobs at a time compute on one GPU of a machine. Others wait.", default=1, minimum=1)
     ]
     data_root: Annotated[
         str | None,
@@ -227,7 +240,7 @@ class Config(Table):
 
 def document() -> dict[str, Any]:
     """The whole as a JSON Schema, each section and step a definition."""
-    sections: tuple[type[Table], ...] = (Study, Dataset, Model, Recipe, Finetune, Scratch, Latency)
+    sections: tuple[type[Table], ...] = (Study, Dataset, Model, Recipe, Finetune, Scratch, Latency, Asked)
     steps = {name: step.keys for name, step in STEPS.items() if step.keys not in sections}
     tables = {keys.__name__.lower(): keys for keys in sections} | steps
     parts = {id(table(keys)["properties"]): name for name, keys in tables.items()}

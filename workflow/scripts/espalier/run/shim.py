@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier import plugins, registry
+from espalier.run import gpus
 from espalier.run.fingerprint import fingerprint
 
 
@@ -33,7 +34,7 @@ class RunningJob:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
-        self.device = snakemake.resources.get("device", "cpu")
+        self.device: str = snakemake.params.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
         self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
@@ -49,6 +50,10 @@ class RunningJob:
     def backend(self, *modules: str) -> list[Any]:
         """Start the job's framework and import these modules of its backend."""
         package = f"espalier.{self.params.backend}"
+        if self.device == "cpu":
+            gpus.hide()
+        else:
+            gpus.reserve(self.params.jobs_per_gpu)
         with self.timed("import"), uncollected():
             runtime = importlib.import_module(f"{package}.runtime")
             runtime.start(self.threads, self.device)

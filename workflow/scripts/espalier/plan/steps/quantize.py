@@ -109,6 +109,7 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
 
 QUANTIZE = Step(
     kind="quantize",
+    runtime=30,
     noun="quantization",
     about=(
         "Exports a net to a file for another runtime, ONNX of a PyTorch net, TFLite of a Keras net, and "

@@ -69,6 +69,7 @@ class Step:
     # The files that it reads: data, parent (the net that it is applied to), dense (the one that the chain began with).
     reads: tuple[str, ...]
     tensorboard: bool = False  # Keras writes TensorBoard logs of it
+    runtime: int = 60  # minutes that its job may take, where the config says nothing else
     device: bool = True  # it computes on the study's device; if not, on the CPU
     cached: tuple[str, ...] = ()  # the backends whose results Snakemake's cache between workflows may hold
 

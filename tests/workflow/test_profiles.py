@@ -1,0 +1,59 @@
+"""The shipped profiles."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from project import PROJECT
+
+PROFILES = {path.parent.name: yaml.safe_load(path.read_text()) for path in PROJECT.glob("profiles/*/profile.yaml")}
+NEEDED = PROFILES["default"]
+
+
+def test_the_default_profile_holds_only_what_results_depend_on():
+    # It wins over the profile of a site: how many jobs are started, where and how is not its business.
+    assert set(NEEDED) == {"rerun-triggers", "keep-going", "rerun-incomplete"}
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_every_profile_does_what_the_default_one_does_where_that_is_left_out(name):
+    assert {key: PROFILES[name].get(key) for key in NEEDED} == NEEDED
+
+
+@pytest.mark.parametrize("name", ["local", "gpu", "slurm"])
+@pytest.mark.parametrize("option", ["--profile", "--workflow-profile"])
+def test_with_a_profile_a_touched_script_of_a_finished_run_is_no_reason_to_run_again(finished, name, option):
+    for script in (finished.folder / "workflow" / "scripts").glob("*.py"):
+        script.touch()
+    assert finished.planned(option, f"profiles/{name}") == {}
+
+
+LIST = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
+
+with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    workflow = api.workflow(resource_settings=ResourceSettings(cores=2), snakefile=Path("Snakefile"))
+    workflow.dag().execute_workflow(executor="dryrun")
+    for job in workflow._workflow.dag.jobs:
+        kinds = ("runtime", "mem_mb", "disk_mb", "gpu")
+        print(json.dumps([job.rule.name, {kind: job.resources.get(kind) for kind in kinds}]))
+"""
+
+
+def test_jobs_ask_for_time_memory_disk_and_a_gpu_as_the_config_says(project):
+    config = yaml.safe_load((PROJECT / "tests" / "config" / "small.yaml").read_text())
+    config["resources"] = {"train": {"runtime": 90, "mem_mb": 3000}, "latency": {"disk_mb": 7}}
+    config["studies"] = {"mlp": config["studies"]["mlp"]}
+    config["studies"]["mlp"] |= {"resources": {"train": {"runtime": 20}}, "memory_mb": 1234, "device": "cuda"}
+    (project.folder / "config.yaml").write_text(yaml.safe_dump(config))
+    done = subprocess.run([sys.executable, "-c", LIST], cwd=project.folder, capture_output=True, text=True)
+    jobs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    asked = dict(jobs)
+    assert asked["train_keras"] == {"runtime": 20, "mem_mb": 3000, "disk_mb": 1000, "gpu": 1}
+    assert asked["prune_keras"] == {"runtime": 60, "mem_mb": 1234, "disk_mb": 1000, "gpu": 1}
+    assert asked["measure_latency"] == {"runtime": 30, "mem_mb": 1234, "disk_mb": 7, "gpu": None}
