@@ -23,7 +23,7 @@ MEMORY_OF_SNAKEMAKE = 300  # MB of the two Snakemake processes that an executor 
 
 
 class Asked(Table):
-    """The keys of a kind of job in `resources`."""
+    """What each kind of job under `resources` asks an executor for. A [cluster](cluster.md) needs it."""
 
     runtime: Annotated[int, key("Minutes. A retry asks for as many again.", minimum=1, examples=[60])]
     mem_mb: Annotated[int, key("Memory, MB. A retry asks for as much again.", minimum=100, examples=[4000])]
