@@ -1,7 +1,7 @@
 """The first page of the report: what ran, on what, and what came out.
 
-A fragment of HTML that is a page of its own too: Snakemake's report shows it on its landing page (report/workflow.rst),
-and as an item. Its style holds for what is inside `.espalier` only.
+It is a fragment of HTML and a page too: Snakemake's report shows it on its landing page (report/workflow.rst) and as an
+item. Its style is for the elements inside `.espalier` only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from espalier.analysis.nets import NEAR
 from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.plan.steps import STEPS
 from espalier.published.entry import Setup
-from espalier.report import findings, html
-from espalier.report.findings import budget
+from espalier.report import html
+from espalier.report.findings import budget, of_study
 from espalier.report.findings.finding import Finding, listed
 from espalier.report.studies import studies_table, study_row
 from espalier.report.table import ABSENT, Table, Text, number
@@ -31,15 +31,15 @@ STYLE = Path(__file__).with_name(*RESOURCES).read_text(encoding="utf-8")
 def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
     """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
     run = view_of_run(folder, studies)
-    found = {name: findings.of_study(view) for name, view in run.studies.items()}
-    rows = [study_row(view, found[name]) for name, view in run.studies.items()]
+    findings = {name: of_study(view) for name, view in run.studies.items()}
+    rows = [study_row(view, findings[name]) for name, view in run.studies.items()]
     parts = [
         f'<!doctype html><meta charset="utf-8"><title>Overview</title>\n<style>\n{STYLE}</style>',
         '<div class="espalier">',
         f"<p>{escape(_lead(run))}</p>",
         html.fragment(_studies(rows), "studies"),
         html.fragment(_budgets(run, rows), "budgets"),
-        *(_study(view, found[name]) for name, view in run.studies.items()),
+        *(_study(view, findings[name]) for name, view in run.studies.items()),
         f'<p class="setup">{escape(_software(run))}</p>',
         "</div>",
     ]
@@ -90,9 +90,9 @@ def _budgets(run: RunView, rows: list[dict[str, Any]]) -> Table:
     )
 
 
-def _study(view: StudyView, found: list[Finding]) -> str:
+def _study(view: StudyView, findings: list[Finding]) -> str:
     """A study's findings, and what of the published numbers it may be compared with."""
-    answers = [(finding.question, finding.answer) for finding in found]
+    answers = [(finding.question, finding.answer) for finding in findings]
     if view.published is not None:
         answers.append(("What of the published figures was reproduced?", _reproduced(view.compared, view.published)))
     items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in answers)

@@ -1,4 +1,4 @@
-"""A run as Markdown pages with its figures and tables as files: what one keeps beside code, or puts into a supplement.
+"""A run as Markdown pages with its figures and tables as files: to keep with the code, or for a supplement.
 
 pages/README.md, config.yaml           what ran: command, config, data, software; a row for each study
 pages/<study>/README.md                published against reproduced, what differs, the document's questions, figures
@@ -57,33 +57,33 @@ def write_pages(
         _copy(Path(folder) / f"{name}.csv", out)
     _write(
         out / "config.yaml",
-        "# As it was checked: every key that was not given has its default. Where the data lay is left out.\n"
+        "# The checked config: every key that was not given has its default. The folder of the data is left out.\n"
         + yaml.safe_dump(json.loads(json.dumps(_to_be_run(origin.config))), sort_keys=False),
     )
-    found = {name: of_study(view) for name, view in run.studies.items()}
+    findings = {name: of_study(view) for name, view in run.studies.items()}
     for name, view in run.studies.items():
         own = [Path(item) for item in items if Path(item).parent.name == name]
         for item in own:
             _copy(item, out / name)
-        _write(out / name / "README.md", study_page(view, found[name], own))
-    _write(out / "README.md", run_page(run, found, origin))
+        _write(out / name / "README.md", study_page(view, findings[name], own))
+    _write(out / "README.md", run_page(run, findings, origin))
 
 
 def _to_be_run(config: dict[str, Any]) -> dict[str, Any]:
-    """The checked config as one to run: without where the data lay, and the names that its studies were given."""
+    """The checked config as one to run: without the folder of the data, and without the key `name` of studies."""
     studies = {name: {k: v for k, v in study.items() if k != "name"} for name, study in config["studies"].items()}
     return config | {"data_root": None, "studies": studies}
 
 
-def study_page(view: StudyView, found: list[Finding], items: list[Path]) -> str:
-    """A study's page. found: its findings; items: its figures and tables."""
+def study_page(view: StudyView, findings: list[Finding], items: list[Path]) -> str:
+    """A study's page. findings: all of the study; items: its figures and tables."""
     parts = [f"# {escape(view.title)}", escape(view.setup + ".")]
     if view.published is not None:
         table = registry.get(registry.TableItem, "published")(view)
         parts += ["## Published and reproduced", markdown.table(table)]
-    if found:
+    if findings:
         parts.append("## The questions")
-    for finding in found:
+    for finding in findings:
         parts += _finding(finding)
     figures = [item for item in items if item.suffix == ".svg"]
     if figures:
@@ -106,9 +106,9 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"*{escape(finding.definition)}*"
 
 
-def run_page(run: RunView, found: dict[str, list[Finding]], origin: Origin) -> str:
-    """The page of the whole run. found: the findings of each study."""
-    rows = [study_row(view, found[name]) for name, view in run.studies.items()]
+def run_page(run: RunView, findings: dict[str, list[Finding]], origin: Origin) -> str:
+    """The page of the whole run. findings: those of each study."""
+    rows = [study_row(view, findings[name]) for name, view in run.studies.items()]
     hours = run.results["timing_seconds"].sum() / 3600
     code = f", code at {escape(origin.revision)}" if origin.revision else ""
     parts = [

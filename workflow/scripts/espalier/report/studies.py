@@ -8,14 +8,13 @@ import pandas as pd
 
 from espalier.analysis import labels
 from espalier.analysis.study import StudyView
-from espalier.report import findings
-from espalier.report.findings import budget
+from espalier.report.findings import budget, headline
 from espalier.report.findings.finding import Finding
 from espalier.report.table import Number, Table, Text
 
 
-def study_row(view: StudyView, found: list[Finding]) -> dict[str, Any]:
-    """What a study was run on, and what came out; of its dense nets the first one. found: all its findings."""
+def study_row(view: StudyView, findings: list[Finding]) -> dict[str, Any]:
+    """What a study was run on, and what came out; of several references, the first. findings: all of the study."""
     data, model, nets = view.config["dataset"], view.config["model"], view.nets
     dense = nets[nets["node"] == nets["reference"]].iloc[0]
     return {
@@ -30,7 +29,7 @@ def study_row(view: StudyView, found: list[Finding]) -> dict[str, Any]:
         "nodes": len(view.results),
         "dense_top1": dense["top1"],
         "dense_top1_sd": dense["top1_sd"],
-        "headline": findings.headline(found),
+        "headline": headline(findings),
         **_budgets(view),
     }
 

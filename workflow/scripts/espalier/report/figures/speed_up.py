@@ -52,7 +52,7 @@ def speed_up(view: StudyView) -> Figure:
     fills = {"": {}} | style.fills([*SCHEMES, *(fill for fill in times["fill"] if fill)])
     figure = style.figure(max(5.4, 1.2 + 4.2 * len(batches)), 4.9)
     if not batches:
-        figure.text(0.5, 0.4, "No net was timed beside its baseline.", ha="center")
+        figure.text(0.5, 0.4, "No net was timed next to its baseline.", ha="center")
         return figure
     grid = figure.subplots(1, len(batches), squeeze=False, sharex=True, sharey=True)[0]
     scales = _scales(times)

@@ -41,7 +41,7 @@ def write(
     """Write a table as CSV (exact values) and as an HTML page.
 
     folder: of the tidy table; studies: the checked configs by name; study: the name of the one that the table is about,
-    None for a table of the whole run. files: what the table reads beside the tidy table, if anything.
+    None for a table of the whole run. files: what else the table reads, if anything.
     """
     entry = registry.get(registry.TableItem, name)
     if study is None:

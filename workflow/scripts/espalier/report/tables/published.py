@@ -104,7 +104,7 @@ def _columns_of(value: Value, data: pd.DataFrame) -> Iterator[Column]:
 
 
 def _several(data: pd.DataFrame) -> bool:
-    """Whether several results stand beside one published row."""
+    """Whether one published row has several results."""
     return bool(data["name"][data["variant"].notna()].duplicated().any())
 
 

@@ -35,7 +35,7 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
 def runtime(view: RunView, **rules: Iterable[str]) -> Table:
     """One row per study and step, one per rule of `rules`, and one for the whole.
 
-    rules: name -> the files in which its jobs' time and memory stand, Snakemake's benchmarks (.tsv) or our own (.json).
+    rules: name -> the files with the time and memory of its jobs: Snakemake's benchmarks (.tsv) or our own (.json).
     """
     steps = pd.concat([view.results, _timings(view.latency)], ignore_index=True)
     steps["study"] = steps["study"].map({name: study.title for name, study in view.studies.items()})
