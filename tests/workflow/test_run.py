@@ -136,6 +136,7 @@ def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
     # exported: VGG16-BN: dense in float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
     assert len(timed) == 4 + 6 + 3 + 3
     assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
+    assert {row["cores"] for row in timed} == {"2"} and all(float(row["load"]) >= 0 for row in timed)
     assert {row["baseline"] for row in timed} == {
         "resnet/seed0/train",
         "mlp/seed0/train~init=glorot",

@@ -1,5 +1,6 @@
 """Rule measure_latency: time the nets of a study side by side."""
 
+import os
 from pathlib import Path
 
 from espalier.run.files import write_json
@@ -7,13 +8,14 @@ from espalier.run.shim import job
 from espalier.training import timing as latency
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    load = os.getloadavg()[0]
     predictors = this.module("latency")
     if any(Path(model).suffix == predictors.FRAMEWORK for model in this.input.models):
         this.backend()  # the runtimes of quantized nets come seconds sooner without it
     with this.timed("work"):
         nets = dict(zip(this.params.baselines, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)
-    place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed)}
+    place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed), "cores": this.cores, "load": load}
     write_json(
         this.output.record, {"rows": [place | row for row in rows], "timing": this.timing(), "software": this.software}
     )

@@ -163,7 +163,10 @@ LATENCY = (
     Column("repeats", int, "Timed calls."),
     Column("median_ms", float, "Median time of a call, milliseconds."),
     Column("p90_ms", float, "90th percentile of the times, milliseconds."),
-)
+    Column("cores", int, "Cores that the job was given: on one machine all, so that no other job ran.", optional=True),
+    Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
+           minimum=0, optional=True),
+)  # fmt: skip
 
 # What a job cost.
 TIMING = (

@@ -32,7 +32,8 @@ class RunningJob:
 
     def __init__(self, snakemake: Any) -> None:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
-        self.wildcards, self.threads = snakemake.wildcards, snakemake.params.get("threads", snakemake.threads)
+        self.wildcards, self.cores = snakemake.wildcards, snakemake.threads  # the cores that it was given
+        self.threads = snakemake.params.get("threads", self.cores)  # those that it uses
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
         self.device: str = snakemake.params.get("device", "cpu")
         self.log = Path(str(snakemake.log))
