@@ -242,7 +242,7 @@ class TableItem(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class FindingItem(Entry):
-    """A question that a study answers: (view) -> list of Finding. view: the StudyView of a study.
+    """A question that a study answers: (view) -> Finding, or None. view: the StudyView of a study.
 
     Tables and pages ask for all findings that fit a study, not for one by name: so each is in the digest of their jobs.
     """

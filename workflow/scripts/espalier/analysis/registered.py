@@ -39,6 +39,11 @@ def int8(rows: pd.DataFrame) -> pd.Series:
     return _having(rows, Scheme, "scheme", "int8")
 
 
+def known_to_be_slow(rows: pd.DataFrame) -> pd.Series:
+    """Which rows' nets are quantized in a way that can make them slower than in float32."""
+    return _having(rows, Scheme, "scheme", "slow_because")
+
+
 def usual_scope(row: Any) -> str | None:
     """The scope that the pruning of a row has if its config names none."""
     kind = registry.get(PruneType, row["prune_type"], row["backend"])

@@ -5,12 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 from espalier import registry
+from espalier.analysis import registered
 from espalier.analysis.labels import runtime_of
 from espalier.analysis.nets import kinds
+from espalier.analysis.statistics import Verdict
 from espalier.analysis.tidy import Tidy
 from espalier.registry import Scheme
 
 FASTER = 1.05  # less than that is within what timings scatter
+
+
+def timing_verdict(ratio: float) -> Verdict:
+    """Whether a net is faster than another. ratio: the other's time / the net's.
+
+    >>> [str(timing_verdict(ratio)) for ratio in (2.0, 1.02, 0.5)]
+    ['won', 'undecided', 'lost']
+    """
+    return Verdict.WON if ratio > FASTER else Verdict.LOST if ratio < 1 / FASTER else Verdict.UNDECIDED
 
 
 def speed_ups(tidy: Tidy) -> pd.DataFrame:
@@ -48,8 +59,7 @@ def slow_schemes(times: pd.DataFrame) -> pd.DataFrame:
     """For each scheme that is known to be slow on a CPU the row of its slowest net, if that was slower than the dense
     net in float32 by more than timings scatter. times: as `speed_ups` gives them."""
     slow = times[(times["speed_up"] < 1 / FASTER) & times["scheme"].notna()]
-    known = [bool(_scheme(row).slow_because) for _, row in slow.iterrows()]
-    slow = slow[pd.Series(known, slow.index, dtype=bool)]
+    slow = slow[registered.known_to_be_slow(slow)]
     return slow.loc[slow.groupby("scheme", sort=False)["speed_up"].idxmin()]
 
 

@@ -103,6 +103,15 @@ class StudyView:
         return published.get(self.config["published"]) if self.config.get("published") else None
 
     @property
+    def published_by_layer(self) -> pd.DataFrame:
+        """The published counts of zeros by layer (see published.by_layer); no rows, if there are none."""
+        return published.by_layer(self.config.get("published"))
+
+    def published_remark(self, finding: str) -> str:
+        """What the published study says of a finding in words, where it gives no numbers; "" if nothing."""
+        return self.source.remarks.get(finding, "") if self.source else ""
+
+    @property
     def compared(self) -> pd.DataFrame:
         """The published rows, each next to the results of this study that match it (see published.compare)."""
         return self._compared.copy(deep=False)

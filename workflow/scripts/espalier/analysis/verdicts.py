@@ -70,3 +70,18 @@ def _variance(row: Row) -> float:
         return row["top1_sd"] ** 2 / row["n"]
     images = row.get("test_images")
     return 0.0 if pd.isna(images) else row["top1"] * (100 - row["top1"]) / images
+
+
+def overall(counts: dict[str, int]) -> Verdict:
+    """The verdict on several comparisons: won if all are, lost if fewer than half are won and no more than half are
+    undecided, else undecided.
+
+    >>> [str(overall({"won": won, "undecided": undecided, "lost": 1})) for won, undecided in ((3, 0), (1, 3), (0, 1))]
+    ['undecided', 'undecided', 'lost']
+    """
+    total = sum(counts.values())
+    if total and counts[Verdict.WON] == total:
+        return Verdict.WON
+    if 2 * counts[Verdict.UNDECIDED] > total:
+        return Verdict.UNDECIDED
+    return Verdict.LOST if 2 * counts[Verdict.WON] < total else Verdict.UNDECIDED

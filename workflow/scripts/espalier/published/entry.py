@@ -5,7 +5,7 @@ are in the results of a run. The CSV files are in report/published/; the README 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -67,7 +67,7 @@ class Published:
     note: str = ""  # what a reader of its numbers must know
     test_images: int | None = None  # that its accuracies were measured on
     layers: str = ""  # the CSV file that counts zeros by layer, if there is one
-    remarks: dict[str, str] | None = None  # finding -> what the study says of it in words, without numbers
+    remarks: dict[str, str] = field(default_factory=dict)  # finding -> what the study says of it, without numbers
 
 
 # Columns that several studies have.

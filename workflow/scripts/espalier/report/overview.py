@@ -20,7 +20,8 @@ from espalier.plan.steps import STEPS
 from espalier.published.entry import Setup
 from espalier.report import html
 from espalier.report.findings import budget, of_study
-from espalier.report.findings.finding import Finding, listed
+from espalier.report.findings.finding import Finding
+from espalier.report.findings.words import listed
 from espalier.report.studies import studies_table, study_row
 from espalier.report.table import ABSENT, Table, Text, number
 

@@ -1,99 +1,121 @@
-"""What a finding is, and the words that findings share."""
+"""What a finding is: a question about a study, answered by facts first, and then in words made of these facts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import verdicts
-from espalier.report.table import number
+from espalier.analysis.speed import timing_verdict
+from espalier.analysis.statistics import Verdict
+from espalier.analysis.verdicts import Contest
+
+RUN, PUBLISHED = "run", "published"  # where a fact is from
+COLUMNS = ("study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "source")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A question of a document, answered by numbers of the records.
+class Fact:
+    """One number of a finding.
 
-    answer: in a few words; evidence: the numbers; definition: how the answer follows from them; published: what the
-    published figures say by the same definition ("" where there are none); headline: the answer as it stands beside the
-    study's name on the first page ("" if it does not).
+    name: what is counted or measured ("drop", in points of top-1). value: None, if there is none ("no net is within
+    the limit"). of: what it is about, such as net, prune_type, ratio, batch_size, limit: the same words in all
+    findings. low, high: what holds the true value in about 95 of 100 cases, where that is known. outcome: of a
+    comparison, whether the net is ahead of the other. source: this run, or the published study.
+    """
+
+    name: str
+    value: float | None
+    of: Mapping[str, Any] = field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+    outcome: Verdict | None = None
+    source: str = RUN
+
+
+def fact(name: str, value: Any, **of: Any) -> Fact:
+    """A fact of this run: a number, and what it is about. What is NaN or None is left out.
+
+    >>> fact("drop", 0.5, net="dense", method=None)
+    Fact(name='drop', value=0.5, of={'net': 'dense'}, low=None, high=None, outcome=None, source='run')
+    """
+    return Fact(name, None if pd.isna(value) else float(value), {key: of[key] for key in of if pd.notna(of[key])})
+
+
+def fact_of_times(name: str, ratio: float, **of: Any) -> Fact:
+    """A ratio of two times, and whether it is more than timings scatter: WON is faster, LOST slower."""
+    return replace(fact(name, ratio, **of), outcome=timing_verdict(ratio))
+
+
+def fact_of_contest(contest: Contest, name: str = "lead", **of: Any) -> Fact:
+    """How many points of top-1 the one net is ahead of the other, with what chance may have made of it."""
+    lead, margin = float(contest.lead), float(contest.margin)
+    known = margin > 0  # 0: neither the spread over seeds nor the number of images is known
+    interval = (lead - margin, lead + margin) if known else (None, None)
+    return Fact(name, lead, {key: of[key] for key in of if pd.notna(of[key])}, *interval, contest.verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A question, answered by the numbers of a run.
+
+    facts: the numbers. verdict: whether what the question asks is so (WON), is not so (LOST), or cannot be told, or is
+    so in part (UNDECIDED); None, if the question asks for something else. n: the seeds that the facts rest on, the
+    fewest of any net.
+
+    In words, made of these facts: answer, in a few words; evidence: the numbers; definition: how the answer follows
+    from them; published: what the published numbers say by the same definition ("" where there are none); headline: the
+    answer as it stands next to the study's name on the first page ("" if it does not).
+
+    name: of its registration, which the report fills in.
     """
 
     question: str
+    facts: tuple[Fact, ...]
+    verdict: Verdict | None = None
+    n: int
     answer: str
     evidence: str
     definition: str
     published: str = ""
     headline: str = ""
+    name: str = ""
+
+    def fact(self, name: str, source: str = RUN, **of: Any) -> Fact:
+        """The one fact of that name that is about this; raises LookupError if there is none, or more than one."""
+        facts = [
+            fact
+            for fact in self.facts
+            if (fact.name, fact.source) == (name, source) and all(fact.of.get(key) == of[key] for key in of)
+        ]
+        if len(facts) != 1:
+            raise LookupError(f"{self.name or self.question}: {len(facts)} facts {name!r} of {of} ({source})")
+        return facts[0]
 
 
-def listed(parts: Iterable[str], none: str = "none") -> str:
-    """ "a", "a and b", "a, b and c"."""
-    parts = list(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else (parts[0] if parts else none)
+def frame(study: str, findings: list[Finding]) -> pd.DataFrame:
+    """All facts of a study, one row each: COLUMNS, then a column for everything that facts are about.
 
-
-def percent(share: float) -> str:
-    """A ratio between 0 and 1 as the documents write it: "60 %", not to be broken."""
-    return f"{100 * share:.3g}\N{NO-BREAK SPACE}%"
-
-
-def seeds(n: int) -> str:
-    """How far a comparison can be trusted."""
-    return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
-
-
-MARGIN = verdicts.RULE
-
-
-def decided(one, other) -> str:
-    """Whether a net's top-1 is ahead of another's by more than chance: "won", "lost" or "undecided"."""
-    return verdicts.Contest(one, other).verdict
-
-
-def within(limit: float, nets: pd.DataFrame, of: str = "") -> str:
-    """ "Within 1 point of dense"; where that is less than one test image, it says so."""
-    words = f"Within {limit:g} point{'' if limit == 1 else 's'}{f' of {of}' if of else ''}"
-    return words + (f" ({less})" if (less := less_than_an_image(limit, nets)) else "")
-
-
-def less_than_an_image(limit: float, nets: pd.DataFrame) -> str:
-    """A remark on so many points of top-1 where they are less than one test image of these nets; else ""."""
-    images = nets.get("test_images", pd.Series(dtype=float)).min()
-    return f"less than one of the {images:g} test images" if limit < 100 / images else ""
-
-
-def scatter(nets: pd.DataFrame) -> str:
-    """A sentence on how fine differences of these nets' accuracies can be; it begins with a space."""
-    images = nets.get("test_images", pd.Series(dtype=float)).dropna()
-    parts = ["one seed was run"] if nets["n"].min() == 1 else [seeds(int(nets["n"].min()))]
-    if len(images):
-        parts.append(f"one of the {images.iloc[0]:g} test images is {number(100 / images.iloc[0], 2)} points")
-    words = " and ".join(parts)
-    return (
-        f" {words[0].upper()}{words[1:]}: smaller differences say nothing."
-        if len(images)
-        else f" {words.capitalize()}."
-    )
-
-
-def reference(nets: pd.DataFrame) -> tuple[str, str]:
-    """What `drop` of nets (see nets.of) is counted from, in words, and a sentence of caution where some of them did
-    not train for as many epochs as that net."""
-    longer = nets["reference"] != nets["dense"]
-    name = "the dense net trained as long" if len(nets) and longer.all() else "dense"
-    if longer.any() and not longer.all():
-        name = "dense (trained as long, where that was run)"
-    than, caution = "dense" if name == "dense" else "the dense net they are compared with", ""
-    for word, others in (("more", nets["trained"] > nets["reference_trained"]),
-                         ("fewer", nets["trained"] < nets["reference_trained"])):  # fmt: skip
-        if others.any():
-            own, of = (_epochs(nets[others][column]) for column in ("trained", "reference_trained"))
-            caution += f" {'All' if others.all() else 'Some'} of these nets trained for {word} epochs than {than}: "
-            caution += f"{own} against {of}."
-    return name, caution
-
-
-def _epochs(lengths: pd.Series) -> str:
-    return " or ".join(f"{epochs:g}" for epochs in sorted(set(lengths)))
+    verdict and n are the finding's, and the same in all its rows; value, low, high and outcome are the fact's own.
+    """
+    rows = [
+        {
+            "study": study,
+            "finding": finding.name,
+            "verdict": finding.verdict,
+            "n": finding.n,
+            "fact": fact.name,
+            "value": fact.value,
+            "low": fact.low,
+            "high": fact.high,
+            "outcome": fact.outcome,
+            "source": fact.source,
+            **fact.of,
+        }
+        for finding in findings
+        for fact in finding.facts
+    ]
+    abouts = dict.fromkeys(key for row in rows for key in row if key not in COLUMNS)
+    return pd.DataFrame(rows, columns=[*COLUMNS, *abouts])

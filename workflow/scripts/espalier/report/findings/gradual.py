@@ -2,118 +2,172 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
-from espalier.analysis import selections as when
+from espalier.analysis import selections
+from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import Finding, listed, percent, reference, scatter
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact
+from espalier.report.findings.words import listed, percent, reference, scatter
 from espalier.report.table import number
 
 COLLAPSE = 5.0  # points of top-1 below dense
 
 
-@register(FindingItem("collapse", title="Whether accuracy collapses at high sparsity", when=when.gradual_ratios))
-def collapse(view: StudyView) -> list[Finding]:
+@register(FindingItem("collapse", title="Whether accuracy collapses at high sparsity", when=selections.gradual_ratios))
+def collapse(view: StudyView) -> Finding:
     """Does the sparsest of the gradually pruned nets lose more than COLLAPSE points?"""
-    nets = _nets(view)
-    nets = nets.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
+    nets = _by_ratio(view.nets_of(selections.gradual_ratios))
     dense, caution = reference(nets)
-    most, fallen = nets.iloc[-1], nets[nets["drop"] > COLLAPSE]
-    lost = most["drop"]
-    place = f"{number(abs(lost), 2)} points {'below' if lost > 0 else 'above'}" if lost else "that of"
-    if lost > COLLAPSE:
-        first = fallen.iloc[0]["ratio"]
-        more = f"; from {percent(float(first))} on it has lost more than {COLLAPSE:g}" if first != most["ratio"] else ""
-        answer = f"Yes: at {_at(most)} accuracy is {place} {dense}{more}."
-    else:
-        answer = f"No: at {_at(most)} accuracy is {place} {dense}."
-    return [
-        Finding(
-            f"Does accuracy collapse at {_at(most)} sparsity?",
-            answer + caution + scatter(nets),
-            "Top-1: "
-            + ", ".join(f"{_at(row)} {number(row['top1'], 2)}" for _, row in nets.iterrows())
-            + f"; {dense} {number(most['reference_top1'], 2)}.",
-            f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
-            _published(view),
-            headline=f"At {_at(most)} sparsity accuracy is {place} {dense}",
-        )
-    ]
+    most, published = nets.iloc[-1], _published(view)
+    collapses = most["drop"] > COLLAPSE
+    place = f"accuracy is {_place(most['drop'])} {dense}"
+    return Finding(
+        question=f"Does accuracy collapse at {_at(most)} sparsity?",
+        facts=(*_drops(nets), *(replace(drop, source=PUBLISHED) for drop in _drops(published))),
+        verdict=Verdict.WON if collapses else Verdict.LOST,
+        n=int(nets["n"].min()),
+        answer=f"{'Yes' if collapses else 'No'}: at {_at(most)} {place}{_from(nets) if collapses else ''}."
+        + caution
+        + scatter(nets),
+        evidence=f"Top-1: {_accuracies(nets)}; {dense} {number(most['reference_top1'], 2)}.",
+        definition=f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
+        published=_published_words(published),
+        headline=f"At {_at(most)} sparsity {place}",
+    )
 
 
-@register(FindingItem("wrappers", title="What training wrappers weigh", when=when.gradual))
-def wrappers(view: StudyView) -> list[Finding]:
+def _by_ratio(nets: pd.DataFrame) -> pd.DataFrame:
+    return nets.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
+
+
+def _drops(nets: pd.DataFrame) -> list[Fact]:
+    """Top-1 of each sparsity, and how far it is below that of the dense net."""
+    return [fact(name, row[name], ratio=float(row["ratio"])) for _, row in nets.iterrows() for name in ("top1", "drop")]
+
+
+def _from(nets: pd.DataFrame) -> str:
+    """From which sparsity on a collapsed net has lost so much, if it is not the last one alone."""
+    first = nets[nets["drop"] > COLLAPSE].iloc[0]
+    last = first["ratio"] == nets.iloc[-1]["ratio"]
+    return "" if last else f"; from {_at(first)} on it has lost more than {COLLAPSE:g}"
+
+
+def _place(drop: float) -> str:
+    return f"{number(abs(drop), 2)} points {'below' if drop > 0 else 'above'}" if drop else "that of"
+
+
+def _accuracies(nets: pd.DataFrame) -> str:
+    return ", ".join(f"{_at(row)} {number(row['top1'], 2)}" for _, row in nets.iterrows())
+
+
+def _published(view: StudyView) -> pd.DataFrame:
+    """The published nets of two and more sparsities, in the order of these, with `drop`: how far each is below the best
+    of them. Of the dense net no accuracy may be printed."""
+    rows = _published_gradual(view)
+    rows = _by_ratio(rows[rows["ratio"].notna()])
+    return rows.assign(drop=rows["top1"].max() - rows["top1"]) if len(rows) > 1 else rows[:0]
+
+
+def _published_gradual(view: StudyView) -> pd.DataFrame:
+    """The published nets that were pruned while they were trained."""
+    if view.published is None:
+        return pd.DataFrame(columns=["ratio"])
+    rows = view.published
+    return rows[(rows["schedule"] == "gradual") & (rows["kind"] == "pruning")]
+
+
+def _published_words(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    best, last = rows.loc[rows["top1"].idxmax()], rows.iloc[-1]
+    verdict = "Yes" if last["drop"] > COLLAPSE else "No"
+    lost = f"{number(last['drop'], 2)} points below that of {_at(best)}"
+    return f"{verdict}: at {_at(last)} it is {lost}: {_accuracies(rows)}."
+
+
+@register(FindingItem("wrappers", title="What training wrappers weigh", when=selections.gradual))
+def wrappers(view: StudyView) -> Finding | None:
     """The file before the wrappers and the optimizer are taken out, and after."""
-    nets = _nets(view)
+    nets = view.nets_of(selections.gradual)
     nets = nets[nets["wrapped_bytes"].notna() & nets["h5_bytes"].notna()]
     if nets.empty:
-        return []
-    sizes = view.nets.set_index("node")
-    dense = sizes.loc[nets["reference"].iloc[0]]
-    before, after = nets["wrapped_bytes"].median(), nets["h5_bytes"].median()
+        return None
+    dense = view.nets.set_index("node").loc[nets["reference"].iloc[0]]
+    facts = (*_sizes(nets, dense), *_published_sizes(view))
+    params, wrapped = nets.iloc[0]["params"], nets.iloc[0]["wrapped_params"]
+    return Finding(
+        question="Does pruning make the saved file smaller?",
+        facts=(*facts, fact("params", params), fact("wrapped_params", wrapped)),
+        n=int(nets["n"].min()),
+        answer=_size_words(nets, dense),
+        evidence=f"Parameters: {number(params)} stripped, {number(wrapped)} wrapped.",
+        definition="Sizes of .h5 files: as saved after training, with wrappers and optimizer, and after both were "
+        "taken out (medians over the sparsities, which do not change them); zipped with deflate.",
+        published=_published_size_words(view),
+    )
+
+
+def _sizes(nets: pd.DataFrame, dense: pd.Series) -> list[Fact]:
+    """Bytes of the files: with wrappers, stripped, and of the dense net; zipped, by sparsity."""
     return [
-        Finding(
-            "Does pruning make the saved file smaller?",
-            f"Only zipped, and stripped: with training wrappers and optimizer the file has {_mib(before)}, "
-            f"{before / after:.1f} times the {_mib(after)} of the stripped one; the dense net's has "
-            f"{_mib(dense['h5_bytes'])}. Zipped, the stripped file has "
-            + listed(f"{_mib(row['h5_zipped_bytes'])} at {_at(row)}" for _, row in nets.iterrows())
-            + f", the dense net's {_mib(dense['h5_zipped_bytes'])}.",
-            f"Parameters: {number(nets.iloc[0]['params'])} stripped, {number(nets.iloc[0]['wrapped_params'])} wrapped.",
-            "Sizes of .h5 files: as saved after training, with wrappers and optimizer, and after both were taken out "
-            "(medians over the sparsities, which do not change them); zipped with deflate.",
-            _compared(view),
-        )
+        fact("wrapped_bytes", nets["wrapped_bytes"].median()),
+        fact("stripped_bytes", nets["h5_bytes"].median()),
+        fact("dense_bytes", dense["h5_bytes"]),
+        fact("dense_zipped_bytes", dense["h5_zipped_bytes"]),
+        *(fact("zipped_bytes", row["h5_zipped_bytes"], ratio=float(row["ratio"])) for _, row in nets.iterrows()),
     ]
 
 
-def _nets(view: StudyView) -> pd.DataFrame:
-    nets = view.pruned
-    return nets[(nets["schedule"] == "gradual") & ~nets["chain"].str.contains("finetune")]
+def _size_words(nets: pd.DataFrame, dense: pd.Series) -> str:
+    before, after = nets["wrapped_bytes"].median(), nets["h5_bytes"].median()
+    zipped = listed(f"{_mib(row['h5_zipped_bytes'])} at {_at(row)}" for _, row in nets.iterrows())
+    return (
+        f"Only zipped, and stripped: with training wrappers and optimizer the file has {_mib(before)}, "
+        f"{before / after:.1f} times the {_mib(after)} of the stripped one; the dense net's has "
+        f"{_mib(dense['h5_bytes'])}. Zipped, the stripped file has {zipped}, the dense net's "
+        f"{_mib(dense['h5_zipped_bytes'])}."
+    )
 
 
-def _at(row) -> str:
+def _published_files(view: StudyView) -> tuple[pd.Series, pd.Series] | None:
+    """The files that were compared: of the first published net that was pruned gradually, and of the dense net."""
+    pruned = _published_gradual(view)
+    if "size_mb" not in pruned or "model" not in pruned or pruned.empty or view.published is None:
+        return None
+    dense = view.published[view.published["kind"] == "training"]
+    return None if dense.empty else (pruned.iloc[0], dense.iloc[0])
+
+
+def _published_sizes(view: StudyView) -> list[Fact]:
+    files = _published_files(view)
+    if files is None:
+        return []
+    names = {"wrapped": files[0], "dense": files[1]}
+    sizes = [fact(f"{name}_bytes", row["size_mb"] * MIB) for name, row in names.items()]
+    sizes += [fact(f"{name}_zipped_bytes", row["zipped_mb"] * MIB) for name, row in names.items()]
+    return [replace(size, source=PUBLISHED) for size in sizes]
+
+
+def _published_size_words(view: StudyView) -> str:
+    files = _published_files(view)
+    if files is None:
+        return ""
+    pruned, dense = files
+    larger = ": a file with wrappers and optimizer was compared" if pruned["size_mb"] > dense["size_mb"] else ""
+    return (
+        f"{pruned['size_mb']:.2f} MiB pruned against {dense['size_mb']:.2f} MiB unpruned{larger}. "
+        f"Zipped: {pruned['zipped_mb']:.2f} MiB against {dense['zipped_mb']:.2f} MiB."
+    )
+
+
+def _at(row: pd.Series) -> str:
     return percent(float(row["ratio"]))
 
 
 def _mib(size: float) -> str:
     return f"{number(size / MIB, 2)} MiB"
-
-
-def _rows(view: StudyView) -> pd.DataFrame:
-    """The published nets that were pruned while they were trained."""
-    rows = pd.DataFrame(columns=["schedule", "kind"]) if view.published is None else view.published
-    return rows[(rows["schedule"] == "gradual") & (rows["kind"] == "pruning")]
-
-
-def _published(view: StudyView) -> str:
-    """The published accuracies by sparsity, against the best of them: of the dense net none may be printed."""
-    rows = _rows(view)
-    rows = rows[rows["ratio"].notna()] if len(rows) else rows
-    if len(rows) < 2:
-        return ""
-    rows = rows.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
-    best, last = rows.loc[rows["top1"].idxmax()], rows.iloc[-1]
-    lost = best["top1"] - last["top1"]
-    words = ", ".join(f"{_at(row)} {number(row['top1'], 2)}" for _, row in rows.iterrows())
-    verdict = "Yes" if lost > COLLAPSE else "No"
-    return f"{verdict}: at {_at(last)} it is {number(lost, 2)} points below that of {_at(best)}: {words}."
-
-
-def _compared(view: StudyView) -> str:
-    """What the document compared: a pruned file with wrappers against an unpruned one without."""
-    rows = _rows(view)
-    if "size_mb" not in rows or "model" not in rows or rows.empty:
-        return ""
-    everything = view.published
-    dense, pruned = everything[everything["kind"] == "training"], rows.iloc[0]
-    if dense.empty:
-        return ""
-    dense = dense.iloc[0]
-    words = f"{pruned['size_mb']:.2f} MiB pruned against {dense['size_mb']:.2f} MiB unpruned"
-    with_them = (
-        ": the document compared a file with wrappers and optimizer" if pruned["size_mb"] > dense["size_mb"] else ""
-    )
-    return f"{words}{with_them}. Zipped: {pruned['zipped_mb']:.2f} MiB against {dense['zipped_mb']:.2f} MiB."

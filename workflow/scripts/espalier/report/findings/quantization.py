@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
-from espalier.analysis import registered
-from espalier.analysis import selections as when
+from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names
-from espalier.analysis.nets import LIMITS, NEAR, smallest
+from espalier.analysis.nets import KINDS, LIMITS, NEAR, smallest
+from espalier.analysis.speed import FASTER
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
+from espalier.analysis.verdicts import overall, tally
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import Finding, listed, reference, scatter, within
-from espalier.report.findings.speed import FASTER
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_times
+from espalier.report.findings.words import listed, reference, scatter, within
 from espalier.report.table import number
 
-WAYS = {"pruned": "Prune", "quantized": "Quantize", "pruned + quantized": "Both"}
+WAYS = dict(zip(KINDS, ("Prune", "Quantize", "Both"), strict=True))
+Smallest = dict[float, dict[str, pd.Series]]  # limit -> kind -> the smallest net
 
 
-@register(FindingItem("prune_or_quantize", title="Prune, quantize, or both?", when=when.quantized, rank=2))
-def prune_or_quantize(view: StudyView) -> list[Finding]:
+@register(FindingItem("prune_or_quantize", title="Prune, quantize, or both?", when=selections.quantized, rank=2))
+def prune_or_quantize(view: StudyView) -> Finding:
     """The smallest zipped file within half a point, one and two points of dense, by pruning, quantizing, and both."""
     nets = view.compressed
-    nets = nets.assign(name=net_names(nets))[~registered.exported(nets)]
+    nets = nets.assign(net=net_names(nets))[~registered.exported(nets)]
     dense, caution = reference(nets)
     found = {limit: smallest(nets, limit) for limit in LIMITS}
-    best = max(found[NEAR].values(), key=lambda row: row["smaller"], default=None)
-    place = within(NEAR, nets, dense)
-    first = f"None: no net is {place[0].lower()}{place[1:]}" if best is None else WAYS[best["kind"]]
-    return [
-        Finding(
-            "Prune, quantize, or both?",
-            (first if best is None else f"{first}. {place}, {_each(found[NEAR], nets)}")
-            + "."
-            + caution
-            + scatter(nets),
-            " ".join(f"{within(limit, nets)}: {_each(found[limit], nets)}." for limit in LIMITS if limit != NEAR),
-            f"Of the nets that were only pruned, only quantized, and both, whose top-1 is at most so many points below "
-            f"{dense}: the one whose saved file is smallest, zipped; the smallest of all is the answer. An export as "
-            "float32 counts as neither.",
+    best, place = _best(found[NEAR]), within(NEAR, nets, dense)
+    if best is None:
+        answer = f"None: no net is {place[0].lower()}{place[1:]}."
+    else:
+        answer = f"{WAYS[best['kind']]}. {place}, {_words(found[NEAR], nets)}."
+    return Finding(
+        question="Prune, quantize, or both?",
+        facts=_facts(found),
+        n=int(nets["n"].min()),
+        answer=answer + caution + scatter(nets),
+        evidence=" ".join(f"{within(limit, nets)}: {_words(found[limit], nets)}." for limit in LIMITS if limit != NEAR),
+        definition="Of the nets that were only pruned, only quantized, and both, whose top-1 is at most so many points "
+        f"below {dense}: the one whose saved file is smallest, zipped; the smallest of all is the answer. An export as "
+        "float32 counts as neither.",
+    )
+
+
+def _best(found: dict[str, pd.Series]) -> pd.Series | None:
+    return max(found.values(), key=lambda row: row["smaller"], default=None)
+
+
+def _facts(found: Smallest) -> tuple[Fact, ...]:
+    """The smallest net of all within each limit, and the smallest of each kind."""
+    facts = []
+    for limit, rows in found.items():
+        best = _best(rows)
+        facts.append(
+            fact("largest_times_smaller", None if best is None else best["smaller"], limit=limit, **_which(best))
         )
-    ]
+        names = {"times_smaller": "smaller", "zipped_bytes": "zipped_bytes", "drop": "drop"}
+        for row in rows.values():
+            facts += [fact(name, row[column], limit=limit, **_which(row)) for name, column in names.items()]
+    return tuple(facts)
 
 
-def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
+def _which(row: pd.Series | None) -> dict[str, str]:
+    return {} if row is None else {"kind": row["kind"], "net": row["net"]}
+
+
+def _words(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
     """The smallest net of each way in words."""
     parts = []
     for kind in WAYS:
@@ -51,33 +76,33 @@ def _each(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
         if row is not None:
             size = f"{number(row['zipped_bytes'] / MIB, 3)} MiB"
             gain = f"{number(-row['drop'], 2, signed=True)} points"
-            parts.append(f"{kind}: {row['name']}, {size}, {row['smaller']:.1f} times smaller, {gain}")
+            parts.append(f"{kind}: {row['net']}, {size}, {row['smaller']:.1f} times smaller, {gain}")
         else:
             parts.append(f"{kind}: {'none' if (nets['kind'] == kind).any() else 'not run'}")
     return "; ".join(parts)
 
 
-@register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=when.timed_int8, rank=2))
-def int8_speed(view: StudyView) -> list[Finding]:
+@register(FindingItem("int8_speed", title="Whether int8 is slower or faster", when=selections.timed_int8, rank=2))
+def int8_speed(view: StudyView) -> Finding | None:
     """The time of nets in 8-bit integers against the same nets in float32, in the same runtime."""
     times = _against_exports(view.times)
     if times.empty:
-        return []
-    medians = times.groupby(["scheme", "batch_size"], sort=False)["gain"].median()
-    answers = [_answer(scheme, gains.droplevel(0)) for scheme, gains in medians.groupby(level=0, sort=False)]
-    first = times.iloc[0]
-    return [
-        Finding(
-            "Is int8 slower or faster than float32?",
-            f"{'; '.join(answers)}.",
-            "Times float32 / int8, medians: "
-            + "; ".join(_medians(rows) for _, rows in times.groupby("scheme", sort=False))
-            + f". {first['runtime']}, threads: {first['threads']}.{_slow_static(times)}",
-            f"Median time of the same net exported as float32 / that of the quantized one, in the same runtime; faster "
-            f"above {FASTER:g}, slower below {1 / FASTER:.2f}.",
-            _published(view),
-        )
-    ]
+        return None
+    facts, first = _gains(times), times.iloc[0]
+    schemes = dict.fromkeys(times["scheme"])
+    medians = "; ".join(_medians(times[times["scheme"] == scheme]) for scheme in schemes)
+    return Finding(
+        question="Is int8 slower or faster than float32?",
+        facts=(*facts, *_published_facts(view)),
+        verdict=overall(tally(fact.outcome for fact in facts if fact.outcome)),
+        n=int(times.groupby("variant")["seed"].nunique().min()),
+        answer="; ".join(_answer(scheme, [f for f in facts if f.of["scheme"] == scheme]) for scheme in schemes) + ".",
+        evidence=f"Times float32 / int8, medians: {medians}. {first['runtime']}, threads: {first['threads']}."
+        + _slow_static(times),
+        definition="Median time of the same net exported as float32 / that of the quantized one, in the same runtime; "
+        f"faster above {FASTER:g}, slower below {1 / FASTER:.2f}.",
+        published=_published_words(view),
+    )
 
 
 def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +116,15 @@ def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
     return times.assign(gain=float_ms / times["median_ms"]).dropna(subset=["gain"])
 
 
+def _gains(times: pd.DataFrame) -> list[Fact]:
+    """The median gain of each scheme at each batch size."""
+    medians = times.groupby(["scheme", "batch_size"], sort=False)["gain"].median()
+    return [
+        fact_of_times("times_faster", gain, scheme=scheme, batch_size=batch)
+        for (scheme, batch), gain in medians.items()
+    ]
+
+
 def _medians(times: pd.DataFrame) -> str:
     """The median gains of a scheme's nets by batch size, and how many nets these are."""
     count, gains = times["node"].nunique(), times.groupby("batch_size", sort=False)["gain"].median()
@@ -99,38 +133,53 @@ def _medians(times: pd.DataFrame) -> str:
 
 
 def _slow_static(times: pd.DataFrame) -> str:
-    """Which nets were slower in static_int8 than in float32, in a sentence that begins with a space; "" if none."""
-    slow = times[(times["scheme"] == "static_int8") & (times["gain"] < 1 / FASTER)]
+    """Which nets were slower in int8 than in float32, of schemes that are not known to be slow, in a sentence that
+    begins with a space; "" if none."""
+    slow = times[(times["gain"] < 1 / FASTER) & ~registered.known_to_be_slow(times)]
     if slow.empty:
         return ""
     nets = zip(net_names(slow), slow["batch_size"], slow["gain"], strict=True)
     return " Slower than in float32: " + "; ".join(f"{n}, at batch {b} {1 / g:.1f} times" for n, b, g in nets) + "."
 
 
-def _answer(scheme: str, gains: pd.Series) -> str:
+def _answer(scheme: str, gains: list[Fact]) -> str:
     """What the times say of a scheme, by batch size."""
-    words = {"faster": gains[gains > FASTER], "slower": gains[gains < 1 / FASTER]}
-    parts = [
-        f"{word}, " + listed(f"{max(gain, 1 / gain):.1f} times at batch {batch}" for batch, gain in found.items())
-        for word, found in words.items()
-        if len(found)
-    ]
+    parts = []
+    for word, outcome in (("faster", "won"), ("slower", "lost")):
+        times = [
+            f"{max(f.value, 1 / f.value):.1f} times at batch {f.of['batch_size']}"
+            for f in gains
+            if f.value and f.outcome == outcome
+        ]
+        parts += [f"{word}, {listed(times)}"] if times else []
     return f"{scheme}: {' but '.join(parts) or 'as fast'}"
 
 
-def _published(view: StudyView) -> str:
-    """The published times of quantized nets."""
-    if view.published is None:
-        return ""
-    rows = view.published
+def _published_gains(view: StudyView) -> pd.DataFrame:
+    """The published times of nets in 8-bit integers, with that of the same net in float32, of schemes that the study
+    has too."""
+    rows = pd.DataFrame() if view.published is None else view.published
     if "ms_per_image" not in rows:
-        return ""
+        return pd.DataFrame(columns=["run", "scheme", "ms_per_image", "float_ms"])
     rows = rows[rows["ms_per_image"].notna() & rows["scheme"].isin(view.results["scheme"])]
     rows = rows.assign(backend=view.config["backend"])
     floats = rows[registered.exported(rows)].set_index("run")["ms_per_image"]
     rows = rows[registered.int8(rows)]
-    return "".join(
-        f"{'' if i == 0 else ' '}Run {row['run']}: {row['scheme']} {row['ms_per_image']:g} ms for one image against "
-        f"{floats[row['run']]:g}, {row['ms_per_image'] / floats[row['run']]:.1f} times slower."
-        for i, (_, row) in enumerate(rows.iterrows())
+    return rows.assign(float_ms=rows["run"].map(floats))
+
+
+def _published_facts(view: StudyView) -> list[Fact]:
+    return [
+        replace(
+            fact("times_faster", r["float_ms"] / r["ms_per_image"], scheme=r["scheme"], run=r["run"]), source=PUBLISHED
+        )
+        for _, r in _published_gains(view).iterrows()
+    ]
+
+
+def _published_words(view: StudyView) -> str:
+    return " ".join(
+        f"Run {row['run']}: {row['scheme']} {row['ms_per_image']:g} ms for one image against {row['float_ms']:g}, "
+        f"{row['ms_per_image'] / row['float_ms']:.1f} times slower."
+        for _, row in _published_gains(view).iterrows()
     )

@@ -4,85 +4,85 @@ from __future__ import annotations
 
 import pandas as pd
 
-from espalier.analysis import selections as when
-from espalier.analysis import verdicts
-from espalier.analysis.labels import net_names
+from espalier.analysis import selections
+from espalier.analysis.labels import Row, net_names
 from espalier.analysis.study import StudyView
+from espalier.analysis.verdicts import RULE, Contest, overall, tally
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import MARGIN, Finding, decided, scatter
+from espalier.report.findings.finding import Finding, fact_of_contest
+from espalier.report.findings.words import comparisons, scatter
 from espalier.report.table import number
 
 PAIRED = "Each pair is one pruned net that was trained on in both ways, of the same seeds. "
 
 
-@register(FindingItem("from_scratch", title="Whether pruned weights are worth keeping", when=when.from_scratch, rank=2))
-def from_scratch(view: StudyView) -> list[Finding]:
+@register(
+    FindingItem("from_scratch", title="Whether pruned weights are worth keeping", when=selections.from_scratch, rank=2)
+)
+def from_scratch(view: StudyView) -> Finding:
     """Each pruned and fine-tuned net against the same architecture trained from scratch (Liu et al. 2019)."""
-    nets = _nets(view)
-    scratch = nets[nets["step"] == "scratch"]
+    nets = _named(view.nets_of(selections.from_scratch))
+    scratch, tuned = nets[nets["step"] == "scratch"], nets[nets["step"] == "prune"]
     return _finding(
         "Is a pruned net better fine-tuned, or its architecture trained from scratch?",
         "Fine-tuning",
-        [(tuned, anew) for _, anew in scratch.iterrows() for tuned in _tuned(nets, anew["parent"], "finetune")],
+        _contests(tuned, scratch.assign(node=scratch["parent"])),
         "Top-1 of a pruned and fine-tuned net less that of the same architecture (of single weights: the same mask) "
         "trained from new random weights. Its epochs are those of all its steps, training and fine-tuning; from "
         "scratch those of that training alone, which needed the other one to find its shape.",
     )
 
 
-@register(FindingItem("rewinding", title="Whether rewinding the learning rate helps", when=when.rewound, rank=2))
-def rewinding(view: StudyView) -> list[Finding]:
+@register(FindingItem("rewinding", title="Whether rewinding the learning rate helps", when=selections.rewound, rank=2))
+def rewinding(view: StudyView) -> Finding:
     """Each pruned net fine-tuned by the learning rates of the training against its usual fine-tuning (Renda et al.
     2020)."""
-    nets = _nets(view)
-    usual = nets[(nets["step"] == "prune") & (nets["retraining"] == "finetune")]
+    nets = _named(view.nets_of(selections.rewound))
     return _finding(
         "Is a pruned net better fine-tuned by the learning rates that its training ended with?",
         "Rewinding",
-        [(back, net) for _, net in usual.iterrows() for back in _tuned(nets, net["node"], "rewind")],
+        _contests(nets[nets["retraining"] == "rewind"], nets[nets["retraining"] == "finetune"]),
         "Top-1 of a pruned net that was fine-tuned by the learning rates of the last epochs of the training, less that "
         "of the same net fine-tuned as the study says. Its epochs are those of all its steps.",
     )
 
 
-def _nets(view: StudyView) -> pd.DataFrame:
-    nets = view.nets
-    return nets.assign(name=net_names(nets))
+def _named(nets: pd.DataFrame) -> pd.DataFrame:
+    return nets.assign(net=net_names(nets))
 
 
-def _tuned(nets: pd.DataFrame, node: str, retraining: str) -> list:
-    """The rows of a pruned net that was fine-tuned in this way."""
-    return [row for _, row in nets[(nets["node"] == node) & (nets["retraining"] == retraining)].iterrows()]
-
-
-def _finding(question: str, way: str, pairs: list[tuple], definition: str) -> list[Finding]:
-    """The answer, of pairs of nets: one of the way that is asked for, the other to compare it with."""
-    if not pairs:
-        return []
-    results = [decided(one, other) for one, other in pairs]
-    won, undecided, lost = (results.count(word) for word in ("won", "undecided", "lost"))
-    others = [f"{count} {word}" for word, count in (("undecided", undecided), ("behind", lost)) if count]
-    words = f"is ahead in {won} of {len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
-    words += f" ({', '.join(others)})" if others else ""
-    nets = pd.DataFrame([row for pair in pairs for row in pair])
+def _contests(ones: pd.DataFrame, others: pd.DataFrame) -> list[Contest]:
+    """Each pair of nets that were made of the same pruned one, whose `node` both have."""
     return [
-        Finding(
-            question,
-            f"{way} {words}.{scatter(nets)}",
-            " ".join(_pair(one, other) for one, other in pairs),
-            f"{definition} {PAIRED}{MARGIN}",
-        )
+        Contest(one, other)
+        for _, other in others.iterrows()
+        for _, one in ones[ones["node"] == other["node"]].iterrows()
     ]
 
 
-def _pair(one, other) -> str:
-    lead, chance = one["top1"] - other["top1"], verdicts.margin(one, other)
-    decision = "more" if abs(lead) > chance else "not more"
-    return (
-        f"{one['name']} {_top1(one)} against {other['name']} {_top1(other)}: {number(lead, 2, signed=True)} points, "
-        f"{decision} than twice the standard error of the difference, {number(chance, 2)}."
+def _finding(question: str, way: str, contests: list[Contest], definition: str) -> Finding:
+    """The answer, of pairs of nets: one of the way that is asked for, the other to compare it with."""
+    counts = tally(contest.verdict for contest in contests)
+    nets = pd.DataFrame([row for contest in contests for row in (contest.one, contest.other)])
+    return Finding(
+        question=question,
+        facts=tuple(fact_of_contest(c, net=c.one["net"], other=c.other["net"]) for c in contests),
+        verdict=overall(counts),
+        n=int(nets["n"].min()),
+        answer=f"{way} is ahead in {comparisons(counts, behind='behind')}.{scatter(nets)}",
+        evidence=" ".join(map(_words, contests)),
+        definition=f"{definition} {PAIRED}{RULE}",
     )
 
 
-def _top1(row) -> str:
+def _words(contest: Contest) -> str:
+    more = "more" if abs(contest.lead) > contest.margin else "not more"
+    return (
+        f"{contest.one['net']} {_top1(contest.one)} against {contest.other['net']} {_top1(contest.other)}: "
+        f"{number(contest.lead, 2, signed=True)} points, {more} than twice the standard error of the difference, "
+        f"{number(contest.margin, 2)}."
+    )
+
+
+def _top1(row: Row) -> str:
     return f"{number(row['top1'], 2)} ({row['trained']:g} epoch{'' if row['trained'] == 1 else 's'})"

@@ -2,83 +2,150 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import pandas as pd
 
-from espalier.analysis import published
-from espalier.analysis import selections as when
+from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names
-from espalier.analysis.registered import masked
+from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.zeros import zeros as zeros_by_filter
+from espalier.analysis.zeros import zeros
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import Finding, listed, reference, scatter
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact
+from espalier.report.findings.words import listed, reference, scatter
 from espalier.report.table import number
 
 
-@register(FindingItem("sparse_filters", title="What a penalty on filters makes zero", when=when.thresholded_penalised))
-def sparse_filters(view: StudyView) -> list[Finding]:
+@dataclass(frozen=True)
+class Counted:
+    """A net whose weights under the threshold were set to zero: its row, and its dead filters, one number per seed, of
+    how many; none, if no convolution was counted by filter."""
+
+    row: pd.Series
+    dead: tuple[int, ...]
+    filters: int
+
+    @property
+    def mean_dead(self) -> float:
+        return sum(self.dead) / len(self.dead) if self.dead else 0.0
+
+    @property
+    def dead_words(self) -> str:
+        """The fewest and the most of a seed."""
+        if not self.dead:
+            return "none counted"
+        return f"{' to '.join(map(str, sorted({min(self.dead), max(self.dead)})))} of {self.filters}"
+
+
+@register(
+    FindingItem("sparse_filters", title="What a penalty on filters makes zero", when=selections.thresholded_penalised)
+)
+def sparse_filters(view: StudyView) -> Finding:
     """Weights under the threshold and dead filters, after training with a penalty and without; the net without them."""
-    nets = view.pruned
-    counted = view.nets_of(when.thresholded_penalised)
-    zeros = zeros_by_filter(view).merge(view.results[["node", "variant"]], on="node")
-    by_seed = zeros.groupby(["variant", "seed"])["dead"].agg(["sum", "size"])
-    dead = {variant: counts.astype(int) for variant, counts in by_seed.groupby("variant")}
-    plain, after = counted[counted["penalty"].isna()].iloc[0], counted[counted["penalty"].notna()]
+    nets = view.nets_of(selections.thresholded_penalised)
+    plain, after = nets[nets["penalty"].isna()].iloc[0], nets[nets["penalty"].notna()]
     best = after.loc[after["sparsity"].idxmax()]
-    more = best["sparsity"] > plain["sparsity"]
-    with_penalty, without = (
-        dead[row["variant"]]["sum"].mean() if row["variant"] in dead else 0 for row in (best, plain)
+    one, other = (_counted(view, row) for row in (best, plain))
+    verdict, word = _verdict(one, other)
+    shares = f"{_percent(best)} of the parameters are under the threshold after {best['penalty']} training"
+    return Finding(
+        question=f"Does {best['penalty']} make weights, and whole filters, zero?",
+        facts=(*_facts(one), *_facts(other), *_facts_taken_out(view), *_published_facts(view)),
+        verdict=verdict,
+        n=int(nets["n"].min()),
+        answer=f"{word}: {shares}, {_percent(plain)} after plain training; dead filters: {one.dead_words} against "
+        f"{other.dead_words}.",
+        evidence=f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
+        f"{number(plain['top1'], 2)}. {_words_taken_out(view)}{scatter(nets).strip()}",
+        definition="Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its "
+        "weights are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are given.",
+        published=_published_words(view),
+        headline=f"{shares}, {_percent(plain)} without it; dead filters: {one.dead_words}",
     )
-    verdict = "Yes" if more and with_penalty > without else "Weights, but no whole filters" if more else "No"
-    shares = (
-        f"{number(best['sparsity'], 2)} % of the parameters are under the threshold after {best['penalty']} training"
-    )
-    return [
-        Finding(
-            f"Does {best['penalty']} make weights, and whole filters, zero?",
-            f"{verdict}: {shares}, {number(plain['sparsity'], 2)} % after plain training; dead filters: "
-            f"{_dead(dead, best)} against {_dead(dead, plain)}.",
-            f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
-            f"{number(plain['top1'], 2)}. {_taken_out(nets)}{scatter(counted).strip()}",
-            "Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its weights "
-            "are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are told.",
-            _published(view),
-            headline=f"{shares}, {number(plain['sparsity'], 2)} % without it; dead filters: {_dead(dead, best)}",
-        )
-    ]
 
 
-def _dead(dead: dict, row) -> str:
-    if row["variant"] not in dead:
-        return "none counted"
-    counts = dead[row["variant"]]
-    return f"{' to '.join(map(str, sorted({counts['sum'].min(), counts['sum'].max()})))} of {counts['size'].iloc[0]}"
+def _counted(view: StudyView, row: pd.Series) -> Counted:
+    """A net with its dead filters. Those of a net that was fine-tuned are counted right after pruning."""
+    nodes = view.results[["node", "variant"]]
+    filters = zeros(view).merge(nodes, on="node")
+    variant = nodes.set_index("node").loc[row["node"], "variant"]
+    seeds = filters[filters["variant"] == variant].groupby("seed")["dead"]
+    dead = tuple(int(number) for number in seeds.sum())
+    return Counted(row, dead, int(seeds.size().iloc[0]) if dead else 0)
 
 
-def _taken_out(nets: pd.DataFrame) -> str:
+def _verdict(one: Counted, other: Counted) -> tuple[Verdict, str]:
+    """Whether the penalty made more weights zero, and more whole filters: of a net trained with it, and without."""
+    if one.row["sparsity"] <= other.row["sparsity"]:
+        return Verdict.LOST, "No"
+    if one.mean_dead > other.mean_dead:
+        return Verdict.WON, "Yes"
+    return Verdict.UNDECIDED, "Weights, but no whole filters"
+
+
+def _facts(counted: Counted) -> list[Fact]:
+    """Sparsity in percent, top-1, and dead filters: the mean over seeds, the fewest and the most of a seed."""
+    row = counted.row
+    penalty = "none" if pd.isna(row["penalty"]) else row["penalty"]
+    facts = [fact(name, row[name], penalty=penalty) for name in ("sparsity", "top1")]
+    if counted.dead:
+        dead = {"": counted.mean_dead, "_fewest": min(counted.dead), "_most": max(counted.dead)}
+        facts += [fact(f"dead_filters{name}", number, penalty=penalty) for name, number in dead.items()]
+        facts += [fact("filters", counted.filters, penalty=penalty)]
+    return facts
+
+
+def _taken_out(view: StudyView) -> pd.DataFrame:
     """The nets that dead filters were physically removed from."""
-    smaller = nets[~masked(nets) & nets["threshold"].notna()]
-    if smaller.empty:
+    nets = view.pruned
+    nets = nets[nets["threshold"].notna() & ~registered.masked(nets)]
+    return nets.assign(net=net_names(nets))
+
+
+def _facts_taken_out(view: StudyView) -> list[Fact]:
+    names = {"times_fewer_params": "compression", "times_fewer_macs": "speed_up", "top1_before": "before"}
+    names |= {"top1": "after", "drop": "drop"}
+    rows = [row for _, row in _taken_out(view).iterrows()]
+    return [fact(name, row[column], net=row["net"]) for row in rows for name, column in names.items()]
+
+
+def _words_taken_out(view: StudyView) -> str:
+    nets = _taken_out(view)
+    if nets.empty:
         return ""
-    dense, _ = reference(smaller)
+    dense, _ = reference(nets)
     words = listed(
-        f"{row['name']}: {row['compression']:.2f} times fewer parameters, {row['speed_up']:.2f} times fewer MACs, "
-        + "top-1 "
-        + ", ".join(
-            f"{number(row[key], 2)} {when_measured}"
-            for key, when_measured in (("before", "right after"), ("after", "after fine-tuning"))
-            if pd.notna(row[key])
-        )
-        + f" ({dense} {number(row['reference_top1'], 2)})"
-        for _, row in smaller.assign(name=net_names(smaller)).iterrows()
+        f"{row['net']}: {row['compression']:.2f} times fewer parameters, {row['speed_up']:.2f} times fewer MACs, "
+        f"top-1 {_accuracies(row)} ({dense} {number(row['reference_top1'], 2)})"
+        for _, row in nets.iterrows()
     )
     return f"With the dead filters taken out, {words}. "
 
 
-def _published(view: StudyView) -> str:
-    counts = published.by_layer(view.config.get("published"))
+def _accuracies(row: pd.Series) -> str:
+    words = {"before": "right after", "after": "after fine-tuning"}
+    return ", ".join(f"{number(row[key], 2)} {when}" for key, when in words.items() if pd.notna(row[key]))
+
+
+def _percent(row: pd.Series) -> str:
+    return f"{number(row['sparsity'], 2)} %"
+
+
+def _published_rows(view: StudyView) -> pd.DataFrame:
+    """The published counts of all layers together, a row for each run."""
+    counts = view.published_by_layer
     counts = counts[counts["layer"] == "all"]
-    return "".join(
-        f"Run {row['run']}: {100 * row['sparse'] / row['total']:.3f} % ({row['sparse']} of {row['total']}). "
-        for _, row in counts.iterrows()
-    ).strip()
+    return counts.assign(sparsity=100 * counts["sparse"] / counts["total"])
+
+
+def _published_facts(view: StudyView) -> list[Fact]:
+    facts = [fact("sparsity", row["sparsity"], run=str(row["run"])) for _, row in _published_rows(view).iterrows()]
+    return [replace(sparsity, source=PUBLISHED) for sparsity in facts]
+
+
+def _published_words(view: StudyView) -> str:
+    return " ".join(
+        f"Run {row['run']}: {row['sparsity']:.3f} % ({row['sparse']} of {row['total']})."
+        for _, row in _published_rows(view).iterrows()
+    )

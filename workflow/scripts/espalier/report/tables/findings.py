@@ -1,15 +1,15 @@
-"""The documents' questions, answered by this run."""
+"""Questions about a study, answered by this run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import pandas as pd
 
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.findings import names, of_study
-from espalier.report.findings.finding import Finding
+from espalier.report.findings.finding import Finding, frame
 from espalier.report.table import Table, Text
 
 
@@ -23,19 +23,22 @@ def asked(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
         "findings",
         scope="study",
         title="Findings",
-        caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
-        "follows from them stands beside it, and what the published figures say by the same definition.",
+        caption="Questions about the study, answered by the numbers of this run alone; how each answer follows from "
+        "them stands next to it, and what the published numbers say by the same definition. The CSV has the numbers "
+        "themselves, a row for each.",
         when=asked,
     )
 )
 def findings(view: StudyView) -> Table:
-    """One row per finding."""
-    data = pd.DataFrame([asdict(finding) for finding in of_study(view)], columns=[f.name for f in fields(Finding)])
+    """For readers one row per finding; in the CSV one per fact (see finding.frame)."""
+    answers = of_study(view)
     columns = (
         Text("question", "Question"),
         Text("answer", "Answer"),
         Text("evidence", "The numbers", prose=True),
-        *([Text("published", "Published, by the same definition")] if data["published"].any() else []),
+        *([Text("published", "Published, by the same definition")] if any(f.published for f in answers) else []),
         Text("definition", "How it is decided"),
     )
-    return Table(f"{view.title}: findings", view.setup, columns, data.replace("", None))
+    words = [field.name for field in fields(Finding) if field.name in {column.key for column in columns}]
+    shown = pd.DataFrame([{key: getattr(answer, key) or None for key in words} for answer in answers], columns=words)
+    return Table(f"{view.title}: findings", view.setup, columns, frame(view.name, answers), shown=shown)

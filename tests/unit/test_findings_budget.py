@@ -1,0 +1,140 @@
+"""Findings about size and time: what is smallest and fastest within a budget of accuracy."""
+
+import pytest
+from a_finding import TIMES, TWO_INITS, answers, compressed, mlp, outcomes, timed, value, values, vgg
+from a_run import Run, config
+
+from espalier.report.findings import budget
+
+TIMED = config(latency={})
+BOTH = "filter_wise sum 0.50, static_int8"
+
+
+def test_the_smallest_net_within_a_budget(tmp_path):
+    tops = {"0.20": 89.8, "0.50": 89.2, "0.75": 88.0}
+    run = vgg(tmp_path, {("filter_wise", "sum", ratio): [(50.0, top1)] for ratio, top1 in tops.items()})
+    smallest = answers(run)["budget"]
+    assert values(smallest, "drop", "limit", goal="smallest") == pytest.approx({0.5: 0.2, 1.0: 0.8, 2.0: 2.0})
+    assert values(smallest, "times_smaller", "limit", goal="smallest") == pytest.approx({0.5: 1.25, 1.0: 2.0, 2.0: 4.0})
+    assert values(smallest, "removed", "limit", goal="smallest") == {0.5: 0.2, 1.0: 0.5, 2.0: 0.75}
+    assert smallest.fact("drop", goal="smallest", limit=1.0).of["net"] == "filter_wise sum 0.50, l2_groups training"
+    # All three have 2000 MACs of 4000: the first of them is named as the fastest.
+    assert smallest.fact("times_fewer_macs", goal="fastest", limit=2.0).of["net"].startswith("filter_wise sum 0.20")
+    assert smallest.headline and smallest.verdict is None
+
+
+def test_prune_quantize_or_both(tmp_path):
+    best = answers(compressed(tmp_path / "a")[0])["prune_or_quantize"]
+    assert values(best, "times_smaller", "kind", limit=1.0) == {"pruned": 2, "quantized": 4, "pruned + quantized": 8}
+    drops = {"pruned": 0.8, "quantized": 0.1, "pruned + quantized": 0.5}
+    assert values(best, "drop", "kind", limit=1.0) == pytest.approx(drops)
+    assert values(best, "zipped_bytes", "kind", limit=0.5) == {"quantized": 2**17, "pruned + quantized": 2**16}
+    largest = best.fact("largest_times_smaller", limit=1.0)
+    assert (largest.value, largest.of["kind"], largest.of["net"]) == (8.0, "pruned + quantized", BOTH)
+    worse = answers(compressed(tmp_path / "b", both=80.0)[0])["prune_or_quantize"]
+    assert worse.fact("largest_times_smaller", limit=1.0).of["kind"] == "quantized"
+    assert set(values(worse, "drop", "kind", limit=1.0)) == {"pruned", "quantized"}
+
+
+def test_what_was_not_run_is_not_said_to_have_failed(tmp_path):
+    run = Run(tmp_path)
+    run.quantize(run.add("train", top1=90.0), "static_int8", top1=70.0)
+    found = answers(run)
+    assert value(found["prune_or_quantize"], "largest_times_smaller", limit=2.0) is None
+    assert value(found["budget"], "drop", limit=2.0, goal="smallest") is None
+    assert "not run" in found["prune_or_quantize"].answer + found["prune_or_quantize"].evidence
+
+
+def test_quantized_and_fine_tuned_nets_have_one_reference(tmp_path):
+    run, nets = compressed(tmp_path)
+    longer = run.add("finetune", nets["dense"], top1=90.5, test_images=200)
+    run.quantize(longer, "static_int8", top1=90.0, zipped_bytes=2**17)
+    best = answers(run)["prune_or_quantize"]
+    # below 90.5: the pruned net 1.3, quantized ones 2, 0.6 and 0.5, both 1; of files of one size the first is named
+    assert values(best, "drop", "kind", limit=1.0) == pytest.approx({"quantized": 0.6, "pruned + quantized": 1.0})
+    assert best.fact("drop", limit=1.0, kind="quantized").of["net"] == "dense, dynamic_int8"
+    assert best.fact("drop", limit=0.5, kind="quantized").of["net"] == "dense, fine-tuned, static_int8"
+
+
+def test_a_budget_of_less_than_a_test_image_is_said_to_be_one(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train", test_images=72)  # an image is 1.39 points
+    run.quantize(dense, "static_int8", zipped_bytes=2**18)
+    remarks = budget.coarse(run.view())
+    assert [bool(remarks[limit]) for limit in (0.5, 1.0, 2.0)] == [True, True, False]
+    assert all(remarks[1.0] in answers(run)[name].answer for name in ("budget", "prune_or_quantize"))
+
+
+def test_the_fastest_net_is_the_one_that_was_measured_to_be(tmp_path):
+    run = timed(tmp_path, TIMES)
+    fastest = answers(run, TIMED)["budget"]
+    of = {"goal": "fastest", "limit": 1.0, "net": BOTH}
+    assert (value(fastest, "ms_per_image", **of), value(fastest, "times_faster", **of)) == (0.4, 5.0)
+    assert value(fastest, "times_smaller", goal="smallest", limit=1.0, net=BOTH) == 8.0
+    assert value(fastest, "times_fewer_macs", goal="smallest", limit=1.0) == 4.0
+    assert [BOTH in words for words in budget.table(run.view())[1.0]] == [True, True]
+
+
+def test_a_net_that_is_slower_than_dense_is_not_the_fastest(tmp_path):
+    slow = {"dense": ("dense", 4.0, 20.0), "export": ("export", 2.0, 1.0), "dynamic": ("export", 8.0, 20.0)}
+    run = timed(tmp_path, slow)
+    assert value(answers(run, TIMED)["budget"], "drop", goal="fastest", limit=0.5) is None
+    assert budget.table(run.view())[0.5][1] == "\N{EN DASH}"
+
+
+def test_where_time_and_counts_part(tmp_path):
+    promise = answers(timed(tmp_path, TIMES), TIMED)["promise"]
+    # promised 4, 4, 1, 1, 4; measured at batch 1: 2, 2, 4, 0.25, 5; at batch 8: 2, 2, 2.5, 0.5, 2.04
+    assert (value(promise, "nets"), value(promise, "as_fast")) == (10, 3)
+    tuned, dynamic = "filter_wise sum 0.50", "dense, dynamic_int8"
+    assert values(promise, "times_fewer_macs", "net", batch_size=1) == {
+        tuned: 4.0, f"{tuned}, float32 export": 4.0, "dense, static_int8": 1.0, dynamic: 1.0, BOTH: 4.0
+    }  # fmt: skip
+    assert values(promise, "times_faster", "net", batch_size=8) == {
+        tuned: 2.0, f"{tuned}, float32 export": 2.0, "dense, static_int8": 2.5, dynamic: 0.5, BOTH: 10 / 4.9
+    }  # fmt: skip
+
+
+def test_whether_int8_is_slower(tmp_path):
+    speed = answers(timed(tmp_path, TIMES), config(latency={}, published="cats_dogs_vgg16"))["int8_speed"]
+    # static: 2 / 0.5 and, of the pruned net's own export, 1 / 0.4; at batch 8: 10 / 4 and 5 / 4.9; medians of two
+    assert values(speed, "times_faster", "batch_size", scheme="static_int8") == {
+        1: 3.25, 8: pytest.approx((2.5 + 5 / 4.9) / 2)
+    }  # fmt: skip
+    assert values(speed, "times_faster", "batch_size", scheme="dynamic_int8") == {1: 0.25, 8: 0.5}
+    assert outcomes(speed) == ["won", "won", "lost", "lost"] and speed.verdict == "undecided"
+    published = values(speed, "times_faster", "run", source="published")
+    assert published == pytest.approx({"1": 89.9 / 215, "2": 122.4 / 1048.5})
+
+
+def test_where_static_int8_is_slower(tmp_path):
+    run = timed(tmp_path, TIMES | {"static": ("export", 3.0, 4.0), "both": ("export", 2.0, 4.9)})
+    speed = answers(run, TIMED)["int8_speed"]  # their exports: 2 and 1 at batch 1
+    assert value(speed, "times_faster", scheme="static_int8", batch_size=1) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert speed.fact("times_faster", scheme="static_int8", batch_size=1).outcome == "lost"
+
+
+def test_a_scheme_without_int8_has_no_question_about_it(tmp_path):
+    run, nets = Run(tmp_path), {}
+    nets["dense"] = run.add("train")
+    nets["half"] = run.quantize(nets["dense"], "float16")
+    assert "int8_speed" not in answers(run, TIMED)
+
+
+def test_prediction_is_faster_only_if_it_was_measured_to_be(tmp_path):
+    for folder, unit_ms, outcome in (("fast", 0.5, "won"), ("same", 0.97, "undecided"), ("slow", 2.0, "lost")):
+        run = mlp(tmp_path / folder, {"glorot": TWO_INITS["glorot"]})  # 3 % is within what timings scatter
+        dense = "s/seed0/train~glorot"
+        times = {dense: 1.0, f"{dense}/prune~weight~magnitude~0.50": 1.01, f"{dense}/prune~unit~l2~0.50": unit_ms}
+        run.time(
+            [{"node": n, "baseline": dense, "batch_size": 1, "median_ms": t, "p90_ms": 2} for n, t in times.items()]
+        )
+        speed = answers(run, config(latency={}, published="mnist_mlp"))["prediction_speed"]
+        assert values(speed, "times_faster", "prune_type") == pytest.approx({"weight": 1 / 1.01, "unit": 1 / unit_ms})
+        assert outcomes(speed) == ["undecided", outcome] and speed.published
+
+
+def test_quantized_nets_do_not_count_as_pruned_ones_that_got_faster(tmp_path):
+    speed = answers(timed(tmp_path, TIMES), TIMED)["prediction_speed"]
+    assert values(speed, "times_faster", "batch_size", prune_type="filter_wise") == {1: 2.0, 8: 2.0}
+    assert speed.verdict == "won"
