@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,20 @@ def test_a_package_that_only_another_method_imports_is_none_of_the_job(package, 
 def test_a_package_that_another_one_calls_counts_too(package, installed):
     edit(package, "espalier/late.py", "def late", "import onnx\n\n\ndef late")
     assert packages(package) == {"onnx": "1.2", "onnxscript": "0.3"}
+
+
+def test_of_a_described_entry_the_fields_count_and_not_the_function(package):
+    def described():
+        forget()
+        return code.code_of_job(package / "shim.py", (), (), [("score", "used", "pytorch")])
+
+    before = described()
+    assert before["described"] == [["score", "used", "pytorch"]] and before["uses"] == []
+    edit(package, "espalier/pytorch/methods.py", "return helper(weight) * FACTOR", "return weight")
+    assert described() == before
+    entry = registry.get(registry.Score, "used", "pytorch")
+    registry.register(replace(entry, scope="layer"))(entry.function)
+    assert described()["digest"] != before["digest"]
 
 
 def test_what_a_job_uses_is_told_beside_its_digest(package):

@@ -185,6 +185,16 @@ def test_a_running_job_gets_what_it_declares_and_nothing_else():
     assert registry.get(Score, "l2", "pytorch").name == "l2"
 
 
+def test_a_running_job_may_ask_what_a_described_entry_says_and_not_call_it():
+    with registry.only([("figure", "latency", "any")], [("prune_type", "weight", "pytorch")]):
+        weight = registry.get(registry.PruneType, "weight", "pytorch")
+        assert weight.masks and list(registry.entries(registry.PruneType, "pytorch")) == ["weight"]
+        with pytest.raises(registry.NotDeclared):
+            weight(None)
+        with pytest.raises(registry.NotDeclared, match="filter_wise"):
+            registry.get(registry.PruneType, "filter_wise", "pytorch")
+
+
 def test_the_whole_register_is_read_without_a_framework():
     code = (
         "import sys; from espalier import registry; registry.load();"

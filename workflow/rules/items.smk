@@ -57,7 +57,7 @@ def code_of_item(script, kind):
 
     def code(wildcards):
         methods = methods_of(*([wildcards.study] if "study" in wildcards.keys() else STUDIES))
-        return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY), *methods])
+        return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY)], described=methods)
 
     return code
 
@@ -74,7 +74,7 @@ def code_of_pages():
     kinds = {".svg": "figure", ".csv": "table"}
     shown = {(kinds[Path(path).suffix], Path(path).stem, registry.ANY) for path in files_of_pages()}
     tables = {("table", name, registry.ANY) for name in ("published", "environment")}
-    return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables | methods_of(*STUDIES))
+    return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables, described=methods_of(*STUDIES))
 
 
 def published_of_study(wildcards):

@@ -182,7 +182,7 @@ rule write_overview:
     params:
         studies=REPORTED,
         published=published_of_all(),
-        code=code_of_job(SCRIPTS / "write_overview.py", uses=methods_of(*STUDIES)),
+        code=code_of_job(SCRIPTS / "write_overview.py", described=methods_of(*STUDIES)),
     message:
         "writing the report's first page"
     script:

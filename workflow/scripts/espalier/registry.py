@@ -96,6 +96,7 @@ class NotDeclared(RuntimeError):
 _entries: dict[tuple[str, str, str], Entry] = {}
 _plugin = ""  # the plug-in that is being imported
 _declared: frozenset[tuple[str, str]] | None = None  # (kind, name) of what a running job may reach; None: everything
+_described: frozenset[tuple[str, str]] = frozenset()  # what it may ask for the fields of, and not call
 
 
 def register(entry: Entry) -> Callable[[F], F]:
@@ -127,7 +128,7 @@ def entries(kind: type[E], backend: str = ANY) -> dict[str, E]:
     """
     load()
     found = {e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)}
-    return {name: entry for name, entry in found.items() if _may_be_reached(entry)}
+    return {name: _given(entry) for name, entry in found.items() if _may_be_reached(entry)}
 
 
 def get(kind: type[E], name: str, backend: str = ANY) -> E:
@@ -144,18 +145,22 @@ def get(kind: type[E], name: str, backend: str = ANY) -> E:
             f"this job uses the {kind.kind.replace('_', ' ')} {name!r}, which its digest of code does not cover: "
             "name it among what the job uses"
         )
-    return found[name]
+    return _given(found[name])
 
 
 @contextmanager
-def only(uses: Iterable[tuple[str, str, str]]) -> Iterator[None]:
-    """While a job runs, give out only what its digest covers: `uses`, (kind, name, backend) of each entry."""
-    global _declared
-    before, _declared = _declared, frozenset((kind, name) for kind, name, _ in uses)
+def only(uses: Iterable[tuple[str, str, str]], described: Iterable[tuple[str, str, str]] = ()) -> Iterator[None]:
+    """While a job runs, give out only what its digest covers: (kind, name, backend) of each entry.
+
+    uses: entries whole; described: their fields alone, without their functions.
+    """
+    global _declared, _described
+    before = _declared, _described
+    _declared, _described = (frozenset((kind, name) for kind, name, _ in keys) for keys in (uses, described))
     try:
         yield
     finally:
-        _declared = before
+        _declared, _described = before
 
 
 @contextmanager
@@ -176,7 +181,19 @@ def forget(plugin: str) -> None:
 
 
 def _may_be_reached(entry: Entry) -> bool:
-    return _declared is None or entry.digest == "all" or (entry.kind, entry.name) in _declared
+    if _declared is None or entry.digest == "all":
+        return True
+    return (entry.kind, entry.name) in _declared | _described
+
+
+def _given(entry: E) -> E:
+    """The entry, or one without its function if the running job may ask for its fields alone."""
+    whole = _declared is None or entry.digest == "all" or (entry.kind, entry.name) in _declared
+    return entry if whole else replace(entry, function=_not_covered)
+
+
+def _not_covered(*args: Any, **kwargs: Any) -> Any:
+    raise NotDeclared("this job's digest of code covers the fields of this entry, not its function")
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -8,6 +8,8 @@ digest    of the syntax trees of the rule's script, of every module of this libr
           uses; and of the files next to a module (a style, a script for browsers) that its constant RESOURCES names.
           A plug-in's file, and what it imports beside it, count as the library's modules do
 uses      these registered functions; while the job runs, the register gives out no others (registry.only)
+described entries whose fields the job asks for, without calling them: what a prune type or a scheme is to a table.
+          Their fields are in the digest, their functions are not
 plugins   where the plug-ins are that the job imports: those that registered something it uses
 versions  of the packages that this code imports, as they are installed here
 
@@ -23,6 +25,7 @@ import functools
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -39,44 +42,51 @@ Use = tuple[str, str, str]  # kind, name and backend of a registered entry
 Trees = tuple[tuple[str, ast.Module], ...]  # modules with what of them is left, the script as ""
 
 
-def code_of_job(script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = ()) -> dict[str, Any]:
+def code_of_job(
+    script: str | Path, modules: Iterable[str] = (), uses: Iterable[Use] = (), described: Iterable[Use] = ()
+) -> dict[str, Any]:
     """The param `code` of a job: {"digest": 16 hex digits, "uses": [[kind, name, backend]], "versions": {name: text}},
     and of a job that uses plug-ins "plugins": [path or name of a module].
 
     script: path of the rule's script. modules: dotted names of library modules that the script reaches by name instead
-    of by import (the backend's). uses: the registered entries that the job reaches. Nothing is imported for it.
+    of by import (the backend's). uses: the registered entries that the job reaches; described: those whose fields it
+    asks for. Nothing is imported for it.
     Raises PluginError if Python would import another module than the one beside a plug-in.
     """
-    uses = tuple(sorted(set(uses)))
-    arguments = Path(script), tuple(sorted(set(modules))), uses
+    uses, described = tuple(sorted(set(uses))), tuple(sorted(set(described) - set(uses)))
+    arguments = Path(script), tuple(sorted(set(modules))), uses, described
     code = {"digest": _digest(*arguments), "uses": [list(use) for use in uses], "versions": _versions(*arguments)}
+    code |= {"described": [list(use) for use in described]} if described else {}
     places = [plugin.place for plugin in plugins.loaded() if plugin.module in dict(_reached(*arguments))]
     return code | ({"plugins": places} if places else {})
 
 
 @functools.cache
-def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> str:
-    reached = _reached(script, modules, uses)
-    parts = [f"{module} {_dump(tree)}" for module, tree in reached]
+def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...], described: tuple[Use, ...]) -> str:
+    reached = _reached(script, modules, uses, described)
+    parts = [_fields(entry) for entry in _entries(described)]
+    parts += [f"{module} {_dump(tree)}" for module, tree in reached]
     parts += [file for module, tree in reached for file in _resources(module, tree)]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
 @functools.cache
-def _versions(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> dict[str, str]:
-    reached = dict(_reached(script, modules, uses))
+def _versions(
+    script: Path, modules: tuple[str, ...], uses: tuple[Use, ...], described: tuple[Use, ...]
+) -> dict[str, str]:
+    reached = dict(_reached(script, modules, uses, described))
     imported = {name.partition(".")[0] for tree in reached.values() for name in _imports(tree)}
     return software.installed(imported - {PACKAGE} - reached.keys() - NOT_COMPUTING - sys.stdlib_module_names)
 
 
 @functools.cache
-def _reached(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...]) -> Trees:
-    """Everything that the job reaches."""
-    entries = [registry.get(registry.KINDS[kind], name, backend) for kind, name, backend in uses]
+def _reached(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...], described: tuple[Use, ...]) -> Trees:
+    """Everything that the job reaches. Of described entries the plug-ins alone, which register them."""
+    entries = _entries(uses)
     used: dict[str, set[str]] = {}
     for entry in entries:
         used.setdefault(entry.function.__module__, set()).add(entry.function.__name__)
-    begin = {*modules, *used, *_plugins_of(entries)}
+    begin = {*modules, *used, *_plugins_of([*entries, *_entries(described)])}
     reached = _followed(script, begin, used)
     if more := _plugins_of(_given_out(reached)) - reached.keys():
         reached = _followed(script, begin | more, used)
@@ -94,6 +104,17 @@ def _followed(script: Path, begin: set[str], used: dict[str, set[str]]) -> dict[
             reached[module] = _residue(path, frozenset(used.get(module, ())))
             waiting |= _imported_by(module, path, reached[module])
     return reached
+
+
+def _entries(uses: Iterable[Use]) -> list[registry.Entry]:
+    return [registry.get(registry.KINDS[kind], name, backend) for kind, name, backend in uses]
+
+
+def _fields(entry: registry.Entry) -> str:
+    """All that an entry says of itself; its function aside, and where its plug-in is."""
+    values = [(field.name, getattr(entry, field.name)) for field in fields(entry)]
+    named = [(name, value) for name, value in values if name not in ("function", "plugin")]
+    return f"{entry.kind} {named!r}"
 
 
 def _imported_by(module: str, path: Path, tree: ast.Module) -> set[str]:

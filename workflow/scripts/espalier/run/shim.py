@@ -136,7 +136,7 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
             os.dup2(log.fileno(), stream)
         try:
             plugins.load(plugins.find(this.code.get("plugins", ()), [Path.cwd()]))
-            with registry.only(this.code.get("uses", ())):
+            with registry.only(this.code.get("uses", ()), this.code.get("described", ())):
                 yield this
         except Exception as error:
             traceback.print_exc()
