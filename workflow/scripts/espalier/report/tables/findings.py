@@ -23,9 +23,8 @@ def asked(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
         "findings",
         scope="study",
         title="Findings",
-        caption="Questions about the study, answered by the numbers of this run alone; how each answer follows from "
-        "them stands next to it, and what the published numbers say by the same definition. The CSV has the numbers "
-        "themselves, a row for each.",
+        caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
+        "follows from them stands beside it, and what the published figures say by the same definition.",
         when=asked,
     )
 )
