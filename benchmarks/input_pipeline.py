@@ -31,16 +31,17 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 
 from espalier.datasets.prepare import Data, Split
 from espalier.plan.keys import table
-from espalier.plan.recipe import Recipe
+from espalier.plan.recipe import Recipe as Keys
 from espalier.pytorch import runtime, train
 from espalier.pytorch.augment import augment as apply
 from espalier.pytorch.evaluate import resident, to_input, to_tensor
 from espalier.pytorch.models import build_model
+from espalier.training.recipe import Recipe
 
 BATCH, SIZE, CLASSES = 128, 32, 100
 BATCHES = 2  # in a round: few, so that the ways are timed right after each other
 MANIFEST = {"mean": 0.45, "std": 0.225}
-RECIPE = {key: part.get("default") for key, part in table(Recipe)["properties"].items()}
+RECIPE = {key: part.get("default") for key, part in table(Keys)["properties"].items()}
 RECIPE |= {"epochs": 1, "batch_size": BATCH, "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 1e-4}
 CROP_AND_FLIP = [{"random_crop": {"size": SIZE, "padding": 4}}, "horizontal_flip"]
 PUBLISHED = [{"resize": 36}, {"random_crop": SIZE}, "horizontal_flip", {"color_jitter": 0.1}, "autoaugment"]
@@ -83,7 +84,7 @@ def learner_of(memory_format=torch.channels_last):
     net = build_model("vgg16_bn", CLASSES).to(runtime.device(), memory_format=memory_format)
     if runtime.device().type == "cuda":
         train.pool_by_products(net)
-    return net.train(), train.make_optimizer(net, RECIPE)
+    return net.train(), train.make_optimizer(net, Recipe(**RECIPE))
 
 
 def update(net, optimizer, images, labels, precision="float32"):
@@ -114,8 +115,10 @@ def ours(split: Split, learner: tuple, augment: list, precision="float32"):
     """A function that trains an epoch as the workflow does."""
     net, optimizer = learner
     held = resident(split, runtime.device())
-    data, recipe = Data(held, held, held, MANIFEST), RECIPE | {"augment": augment, "precision": precision}
-    return lambda: train._train_epoch(net, optimizer, data, recipe, [], 0, {})
+    recipe = Recipe(**RECIPE | {"augment": augment, "precision": precision})
+    trained = train.Learner(net, Data(held, held, held, MANIFEST), recipe, 0, {})
+    trained.optimizer = optimizer
+    return lambda: trained.train_epoch([])
 
 
 def usual(split: Split, learner: tuple | None, steps: list, workers: int):

@@ -22,15 +22,16 @@ from turns import in_turns, show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from espalier.datasets.prepare import Split
+from espalier.datasets.prepare import Data, Split
 from espalier.keras import runtime, train
 from espalier.keras.models import build_model
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.runtime import keras, tf
 from espalier.plan.keys import table
-from espalier.plan.recipe import Recipe
+from espalier.plan.recipe import Recipe as Keys
+from espalier.training.recipe import Recipe
 
-RECIPE = {key: part.get("default") for key, part in table(Recipe)["properties"].items()}
+RECIPE = {key: part.get("default") for key, part in table(Keys)["properties"].items()}
 RECIPE |= {"epochs": 1, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.001}
 NETS = {"mlp": (28, 28, 1), "cifar10_cnn": (32, 32, 3)}  # and the shape of their images
 BATCH, BATCHES, CLASSES = 128, 40, 10
@@ -38,7 +39,7 @@ BATCH, BATCHES, CLASSES = 128, 40, 10
 
 def learner(name: str):
     net = build_model({"name": name}, NETS[name], CLASSES, mean=0.5, std=0.5, init=None, seed=0)
-    return net, make_optimizer(net, RECIPE)
+    return net, make_optimizer(net, Recipe(**RECIPE))
 
 
 def bare(name: str, split: Split):
@@ -67,10 +68,9 @@ def bare(name: str, split: Split):
 
 def ours(name: str, split: Split):
     """A function that trains an epoch as the workflow does."""
-    net, optimizer = learner(name)
-    run = train.epoch_graph(net, optimizer, RECIPE | {"batch_size": BATCH}, {})
-    images = train.resident(split)
-    return lambda: train._train_epoch(run, images, RECIPE | {"batch_size": BATCH}, 1, 0)
+    net, _ = learner(name)
+    trained = train.Learner(net, Data(split, split, split, {}), Recipe(**RECIPE | {"batch_size": BATCH}), 0, {})
+    return lambda: trained.train_epoch([])
 
 
 def fitted(name: str, split: Split, piped: bool):

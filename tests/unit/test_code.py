@@ -313,7 +313,7 @@ def versions(library):
         ("espalier/pytorch/scores.py", "weight.abs().mean(dims)", "weight.abs().amax(dims)", {"prune by mean_abs"}),
         ("espalier/pytorch/penalties.py", "matrix.square().sum()", "matrix.pow(2).sum()", {"train with l2_groups"}),
         ("espalier/training/schedule.py", "return recipe", "return 1 * recipe", {"train", "train with l2_groups"}),
-        ("espalier/pytorch/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
+        ("espalier/training/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
         ("espalier/run/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
         ("espalier/pytorch/quantize.py", "BATCH = 32", "BATCH = 64", {"quantize"}),
         ("espalier/plan/grid.py", "", "X = 1\n", set()),

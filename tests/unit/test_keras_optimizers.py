@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from a_recipe import a_recipe
 
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.runtime import keras, start, tf
@@ -21,7 +22,7 @@ def net():
 
 def stepped(net, recipe, rates, gradients):
     """The net's kernel after steps in a graph, as a training makes them: of these learning rates and gradients."""
-    optimizer = make_optimizer(net, {"momentum": 0.9, "nesterov": False} | recipe)
+    optimizer = make_optimizer(net, a_recipe(**{"momentum": 0.9} | recipe))
     kernel, bias = net.trainable_variables
 
     @tf.function

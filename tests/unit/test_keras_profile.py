@@ -63,7 +63,7 @@ def test_the_dense_net(full, noise):
 
 def test_a_net_with_pruned_weights(full, noise, tmp_path):
     out = tmp_path / "model.keras"
-    prune.prune_model(out, parent=full, prune_type="weight", method="magnitude", ratio="0.90")
+    prune.prune_model(out, parent=full, data=noise, prune_type="weight", method="magnitude", ratio="0.90")
     dense, found = profile.measure_model(full, noise), profile.measure_model(out, noise)
     zeros = [705_600, 900_000, 450_000, 90_000, 0]
     assert [row["zeros"] for row in found["layers"]] == zeros
@@ -78,7 +78,7 @@ def test_a_net_with_pruned_weights(full, noise, tmp_path):
 
 def test_a_net_with_fewer_units(full, noise, tmp_path):
     out = tmp_path / "model.keras"
-    prune.prune_model(out, parent=full, prune_type="unit", method="l2", ratio="0.50")
+    prune.prune_model(out, parent=full, data=noise, prune_type="unit", method="l2", ratio="0.50")
     measured = profile.measure_model(out, noise)["measured"]
     assert measured["macs"] == 784 * 500 + 500 * 500 + 500 * 250 + 250 * 100 + 100 * 10 == 793_000
     assert measured["params"] == 793_010

@@ -6,14 +6,27 @@ import numpy as np
 import pytest
 
 from espalier import registry
-from espalier.keras import gradual, models, prune, train
+from espalier.keras import gradual, groups, models, prune
 from espalier.keras.runtime import keras, start, toolkit
+from espalier.run import progress
+from espalier.training.pruning import Gradual
+from espalier.training.recipe import Keeping
 
 # A net 2-3-4-2 with weights that can be pruned in one's head.
 FIRST = [[3.0, -1.0, 0.5], [4.0, 1.0, -0.5]]  # columns: norms 5, 1.41, 0.71
 SECOND = [[1.0, -2.0, 0.1, 2.0], [1.0, 0.3, 0.1, -1.0], [1.0, 0.2, 0.1, 9.0]]  # 1.73, 2.03, 0.17, 9.27
 LAST = [[0.01, 0.02], [0.03, 0.04], [0.05, 0.06], [0.07, 0.08]]
 BIAS = [0.5, -0.5]
+NO_DATA = "not read where nothing is trained"
+
+# Gradual pruning: 40 images in batches of 8 are 5 steps an epoch.
+RECIPE = {
+    "epochs": 4, "batch_size": 8, "optimizer": "adam", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False,
+    "weight_decay": 0.0, "decay_norm_and_bias": True, "warmup_epochs": 0, "warmup_from": 0.0, "milestones": [],
+    "gamma": 0.1, "label_smoothing": 0.0, "shuffle": True, "augment": [], "penalty": None,
+}  # fmt: skip
+GRADUAL = {"initial": 0.2, "begin": 0.1, "end": 0.75, "every": 3}  # masks change after steps 2, 5, 8, 11, 14, 17
+SIZES = {"conv": 36, "hidden": 20, "logits": 5}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,9 +64,8 @@ def pruned(tmp_path, net, prune_type, ratio, method=None, **how):
     models.save(net, tmp_path / "parent.keras")
     method = method or registry.get(registry.PruneType, prune_type, "keras").default_method
     out = tmp_path / "pruned.keras"
-    found = prune.prune_model(
-        out, parent=tmp_path / "parent.keras", prune_type=prune_type, method=method, ratio=ratio, **how
-    )
+    step = {"prune_type": prune_type, "method": method, "ratio": ratio} | how
+    found = prune.prune_model(out, parent=tmp_path / "parent.keras", data=NO_DATA, **step)
     return found["measured"]["actual_ratio"], [w.tolist() for w in models.load(out).get_weights()]
 
 
@@ -118,8 +130,10 @@ def test_the_smaller_net_computes_what_the_masked_one_does():
     )
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
     dense = np.asarray(net(images))
-    kept = prune.zero_units(net, registry.get(registry.Score, "l2", "keras"), "0.60")
-    smaller = prune.remove_units(net, kept)
+    kept = groups.zero_units(
+        net, registry.get(registry.Score, "l2", "keras"), "0.60", "layer", np.random.default_rng(0)
+    )
+    smaller = groups.remove_units(net, kept)
     masked = np.asarray(net(images))
     assert [layer.units for layer in models.weighted_layers(net)] == [100, 100, 50, 20, 10]
     assert [layer.units for layer in models.weighted_layers(smaller)] == [40, 40, 20, 8, 10]
@@ -141,15 +155,15 @@ def test_smallest_takes_exactly_as_many_as_asked():
         number = int(generator.integers(0, 36))
         expected = np.zeros(35, bool)
         expected[sorted(range(35), key=lambda i: (scores.ravel()[i], i))[:number]] = True
-        assert np.array_equal(prune.smallest(scores, number).ravel(), expected)
+        assert np.array_equal(groups.smallest(scores, number).ravel(), expected)
 
 
 def test_of_what_the_dense_net_had_is_counted_when_units_go_twice(tmp_path):
     dense, once, twice = (tmp_path / f"{name}.keras" for name in ("dense", "once", "twice"))
     models.save(small_net(), dense)
     step = {"dense": dense, "prune_type": "unit", "method": "l2", "ratio": "0.50"}
-    assert prune.prune_model(once, parent=dense, **step)["measured"]["actual_ratio"] == (1 + 2) / (3 + 4)
-    assert prune.prune_model(twice, parent=once, **step)["measured"]["actual_ratio"] == (2 + 3) / (3 + 4)
+    assert prune.prune_model(once, parent=dense, data=NO_DATA, **step)["measured"]["actual_ratio"] == (1 + 2) / (3 + 4)
+    assert prune.prune_model(twice, parent=once, data=NO_DATA, **step)["measured"]["actual_ratio"] == (2 + 3) / (3 + 4)
 
 
 def test_a_global_scope_has_one_threshold_for_all_layers(tmp_path):
@@ -233,18 +247,24 @@ def test_scores():
     "asked, words",
     [
         ({"prune_type": "weight", "method": "magnitude", "ratio": "1.00"}, "ratio is 1.00, but must be from 0"),
-        ({"prune_type": "weight", "method": "magnitude"}, "takes a ratio"),
-        ({"prune_type": "unit", "method": "l2", "blocks": 2}, "takes a ratio"),
-        ({"prune_type": "weight", "method": "magnitude", "ratio": "0.5", "threshold": 0.1}, "takes a ratio"),
+        ({"prune_type": "weight", "method": "magnitude"}, "takes one of ratio, not none"),
+        ({"prune_type": "unit", "method": "l2", "blocks": 2}, "takes one of ratio, not blocks"),
+        ({"prune_type": "weight", "method": "magnitude", "ratio": "0.5", "threshold": 0.1}, "not ratio, threshold"),
         (
             {"prune_type": "unit", "method": "magnitude", "ratio": "0.5"},
-            "unit prunes units, and magnitude judges weights",
+            "magnitude is a score of weights; unit asks for one of units",
         ),
-        ({"prune_type": "weight", "method": "l2", "ratio": "0.5"}, "weight prunes weights, and l2 judges units"),
-        ({"prune_type": "unit", "method": "l2", "ratio": "0.5", "scope": "net"}, "no scope 'net', but layer, global"),
+        (
+            {"prune_type": "weight", "method": "l2", "ratio": "0.5"},
+            "l2 is a score of units; weight asks for one of weights",
+        ),
+        (
+            {"prune_type": "unit", "method": "l2", "ratio": "0.5", "scope": "net"},
+            "takes the scopes layer, global, not net",
+        ),
         ({"prune_type": "filter_wise", "method": "l2", "ratio": "0.5"}, "Allowed: unit, weight"),
         (
-            {"prune_type": "weight", "method": "random", "ratio": "0.5", "gradual": {"every": 1}},
+            {"prune_type": "weight", "method": "random", "ratio": "0.5", "gradual": GRADUAL, "recipe": RECIPE},
             "gradual pruning is of single weights by their magnitude",
         ),
     ],
@@ -252,7 +272,7 @@ def test_scores():
 def test_what_cannot_be_pruned_is_said(tmp_path, asked, words):
     models.save(small_net(), tmp_path / "parent.keras")
     with pytest.raises((ValueError, registry.UnknownName), match=words):
-        prune.prune_model(tmp_path / "pruned.keras", parent=tmp_path / "parent.keras", **asked)
+        prune.prune_model(tmp_path / "pruned.keras", parent=tmp_path / "parent.keras", data=NO_DATA, **asked)
 
 
 def test_nets_whose_units_cannot_be_removed_are_refused(tmp_path):
@@ -273,16 +293,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         pruned(tmp_path, net, "weight", "0.5")
 
 
-# Gradual pruning: 40 images in batches of 8 are 5 steps an epoch.
-RECIPE = {
-    "epochs": 4, "batch_size": 8, "optimizer": "adam", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False,
-    "weight_decay": 0.0, "decay_norm_and_bias": True, "warmup_epochs": 0, "warmup_from": 0.0, "milestones": [],
-    "gamma": 0.1, "label_smoothing": 0.0, "shuffle": True, "augment": [], "penalty": None,
-}  # fmt: skip
-GRADUAL = {"initial": 0.2, "begin": 0.1, "end": 0.75, "every": 3}  # masks change after steps 2, 5, 8, 11, 14, 17
-SIZES = {"conv": 36, "hidden": 20, "logits": 5}
-
-
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
     """A prepared data set: 8x8 images, of which the upper or the lower half is bright; 40 to train, 8 and 8 more."""
@@ -299,13 +309,12 @@ def halves(tmp_path_factory):
     return folder
 
 
-def gradually(out, data, recipe=None, gradual=None, net=None, **options):
+def gradually(out, data, recipe=None, gradual=None, net=None, checkpoint=None, **options):
     parent = out.with_name("parent.keras")
     models.save(net or conv_net(), parent)
-    how = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60", "seed": 1} | options
-    return prune.prune_model(
-        out, parent=parent, data=data, gradual=GRADUAL | (gradual or {}), recipe=RECIPE | (recipe or {}), **how
-    )
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60", "seed": 1} | options
+    step |= {"gradual": GRADUAL | (gradual or {}), "recipe": RECIPE | (recipe or {})}
+    return prune.prune_model(out, parent=parent, data=data, keeping=Keeping(checkpoint), **step)
 
 
 def zeros_at(progress, initial=0.2, final=0.6):
@@ -359,7 +368,7 @@ def test_a_net_is_measured_while_it_is_wrapped_and_saved_without_wrappers(halves
 
 def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path):
     tfmot, net = toolkit(), conv_net()
-    decay = gradual.polynomial_decay(0.6, steps=10, initial=0.0, begin=0, end=0.8, every=1)
+    decay = gradual.polynomial_decay(0.6, 10, Gradual(initial=0.0, begin=0, end=0.8, every=1))
     wrapped = gradual.wrap(net, decay)
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)
     wrapped.compile("sgd", "mse")
@@ -368,7 +377,7 @@ def test_what_is_trained_in_wrappers_is_what_the_toolkit_strips_of_them(tmp_path
     models.save(net, tmp_path / "own.keras")
     models.save(tfmot.sparsity.keras.strip_pruning(wrapped), tmp_path / "stripped.keras")
     assert (tmp_path / "own.keras").read_bytes() == (tmp_path / "stripped.keras").read_bytes()
-    assert all((layer.kernel.numpy() == 0).any() for layer in prune.prunable_layers(net))
+    assert all((layer.kernel.numpy() == 0).any() for layer in groups.prunable_layers(net))
 
 
 def test_the_same_seed_prunes_to_the_same_file(halves, tmp_path):
@@ -380,7 +389,7 @@ def test_the_same_seed_prunes_to_the_same_file(halves, tmp_path):
 
 def test_interrupted_pruning_ends_where_uninterrupted_pruning_ends(halves, tmp_path, monkeypatch, capsys):
     whole = gradually(tmp_path / "whole.keras", halves)
-    real = train.progress.line
+    real = progress.line
 
     def stop(row, epochs):
         if row["epoch"] == 3:
@@ -388,7 +397,7 @@ def test_interrupted_pruning_ends_where_uninterrupted_pruning_ends(halves, tmp_p
         real(row, epochs)
 
     with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr(train.progress, "line", stop)
+        patch.setattr(progress, "line", stop)
         gradually(tmp_path / "resumed.keras", halves, checkpoint=tmp_path / "state")
     resumed = gradually(tmp_path / "resumed.keras", halves, checkpoint=tmp_path / "state")
     assert "going on after epoch 2" in capsys.readouterr().out
@@ -415,7 +424,7 @@ def test_what_was_zero_before_stays_zero(halves, tmp_path):
     ids=["on the grid", "moved up", "as far as the training goes", "one change"],
 )
 def test_the_last_change_of_the_masks_is_at_the_end_of_the_schedule(steps, begin, end, every, found):
-    decay = gradual.polynomial_decay(0.75, steps=steps, initial=0.0, begin=begin, end=end, every=every)
+    decay = gradual.polynomial_decay(0.75, steps, Gradual(initial=0.0, begin=begin, end=end, every=every))
     assert (decay.begin_step, decay.end_step) == found
     changes, sparsity = decay(np.int64(decay.end_step))
     assert bool(changes) and float(sparsity) == 0.75
@@ -446,7 +455,7 @@ def test_a_file_that_is_not_sparse_enough_is_refused(tmp_path):
 )
 def test_the_wrapped_nets_have_the_published_numbers_of_parameters(name, size, total, trainable):
     net = models.build_model({"name": name}, (size, size, 3), 2)
-    schedule = gradual.polynomial_decay(0.5, steps=10, initial=0.0, begin=0.0, end=1.0, every=1)
+    schedule = gradual.polynomial_decay(0.5, 10, Gradual(initial=0.0, begin=0.0, end=1.0, every=1))
     wrapped = gradual.wrap(net, schedule)
     assert wrapped.count_params() == total
     assert sum(int(np.prod(weight.shape)) for weight in wrapped.trainable_weights) == trainable

@@ -6,9 +6,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from espalier import registry
 from espalier.datasets import prepare as datasets
-from espalier.keras import litert, models, profile, quantize, train
+from espalier.keras import litert, models, profile, quantize
 from espalier.keras.runtime import keras, start
+from espalier.run import progress
 from espalier.training.calibration import calibration
+from espalier.training.recipe import Keeping
 
 SCHEMES = ["float32", "float16", "dynamic_int8", "static_int8", "qat_int8"]
 INT8 = SCHEMES[2:]
@@ -65,8 +67,11 @@ def parent(tmp_path_factory):
     return path
 
 
-def quantized(out, parent, data, scheme, **options):
-    return quantize.quantize_model(out, parent=parent, data=data, scheme=scheme, recipe=RECIPE, **options)
+def quantized(out, parent, data, scheme, checkpoint=None, **options):
+    keeping = Keeping(checkpoint)
+    return quantize.quantize_model(
+        out, parent=parent, data=data, keeping=keeping, scheme=scheme, recipe=RECIPE, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +250,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(parent, made, digits,
 
     out, state = tmp_path / "a.tflite", tmp_path / "state"
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(train.progress, "line", stop)
+        patch.setattr(progress, "line", stop)
         quantized(out, parent, digits(8, 1), "qat_int8", checkpoint=state)
     history = quantized(out, parent, digits(8, 1), "qat_int8", checkpoint=state)["history"]
     assert len(history) == 2

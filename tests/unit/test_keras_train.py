@@ -12,6 +12,8 @@ from espalier.datasets.prepare import Split
 from espalier.datasets.prepare import load as load_data
 from espalier.keras import models, profile, prune, runtime, train
 from espalier.keras.runtime import as_built, start, tf, versions
+from espalier.run import progress
+from espalier.training.recipe import Keeping, Recipe
 
 MODEL = {"name": "mlp", "width": 0.02}  # 20-20-10-4 hidden units
 RECIPE = {
@@ -44,8 +46,9 @@ def squares(tmp_path_factory):
     return folder
 
 
-def trained(out, data, recipe=None, **options):
-    return train.train_model(out, data=data, model=MODEL, recipe=RECIPE | (recipe or {}), **{"seed": 1} | options)
+def trained(out, data, recipe=None, checkpoint=None, tensorboard=None, **options):
+    step = {"model": MODEL, "recipe": RECIPE | (recipe or {}), "seed": 1} | options
+    return train.train_model(out, data=data, keeping=Keeping(checkpoint, tensorboard), **step)
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -162,12 +165,13 @@ def test_fit_calls_before_each_step_and_after_each_epoch(squares, tmp_path, monk
             seen.scatter_nd_add([[step]], [1])
             last.assign(step)
 
-        how = {"before_step": before_step, "after_epoch": lambda: {"last": int(last)}, "identity": ["counted"]}
-        history = train.fit(net, data=data, recipe=RECIPE, seed=1, checkpoint=checkpoint, **how)["history"]
+        calls = {"before_step": before_step, "after_epoch": lambda: {"last": int(last)}}
+        learner = train.Learner(net, data, Recipe(**RECIPE), 1, {}, **calls)
+        history = train.fit(learner, ["counted"], Keeping(checkpoint))["history"]
         return [row["last"] for row in history], seen.numpy().tolist()
 
     assert run(None) == ([4, 9, 14, 19], [1] * 20)  # 5 steps an epoch
-    real = train.progress.line
+    real = progress.line
 
     def stop(row, epochs):
         if row["epoch"] == 3:
@@ -175,7 +179,7 @@ def test_fit_calls_before_each_step_and_after_each_epoch(squares, tmp_path, monk
         real(row, epochs)
 
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(train.progress, "line", stop)
+        patch.setattr(progress, "line", stop)
         run(tmp_path / "state")
     assert run(tmp_path / "state") == ([4, 9, 14, 19], [0] * 10 + [1] * 10)  # numbered on from where it stopped
 
@@ -201,16 +205,11 @@ def test_a_plateau_needs_validation_images(squares, tmp_path):
         trained(tmp_path / "model.keras", tmp_path / "data", {"plateau": {"factor": 0.5, "patience": 2, "minimum": 0}})
 
 
-def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled(squares):
-    orders = []
-
-    def run_epoch(images, labels, order, rates, first):
-        orders.append(order.tolist())
-        return 0.0, 0
-
-    split = load_data(squares).train
-    for epoch, seed, shuffle in ((1, 1, True), (2, 1, True), (1, 2, True), (1, 1, True), (1, 1, False)):
-        train._train_epoch(run_epoch, split, RECIPE | {"shuffle": shuffle}, epoch, seed)
+def test_every_epoch_has_an_order_of_its_own_unless_it_is_not_shuffled():
+    orders = [
+        train.order_of(Recipe(**RECIPE | {"shuffle": shuffle}), 72, seed, epoch).tolist()
+        for epoch, seed, shuffle in ((1, 1, True), (2, 1, True), (1, 2, True), (1, 1, True), (1, 1, False))
+    ]
     assert all(sorted(order) == list(range(72)) for order in orders)
     assert orders[4] == list(range(72))
     assert orders[0] == orders[3]
@@ -223,7 +222,7 @@ class Interrupted(Exception):
 
 def interrupted(monkeypatch, epoch, *arguments, **options):
     """Train, and be stopped while the given epoch is being put down."""
-    real = train.progress.line
+    real = progress.line
 
     def stop(row, epochs):
         if row["epoch"] == epoch:
@@ -231,7 +230,7 @@ def interrupted(monkeypatch, epoch, *arguments, **options):
         real(row, epochs)
 
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(train.progress, "line", stop)
+        patch.setattr(progress, "line", stop)
         trained(*arguments, **options)
 
 
@@ -301,6 +300,7 @@ def test_fine_tuning_leaves_pruned_weights_at_zero(squares, tmp_path, optimizer)
     prune.prune_model(
         tmp_path / "pruned.keras",
         parent=tmp_path / "dense.keras",
+        data=squares,
         prune_type="weight",
         method="magnitude",
         ratio="0.60",
@@ -317,7 +317,12 @@ def test_fine_tuning_leaves_pruned_weights_at_zero(squares, tmp_path, optimizer)
 def test_a_net_with_fewer_units_is_trained_further_as_it_is(squares, tmp_path):
     trained(tmp_path / "dense.keras", squares)
     prune.prune_model(
-        tmp_path / "pruned.keras", parent=tmp_path / "dense.keras", prune_type="unit", method="l2", ratio="0.50"
+        tmp_path / "pruned.keras",
+        parent=tmp_path / "dense.keras",
+        data=squares,
+        prune_type="unit",
+        method="l2",
+        ratio="0.50",
     )
     trained(tmp_path / "tuned.keras", squares, {"epochs": 1}, parent=tmp_path / "pruned.keras")
     shapes = [w.shape for w in models.load(tmp_path / "tuned.keras").get_weights()]
@@ -440,7 +445,7 @@ def pruned(folder, data, step):
     """A net, and the same, pruned."""
     dense, parent = folder / "dense.keras", folder / "pruned.keras"
     trained(dense, data)
-    prune.prune_model(parent, parent=dense, **step)
+    prune.prune_model(parent, parent=dense, data=data, **step)
     return dense, parent
 
 
@@ -524,7 +529,7 @@ def test_every_operation_of_an_epoch_has_a_kernel_for_a_gpu():
     CPU, and all that it needs, such as the whole data set, is copied there at each step."""
     split = train.resident(Split(np.zeros((9, 32, 32, 1), np.uint8), np.zeros(9, np.int64)))
     net = models.build_model({"name": "mobilenet_v2", "width": 0.35}, (32, 32, 1), 4, mean=0.0, std=1.0)
-    run = train.epoch_graph(net, train.make_optimizer(net, RECIPE), RECIPE, train.zero_masks(net))
+    run = train.epoch_graph(train.Learner(net, None, Recipe(**RECIPE), 1, train.zero_masks(net)))
     arguments = (split.images, split.labels, np.arange(9), np.ones(1, np.float32), np.array(0, np.int32))
     graph = run.get_concrete_function(*arguments).graph.as_graph_def()
     functions = graph.library.function

@@ -13,6 +13,7 @@ from espalier.datasets.prepare import Data, Split
 from espalier.pytorch import models, profile, runtime, train
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate
+from espalier.training.recipe import Recipe
 
 CUDA = torch.device("cuda")
 MANIFEST = {"mean": 0.5, "std": 0.25}
@@ -76,7 +77,8 @@ def test_an_epoch_is_computed_on_the_device_alone(fake, monkeypatch, name, penal
         images = torch.empty(32, 32, 32, 3, dtype=torch.uint8, device=CUDA)
         split = Split(images, torch.zeros(32, dtype=torch.long, device=CUDA))
         masks = {parameter: torch.ones_like(parameter) for parameter in net.parameters()}
-        optimizer, lossy = train.make_optimizer(net, recipe), []
+        data, lossy = Data(split, split, split, MANIFEST), []
+        learner = train.Learner(net, data, Recipe(**recipe), 0, masks)
 
         def backward(loss):  # a gradient lies where its parameter does; the engine itself asks for a real device
             lossy.append(loss)
@@ -85,7 +87,7 @@ def test_an_epoch_is_computed_on_the_device_alone(fake, monkeypatch, name, penal
 
         monkeypatch.setattr(torch.Tensor, "backward", backward)
         with ends:
-            train._train_epoch(net, optimizer, Data(split, split, split, MANIFEST), recipe, [], 0, masks)
+            learner.train_epoch([])
     assert [loss.device.type for loss in lossy] == ["cuda"] * 2  # so it was the last of the epoch
 
 

@@ -4,15 +4,21 @@ import itertools
 from fractions import Fraction
 
 import pytest
+from a_recipe import a_recipe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espalier.training.schedule import learning_rate, plateaued, stretched
+from espalier.training import schedule
+from espalier.training.schedule import plateaued, stretched
 
 PUBLISHED = {
     "learning_rate": 0.05, "warmup_epochs": 5, "warmup_from": 0.01, "milestones": [46, 66, 86], "gamma": 0.1
 }  # fmt: skip
 STEPS = 391  # of 50,000 images in batches of 128
+
+
+def learning_rate(recipe, *arguments):
+    return schedule.learning_rate(a_recipe(**recipe), *arguments)
 
 
 def published(epoch, step=0):
@@ -142,4 +148,4 @@ def test_a_stretched_recipe_has_as_many_times_the_epochs_and_the_same_warm_up(fa
     # 46 * 5/4 = 57.5, 66 * 5/4 = 82.5, 86 * 5/4 = 107.5: halves go up. 46720 / 14144 = 3.3032.
     recipe = PUBLISHED | {"epochs": 100}
     expected = recipe | {"epochs": epochs, "milestones": milestones}
-    assert stretched(recipe, factor) == expected and recipe["epochs"] == 100
+    assert stretched(a_recipe(**recipe), factor) == a_recipe(**expected)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from espalier.datasets.prepare import Split
 from espalier.keras.models import two_logits
 
-BATCH = 500  # images per call; no bearing on the result but its last bits
+BATCH = 500  # images per call; another number changes the last bits of the result
 
 
-def evaluate(net, split) -> dict[str, float | None]:
+def evaluate(net: Any, split: Split) -> dict[str, float | None]:
     """Mean cross entropy `loss`, and accuracies `top1` and `top5` in percent, of a net; None each on an empty split."""
     if not len(split.labels):
         return {"loss": None, "top1": None, "top5": None}
     batches = range(0, len(split.labels), BATCH)
-    return score(
+    return evaluated(
         np.concatenate([np.asarray(net(np.asarray(split.images[i : i + BATCH]), training=False)) for i in batches]),
         np.asarray(split.labels),
     )
 
 
-def score(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The same of outputs (n, classes), or (n, 1) of a binary net, for images of these labels (n,).
+def evaluated(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The same, of outputs (n, classes), or (n, 1) of a binary net, for images of these labels (n,).
 
     A label is among the top k if fewer than k classes come before it; of equal logits the lower class comes first.
     """

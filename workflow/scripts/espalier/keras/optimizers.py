@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-def make_optimizer(net, recipe: dict):
-    """The recipe's optimizer with its variables. `train.epoch_graph` sets the learning rate and adds weight decay."""
+from espalier.training.recipe import Recipe
+
+
+def make_optimizer(net: Any, recipe: Recipe) -> Any:
+    """The recipe's optimizer with its variables. `train.step_graph` sets the learning rate and adds weight decay."""
     from espalier.keras.runtime import keras
 
-    if recipe["optimizer"] == "adam":
+    if recipe.optimizer == "adam":
         optimizer = _adam()(jit_compile=False)
     else:
-        optimizer = keras.optimizers.SGD(momentum=recipe["momentum"], nesterov=recipe["nesterov"], jit_compile=False)
+        optimizer = keras.optimizers.SGD(momentum=recipe.momentum, nesterov=recipe.nesterov, jit_compile=False)
     optimizer.build(net.trainable_variables)
     return optimizer
 
@@ -18,13 +22,13 @@ def make_optimizer(net, recipe: dict):
 def _adam() -> type:
     """Keras's Adam (Kingma and Ba 2015, arXiv:1412.6980), its update by the operation that TensorFlow has for it.
 
-    A dozen operations for each of 150 variables took longer to build into a graph than the rest of the net. For dense
-    gradients, without Keras's variants; of the same name, which a saved optimizer carries.
+    A dozen operations for each of 150 variables took longer to build into a graph than the rest of the net. It takes
+    dense gradients, has none of Keras's variants, and has the same name, which a saved optimizer carries.
     """
     from espalier.keras.runtime import keras, tf
 
     class Adam(keras.optimizers.Adam):
-        def update_step(self, gradient, variable):
+        def update_step(self, gradient: Any, variable: Any) -> None:
             step, index = tf.cast(self.iterations + 1, variable.dtype), self._index_dict[self._var_key(variable)]
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,

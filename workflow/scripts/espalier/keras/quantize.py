@@ -8,17 +8,21 @@ call has is left open.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from espalier.datasets import prepare as datasets
+from espalier.datasets.prepare import Data, Split
 from espalier.keras import litert, models, profile, train
-from espalier.keras.evaluate import score
-from espalier.registry import Scheme, get, register
+from espalier.keras.evaluate import evaluated
+from espalier.registry import Scheme, register
 from espalier.run.files import sizes
 from espalier.run.threads import threads
-from espalier.training.calibration import calibration
+from espalier.training.calibration import Quantization, calibration
+from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 COMPARED = 256  # test images on which the file's outputs are compared with Keras's
 TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as sums are taken in another order
@@ -27,62 +31,72 @@ TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as s
 def quantize_model(
     out: str | Path,
     *,
-    parent: str | Path,
     data: str | Path,
-    scheme: str,
-    calibration_images: int = 128,
-    seed: int = 0,
-    recipe: dict | None = None,
-    checkpoint: str | Path | None = None,
-    label: str = "",
-) -> dict:
+    parent: str | Path,
+    dense: str | Path | None = None,
+    keeping: Keeping = KEEP_NOTHING,
+    **step: Any,
+) -> dict[str, Any]:
     """Quantize the net in `parent` by a registered scheme and write it to `out`, a .tflite file.
 
-    data: a prepared data set. calibration_images: how many training images, drawn with `seed` (`calibration`), show
-    which values occur in the net, for the schemes that need to know. recipe: for the schemes that train (`train.fit`,
-    with checkpoint and label); weights that are zero stay zero.
+    data: a prepared data set. dense: not read. step: what `Quantization` says. Weights that are zero stay zero.
+
     Returns {"measured": {...}} and the "history" of a training. int8_operators: convolutions and matrices whose weights
-    are int8 in the file read back. export_difference, of float32: the largest difference between what the file and what
-    Keras gives for test images.
-    Raises ValueError for a scheme that trains without a recipe, and RuntimeError if the file is not what it should be:
-    a float32 file that differs from Keras, an int8 scheme without int8 operators, or a calibrated one with float ones.
+    are int8 in the file read back. calibration_images, if there are any. export_difference, of float32: the largest
+    difference between what the file and what Keras gives for test images. Raises ValueError for a scheme that trains
+    without a recipe, and RuntimeError if the file is not what it should be: a float32 file that differs from Keras, an
+    int8 scheme without int8 operators, or a calibrated one with float ones.
     """
-    kind = get(Scheme, scheme, "keras")
-    if kind.trains and not recipe:
-        raise ValueError(f"{scheme} trains the net, so it needs a recipe")
-    data, net = datasets.load(data), models.load(parent)
+    quantization, prepared = Quantization.of(step, "keras"), datasets.load(data)
+    scheme, net = quantization.scheme, models.load(parent)
     normalise, inner = net.get_layer("normalise"), models.bare(net)
-    measured, details, images = {}, {}, None
-    if kind.calibrated:
-        chosen = calibration(data.train, calibration_images, seed)
-        images = np.asarray(normalise(data.train.images[np.sort(chosen)]))
-        measured["calibration_images"] = len(chosen)
-    if kind.trains:
+    images, measured, details = _calibration(quantization, prepared.train, normalise), {}, {}
+    if images is not None:
+        measured["calibration_images"] = len(images)
+    if scheme.trains:
         inner, net = _simulated(inner, normalise, images)
-        how = {"parent": parent, "checkpoint": checkpoint, "label": label}
-        how |= {"identity": [scheme, calibration_images], "masks": train.zero_masks(inner)}
-        trained = train.fit(net, data=data, recipe=recipe, seed=seed, **how)
-        measured |= trained.pop("measured", {})
-        details |= trained
-    Path(out).write_bytes(_converted(inner, kind, images))
+        details = _trained(net, inner, quantization, prepared, keeping, parent)
+    Path(out).write_bytes(_converted(inner, scheme, images))
+    measured |= _checked_operators(out, scheme)
+    if scheme.name == "float32":
+        measured["export_difference"] = _compared(out, net, prepared.test.images[:COMPARED])
+    return details | {"measured": measured | details.get("measured", {})}
 
+
+def _calibration(quantization: Quantization, split: Split, normalise: Any) -> np.ndarray | None:
+    """The normalised images that a calibrated scheme is shown; None for others."""
+    if not quantization.scheme.calibrated:
+        return None
+    chosen = calibration(split, quantization.calibration_images, quantization.seed)
+    return np.asarray(normalise(split.images[np.sort(chosen)]))
+
+
+def _trained(
+    net: Any, inner: Any, quantization: Quantization, data: Data, keeping: Keeping, parent: str | Path
+) -> dict[str, Any]:
+    """Train a net that rounds as int8 does, in place. inner: the same net of normalised images."""
+    masks = train.zero_masks(inner)
+    learner = train.Learner(net, data, quantization.recipe, quantization.seed, masks)
+    return train.fit(learner, [quantization.scheme.name, quantization.calibration_images], keeping, parent)
+
+
+def _checked_operators(out: str | Path, scheme: Scheme) -> dict[str, int]:
+    """How many operators of the file have int8 weights. Raises RuntimeError if they are not those that the scheme is
+    to make."""
     operators = litert.weighted_operators(out)
-    whole = [row for row in operators if row["weights"] == row["output"] == "INT8"]
-    measured["int8_operators"] = sum(row["weights"] == "INT8" for row in operators)
-    if kind.int8 and not measured["int8_operators"]:
+    number = sum(row["weights"] == "INT8" for row in operators)
+    if scheme.int8 and not number:
         raise RuntimeError(
-            f"{out} holds no int8 operator: {scheme} made none of the {len(operators)} that have weights. TensorFlow "
-            "leaves matrices and filters of fewer than 1024 weights in float32 where it does not calibrate"
+            f"{out} holds no int8 operator: {scheme.name} made none of the {len(operators)} that have weights. "
+            "TensorFlow leaves matrices and filters of fewer than 1024 weights in float32 where it does not calibrate"
         )
-    if kind.calibrated and len(whole) < len(operators):
-        left = ", ".join(row["name"] for row in operators if row not in whole)
-        raise RuntimeError(f"{out} computes in float where {scheme} should not: {left}")
-    if scheme == "float32":
-        measured["export_difference"] = _compared(out, net, data.test.images[:COMPARED])
-    return {"measured": measured} | details
+    left = [row["name"] for row in operators if not row["weights"] == row["output"] == "INT8"]
+    if scheme.calibrated and left:
+        raise RuntimeError(f"{out} computes in float where {scheme.name} should not: {', '.join(left)}")
+    return {"int8_operators": number}
 
 
-def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict:
+def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]:
     """Measure a TFLite file on the test split of the prepared data set `data`, by LiteRT on the job's threads.
 
     Returns {"measured": {...}} as `profile.measure_model` does, top1, top5, test_loss and sizes of the file itself. The
@@ -91,11 +105,11 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     """
     net, test = models.load(parent), datasets.load(data).test
     outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), threads())
-    found = profile.accuracy(score(outputs, np.asarray(test.labels)), test)
+    found = profile.accuracy(evaluated(outputs, np.asarray(test.labels)), test)
     return {"measured": found | profile.costs(net) | sizes(path)}
 
 
-def _compared(path, net, images: np.ndarray) -> float:
+def _compared(path: str | Path, net: Any, images: np.ndarray) -> float:
     """The largest |difference| between the outputs of a float32 file and of the net it was made of."""
     expected = _batched(net, images)
     given = litert.predict(path, _batched(net.get_layer("normalise"), images), threads())
@@ -105,13 +119,13 @@ def _compared(path, net, images: np.ndarray) -> float:
     return float(difference)
 
 
-def _batched(function, images: np.ndarray) -> np.ndarray:
+def _batched(function: Callable[..., Any], images: np.ndarray) -> np.ndarray:
     """What a function of TensorFlow's gives for images, a few at a time: a large net's activations fill memory."""
     size = litert.BATCH
     return np.concatenate([np.asarray(function(images[i : i + size])) for i in range(0, len(images), size)])
 
 
-def _simulated(inner, normalise, images: np.ndarray) -> tuple:
+def _simulated(inner: Any, normalise: Any, images: np.ndarray) -> tuple[Any, Any]:
     """A float net, and the same that rounds weights and activations as int8 does (TFMOT), ready to be trained.
 
     inner: a net of normalised images; normalise: the layer to put before it; images: normalised ones, to calibrate by.
@@ -126,7 +140,7 @@ def _simulated(inner, normalise, images: np.ndarray) -> tuple:
     return rounding, keras.Model(pixels, rounding(normalise(pixels)), name=inner.name)
 
 
-def _set_ranges(rounding, inner, images: np.ndarray) -> None:
+def _set_ranges(rounding: Any, inner: Any, images: np.ndarray) -> None:
     """Begin with the range of each activation as it is on `images`, in place.
 
     TFMOT begins with -6 to 6 everywhere and moves a thousandth of the way at each step: a training of less than
@@ -134,7 +148,7 @@ def _set_ranges(rounding, inner, images: np.ndarray) -> None:
     """
     from espalier.keras.runtime import keras, tf
 
-    def ends(activations):
+    def ends(activations: Any) -> Any:
         return tf.stack([tf.reduce_min(activations), tf.reduce_max(activations)])[None]
 
     watched = keras.Model(inner.input, {layer.name: ends(layer.output) for layer in inner.layers})
@@ -152,7 +166,7 @@ def _set_ranges(rounding, inner, images: np.ndarray) -> None:
                     variable.assign(max(high.max(), 0.0))
 
 
-def _converted(net, kind, images: np.ndarray | None) -> bytes:
+def _converted(net: Any, scheme: Scheme, images: np.ndarray | None) -> bytes:
     """The TFLite file of a net of normalised images. The converter's talk is not shown; its errors are raised."""
     from espalier.keras.runtime import silent, tf
 
@@ -165,7 +179,7 @@ def _converted(net, kind, images: np.ndarray | None) -> bytes:
     with silent(), tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.forward)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        kind(tf.lite, converter, images)
+        scheme(tf.lite, converter, images)
         return converter.convert()
 
 
@@ -173,7 +187,7 @@ TFLITE = "TensorFlow Lite, Post-training quantization, tensorflow.org/lite/perfo
 
 
 @register(Scheme("float32", backend="keras", title="float32", cite=TFLITE, quantizes=False))
-def float32(lite, converter, images):
+def float32(lite: Any, converter: Any, images: np.ndarray | None) -> None:
     """Nothing is quantized: the net in another format."""
 
 
@@ -186,7 +200,7 @@ def float32(lite, converter, images):
         about_times="float16 is the storage: on a CPU LiteRT computes in float32.",
     )
 )
-def float16(lite, converter, images):
+def float16(lite: Any, converter: Any, images: np.ndarray | None) -> None:
     """Weights of 16 bits; the runtime turns them into float32 and computes in that."""
     from espalier.keras.runtime import tf
 
@@ -205,7 +219,7 @@ def float16(lite, converter, images):
         "fast kernels of LiteRT (XNNPACK) do not take an operator, as depthwise convolutions, the net runs in pieces",
     )
 )
-def dynamic_int8(lite, converter, images):
+def dynamic_int8(lite: Any, converter: Any, images: np.ndarray | None) -> None:
     """Weights of 8 bits; activations are float32, and quantized by the range that each image has, before each operator.
 
     Matrices and filters of fewer than 1024 weights stay float32. On a CPU, LiteRT leaves the rest to XNNPACK, which
@@ -226,7 +240,7 @@ def dynamic_int8(lite, converter, images):
         int8=True,
     )
 )
-def static_int8(lite, converter, images):
+def static_int8(lite: Any, converter: Any, images: np.ndarray | None) -> None:
     """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
     converter.optimizations = [lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([image[None]] for image in images)
@@ -244,6 +258,6 @@ def static_int8(lite, converter, images):
         int8=True,
     )
 )
-def qat_int8(lite, converter, images):
+def qat_int8(lite: Any, converter: Any, images: np.ndarray | None) -> None:
     """Weights and activations of 8 bits by the ranges that the net was trained with, while it rounded as int8 does."""
     converter.optimizations = [lite.Optimize.DEFAULT]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 
 class Board:
     """Event files in `folder`/train and `folder`/validation. Without a folder nothing is written.
 
-    The logs always hold the whole training, once: what an earlier attempt left is removed, and the epochs in `history`,
-    which a resumed training does not repeat, are written again.
+    The logs are to hold the whole training, once: what an earlier attempt left is removed, so a resumed training has to
+    add its earlier epochs again.
     """
 
-    def __init__(self, folder: str | Path | None, net, history: list[dict]):
-        self.writers = {}
+    def __init__(self, folder: str | Path | None, net: Any) -> None:
+        self.writers: dict[str, Any] = {}
         if folder is None:
             return
         from espalier.keras.runtime import tf
@@ -26,10 +27,8 @@ class Board:
         graph = forward.get_concrete_function(tf.TensorSpec((None, *net.input_shape[1:]), tf.uint8)).graph
         with self.writers["train"].as_default():
             tf.summary.graph(graph)
-        for row in history:
-            self.add(row)
 
-    def add(self, row: dict) -> None:
+    def add(self, row: dict[str, Any]) -> None:
         """Write one epoch, at its number: `epoch_loss`, and in percent `epoch_accuracy`."""
         if not self.writers:
             return

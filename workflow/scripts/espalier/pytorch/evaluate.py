@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -9,7 +11,7 @@ from torch.nn import functional
 from espalier.datasets.prepare import Split
 
 
-def to_input(images: torch.Tensor, manifest: dict) -> torch.Tensor:
+def to_input(images: torch.Tensor, manifest: dict[str, Any]) -> torch.Tensor:
     """uint8 images (n, c, h, w) as normalised float32 in channels-last order, which convs on a CPU are faster with."""
     images = images.to(torch.float32, memory_format=torch.channels_last)
     return images.div_(255).sub_(manifest["mean"]).div_(manifest["std"])
@@ -22,11 +24,12 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
 
 def resident(split: Split, device: torch.device) -> Split:
     """The split as tensors in a device's memory, images as uint8: batches are then gathered there."""
-    return Split(*(torch.from_numpy(np.array(part)).to(device) for part in (split.images, split.labels)))
+    parts: Any = (split.images, split.labels)
+    return Split(*(torch.as_tensor(p if torch.is_tensor(p) else np.array(p)).to(device) for p in parts))
 
 
 @torch.inference_mode()
-def evaluate(net, split: Split, manifest: dict, batch_size: int = 128) -> dict[str, float]:
+def evaluate(net: torch.nn.Module, split: Split, manifest: dict[str, Any], batch_size: int = 128) -> dict[str, float]:
     """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or tensors,
     in float32, on the device that the net is on. Batches of 128 take no more memory than a training of such does."""
     net.eval().to(memory_format=torch.channels_last)

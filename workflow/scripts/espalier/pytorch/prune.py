@@ -14,8 +14,8 @@ together, as in DepGraph (Fang et al. 2023, arXiv:2301.12900), by the mean of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
@@ -23,7 +23,12 @@ from espalier.pytorch import groups as grouping
 from espalier.pytorch import unstructured
 from espalier.pytorch.importance import scores as judge
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import Entry, PruneType, Score, get
+from espalier.registry import Entry, PruneType, get
+from espalier.training.pruning import Pruning
+from espalier.training.recipe import KEEP_NOTHING, Keeping
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes them
 
@@ -31,69 +36,55 @@ MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes 
 def prune_model(
     out: str | Path,
     *,
+    data: str | Path,
     parent: str | Path,
     dense: str | Path | None = None,
-    data: str | Path,
-    prune_type: str,
-    method: str,
-    scope: str | None = None,
-    ratio: str | None = None,
-    blocks: int | None = None,
-    threshold: float | None = None,
-    pattern: str | None = None,
-    seed: int = 0,
-) -> dict:
-    """Prune the net in `parent` and write what is left of it to `out`.
+    keeping: Keeping = KEEP_NOTHING,
+    **step: Any,
+) -> dict[str, Any]:
+    """Prune the net in `parent` and write it to `out`.
 
-    prune_type, method: registered names. One of the amounts that the prune type takes: ratio, the share of the groups
-    to remove, best as a string ("0.40"), from 0 up to, not including, 1; blocks, how many residual blocks; threshold,
-    what scores below it goes; pattern, "2:4" to keep 2 of each 4 weights. scope: "global", groups of all layers
-    compete, or "layer"; None is the prune type's default. dense: the trained net that it all began with, the parent if
-    not given. data: the prepared data set, for the size of its images, and for scores by gradients. seed: of what is
-    drawn. Returns {"measured": {"actual_ratio": share of the dense net's groups that is gone}}, of the net read back
-    from disk. Raises ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
+    data: a prepared data set, for the size of its images and for scores by gradients. dense: the trained net that the
+    chain began with, the parent if not given. step: what `Pruning` says. keeping: not used, since nothing is trained.
+
+    Returns {"measured": {"actual_ratio": share of the dense net's groups that is gone}}, of the net read back from
+    disk. Raises ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
     """
-    amounts = {"ratio": ratio, "blocks": blocks, "threshold": threshold, "pattern": pattern}
-    amount = {key: value for key, value in amounts.items() if value is not None}
-    entry = get(PruneType, prune_type, "pytorch")
-    scope = _checked(entry, method, scope, amount)
-    net, prepared = load(parent), load_data(data)
-    material = {"data": prepared, "seed": seed}
-    if entry.by == ("weights",):
-        before = unstructured.zeros(net)
-        unstructured.zero_weights(net, method, scope=scope, **amount, **material)
-        save(net, out)
-        pruned = load(out)
-        unstructured.check(pruned, before, scope=scope, **amount)
+    pruning, prepared, net = Pruning.of(step, "pytorch"), load_data(data), load(parent)
+    prune = _zero_weights if pruning.prune_type.by == ("weights",) else _remove_groups
+    pruned = prune(net, pruning, prepared, out)
+    ratio = grouping.actual_ratio(load(dense or parent), pruned, pruning.prune_type.name)
+    return {"measured": {"actual_ratio": ratio}}
+
+
+def _zero_weights(net: nn.Module, pruning: Pruning, data: Data, out: str | Path) -> nn.Module:
+    """Set single weights to zero, save the net to `out` and return it as read back."""
+    before, amount = unstructured.zeros(net), {pruning.amount.key: pruning.amount.value}
+    unstructured.zero_weights(net, pruning.score.name, scope=pruning.scope, **amount, data=data, seed=pruning.seed)
+    save(net, out)
+    pruned = load(out)
+    unstructured.check(pruned, before, scope=pruning.scope, **amount)
+    return pruned
+
+
+def _remove_groups(net: nn.Module, pruning: Pruning, data: Data, out: str | Path) -> nn.Module:
+    """Remove channels or blocks, save the net to `out` and return it as read back."""
+    material, amount = {"data": data, "seed": pruning.seed}, pruning.amount
+    if amount.key == "blocks":
+        remove_blocks(net, weakest_blocks(net, pruning.score.name, amount.value, **material))
+        expected = {name: conv.out_channels for name, conv in grouping.convs(net).items()}
     else:
-        if "blocks" in amount:
-            remove_blocks(net, weakest_blocks(net, method, int(blocks), **material))
-            expected = {name: conv.out_channels for name, conv in grouping.convs(net).items()}
-        else:
-            size = prepared.manifest["size"]
-            kept = select(net, prune_type, method, ratio, scope=scope, below=threshold, size=size, **material)
-            remove_channels(net, kept, size)
-            expected = {name: len(indices) for name, indices in kept.items()}
-        save(net, out)
-        pruned = load(out)
-        found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
-        if found != expected:
-            raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
-    return {"measured": {"actual_ratio": grouping.actual_ratio(load(dense or parent), pruned, prune_type)}}
-
-
-def _checked(entry: Entry, method: str, scope: str | None, amount: dict) -> str | None:
-    """The scope, the default one if none is given. Raises ValueError for a combination that is not declared."""
-    takes, scopes, score = entry.amounts, entry.scopes, get(Score, method, "pytorch")
-    if len(amount) != 1 or not amount.keys() <= set(takes):
-        raise ValueError(f"{entry.name} takes one of {', '.join(takes)}, not {', '.join(amount) or 'none'}")
-    if not 0 <= Fraction(str(amount.get("ratio", 0))) < 1:
-        raise ValueError(f"the ratio is {amount['ratio']}, but must be from 0 up to, not including, 1")
-    if not set(entry.by) <= set(score.of):
-        raise ValueError(f"{method} is a score of {', '.join(score.of)}, which {entry.name} does not ask for")
-    if scope and scopes and scope not in scopes:
-        raise ValueError(f"{entry.name} takes the scopes {', '.join(scopes)}, not {scope}")
-    return (scope or scopes[0]) if scopes else None
+        size, how = data.manifest["size"], {"below" if amount.key == "threshold" else "ratio": amount.value}
+        names = pruning.prune_type.name, pruning.score.name
+        kept = select(net, *names, **how, scope=pruning.scope, size=size, **material)
+        remove_channels(net, kept, size)
+        expected = {name: len(indices) for name, indices in kept.items()}
+    save(net, out)
+    pruned = load(out)
+    found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
+    if found != expected:
+        raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
+    return pruned
 
 
 def select(

@@ -10,14 +10,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
-from espalier.registry import Scheme, get, register
+from espalier.registry import Scheme, register
 from espalier.run.files import sizes
 from espalier.run.threads import threads
-from espalier.training.calibration import calibration
+from espalier.training.calibration import Quantization, calibration
+from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
 BATCH = 32  # calibration images per call; no bearing on their smallest and largest values
@@ -34,46 +37,49 @@ INT8 = f"Jacob et al. 2018, arXiv:1712.05877; {ONNX}/quantization.html"
 def quantize_model(
     out: str | Path,
     *,
-    parent: str | Path,
     data: str | Path,
-    scheme: str,
-    calibration_images: int = 128,
-    seed: int = 0,
-    recipe: dict | None = None,
-    checkpoint: str | Path | None = None,
-    label: str = "",
-) -> dict:
+    parent: str | Path,
+    dense: str | Path | None = None,
+    keeping: Keeping = KEEP_NOTHING,
+    **step: Any,
+) -> dict[str, Any]:
     """Export the net in `parent` to ONNX, quantize it by a scheme and write it to `out`.
 
-    data: prepared data set. scheme: registered name. calibration_images: how many training images the ranges of
-    activations are taken from, for schemes that need them, drawn by `seed`. recipe, checkpoint, label: of schemes that
-    train; none here does. Returns what was measured: `export_difference`, the largest |difference| of the float32
-    export's logits from PyTorch's over the first 256 test images; `int8_operators`, how many of the operators with
-    weights ONNX Runtime computes in int8 when it runs the file; and `calibration_images`, if there are any. Raises
-    RuntimeError if the export's outputs are not PyTorch's, or if of a scheme of int8 an operator with weights is
-    computed in float; ValueError if the net is too large for one ONNX file.
+    data: prepared data set. dense, keeping: not used, since no scheme here trains. step: what `Quantization` says.
+
+    Returns what was measured: `export_difference`, the largest |difference| of the float32 export's logits from
+    PyTorch's over the first 256 test images; `int8_operators`, how many of the operators with weights ONNX Runtime
+    computes in int8 when it runs the file; and `calibration_images`, if there are any. Raises RuntimeError if the
+    export's outputs are not PyTorch's, or if of a scheme of int8 an operator with weights is computed in float;
+    ValueError if the net is too large for one ONNX file.
     """
     import onnx
 
     from espalier.pytorch.models import load
 
-    entry = get(Scheme, scheme, "pytorch")
-    data, net = load_data(data), load(parent)
-    model = export(net, data.test.images.shape[1:])
-    measured = {"export_difference": compare(net, model, data)}
-    batches = []
-    if entry.calibrated:
-        chosen = calibration(data.train, calibration_images, seed)
-        measured["calibration_images"] = len(chosen)
-        parts = np.array_split(chosen, -(-len(chosen) // BATCH))
-        batches = [_input(data.train.images[part], data.manifest) for part in parts]
-    model = anonymous(entry(model, batches))
+    quantization, prepared, net = Quantization.of(step, "pytorch"), load_data(data), load(parent)
+    scheme = quantization.scheme
+    model = export(net, prepared.test.images.shape[1:])
+    measured = {"export_difference": compare(net, model, prepared)}
+    batches = _calibration_batches(quantization, prepared)
+    if scheme.calibrated:
+        measured["calibration_images"] = sum(map(len, batches))
+    model = anonymous(scheme(model, batches))
     Path(out).write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(out), full_check=True)
     quantized, left = int8_operators(optimized(out))
-    if entry.int8 and (left or not quantized):
-        raise RuntimeError(f"{scheme} left {', '.join(left) or 'every operator'} of {parent} in float")
+    if scheme.int8 and (left or not quantized):
+        raise RuntimeError(f"{scheme.name} left {', '.join(left) or 'every operator'} of {parent} in float")
     return {"measured": measured | {"int8_operators": len(quantized)}}
+
+
+def _calibration_batches(quantization: Quantization, data: Data) -> list[np.ndarray]:
+    """The normalised images that a calibrated scheme is shown; none for others."""
+    if not quantization.scheme.calibrated:
+        return []
+    chosen = calibration(data.train, quantization.calibration_images, quantization.seed)
+    parts = np.array_split(chosen, -(-len(chosen) // BATCH))
+    return [_input(data.train.images[part], data.manifest) for part in parts]
 
 
 def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict:

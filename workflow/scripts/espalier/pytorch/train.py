@@ -1,22 +1,20 @@
-"""Training: from initial weights, with a penalty, further from a net in a file, or anew with what is left of one. One
-recipe for all."""
+"""Training: of a new net, of a net in a file, or of a pruned net from new weights. One recipe for all."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from espalier.datasets.prepare import Data
+from espalier.datasets.prepare import Data, Split
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import checkpoint as checkpoints
 from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
@@ -24,84 +22,53 @@ from espalier.pytorch.groups import groups
 from espalier.pytorch.models import WeightsUnavailable, build_model, load, redrawn, save, tensors_of, weighted
 from espalier.pytorch.profile import profile_model
 from espalier.registry import Penalty, get
-from espalier.run import progress
-from espalier.training import best_epoch as selection
+from espalier.training import loop
+from espalier.training.checkpoint import Arrays, Row
+from espalier.training.recipe import KEEP_NOTHING, Keeping, Recipe, Training
 from espalier.training.schedule import learning_rate, stretched
+
+Masks = dict[nn.Parameter, torch.Tensor]  # parameter -> where it may change (1) or stays zero (0)
+# (logits in float32, labels, the images as the net saw them) -> the mean loss of the batch
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def train_model(
     out: str | Path,
     *,
     data: str | Path,
-    model: dict,
-    recipe: dict,
-    seed: int,
     parent: str | Path | None = None,
-    scratch: str | None = None,
     dense: str | Path | None = None,
-    checkpoint: str | Path | None = None,
-    label: str = "training",
-) -> dict:
+    keeping: Keeping = KEEP_NOTHING,
+    **step: Any,
+) -> dict[str, Any]:
     """Train a net on the device that the runtime was started with, and write it to `out`.
 
-    data: a prepared data set. model: {name, width, ...}, see `initial_net`. recipe:
-    every key of the config's recipe. seed: of the initial weights, the order of the images, augmentation and dropout;
-    each epoch derives its own, so nothing random needs to be kept to resume. parent: a model file to train further,
-    None to begin; its weights that are zero, pruned ones, stay zero. scratch: "epochs" or "flops" to give the parent's
-    net new initial weights first (Liu et al. 2019, arXiv:1810.05270), and train it for the recipe's epochs, or for as
-    many as cost the MACs that the recipe costs the net in the file `dense`. checkpoint: a folder that the state after
-    each epoch is kept in; a training that finds one of the same recipe, seed, parent and kind of device goes on from
-    there and ends where it would have ended.
+    data: a prepared data set. parent: a model file to train further, None for a new net; its weights that are zero,
+    pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`. step: what `Training` says.
+    Each epoch derives its randomness (order, augmentation, dropout) from the seed and its number.
 
-    Returns {"history": [one row per epoch]}, accuracies in percent, and, of new weights, "weights": what it really
-    began with, random or imagenet; from scratch "epochs" too; if the recipe selects the best epoch, "measured": which
-    that was. Test images are looked at only if the recipe selects by them. Raises FloatingPointError if the training
-    diverges, ValueError for a selection by validation images that are not there.
+    Returns what `loop.run` does; if the weights were new, {"weights": "random" or "imagenet"}, what the training really
+    began with; from scratch also {"epochs": their number}.
     """
-    data = load_data(data)
-    if scratch == "flops":
-        size = data.manifest["size"]
-        recipe = stretched(recipe, Fraction(*(profile_model(load(file), size).macs for file in (dense, parent))))
-    torch.manual_seed(seed)
-    net, weights = (load(parent), None) if parent else initial_net(model, len(data.classes))
-    device = runtime.device()
-    net.to(device, memory_format=torch.channels_last)
-    if device.type == "cuda":
-        pool_by_products(net)
+    if keeping.tensorboard:
+        raise ValueError("the PyTorch backend writes no logs for TensorBoard")
+    training, prepared = Training.of(step), load_data(data)
+    torch.manual_seed(training.seed)
+    net, weights = (load(parent), None) if parent else initial_net(training.model, len(prepared.classes))
+    recipe = budgeted(training, net, dense, prepared.manifest["size"])
+    to_device(net)
     masks = zero_masks(net) if parent else {}
-    if scratch:
-        draw_anew(net, masks, seed, model["width"])
+    if training.scratch:
+        draw_again(net, masks, training.seed, training.model["width"])
         weights = "random"
-    optimizer = make_optimizer(net, recipe)
-    state = checkpoints.Checkpoint(checkpoint, [recipe, model, seed, data.manifest, weights, device.type], parent)
-    history, best = state.resume(net, optimizer)
-    decides = selection.column(recipe, len(data.validation))
-    looked_at = ("train", "validation", *(["test"] if decides == "test_top1" else []))
-    splits = {name: resident(getattr(data, name), device) for name in looked_at}
-    data = dataclasses.replace(data, **splits)
-    for epoch in progress.epochs(len(history) + 1, recipe["epochs"], label):
-        started = time.perf_counter()
-        row = {"epoch": epoch} | _train_epoch(net, optimizer, data, recipe, history, seed, masks)
-        if len(data.validation):
-            measured = evaluate(net, data.validation, data.manifest)
-            row |= {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
-        if decides == "test_top1":
-            measured = evaluate(net, data.test, data.manifest)
-            row |= {"test_loss": measured["loss"], "test_top1": measured["top1"]}
-        row["seconds"] = time.perf_counter() - started
-        history.append(row)
-        progress.line(row, recipe["epochs"])
-        if decides and selection.best_epoch(history, decides) == epoch:
-            best = {key: value.detach().clone() for key, value in net.state_dict().items()}
-        state.keep(net, optimizer, history, best)
-    if best:
-        net.load_state_dict(best)
+    learner = Learner(net, prepared, recipe, training.seed, masks)
+    trained = loop.run(learner, [training.model, training.seed, weights], keeping, parent=parent)
     save(net, out)
-    details = {"history": history} | ({"weights": weights} if weights else {}) | selection.chosen(history, decides)
-    return details | ({"epochs": recipe["epochs"]} if scratch else {})
+    details = trained | ({"weights": weights} if weights else {})
+    return details | ({"epochs": recipe.epochs} if training.scratch else {})
 
 
-def initial_net(model: dict, num_classes: int) -> tuple:
+def initial_net(model: dict[str, Any], num_classes: int) -> tuple[nn.Module, str]:
     """A net to begin with, and what weights it has: "random" or "imagenet".
 
     model: {name, width, ...the architecture's own options}, and optionally weights, "random" or "imagenet", and
@@ -122,15 +89,28 @@ def initial_net(model: dict, num_classes: int) -> tuple:
         return build_model(num_classes=num_classes, **given), "random"
 
 
-def zero_masks(net) -> dict:
-    """For the weights of conv and linear layers that have zeros: parameter -> where it may change (1) or not (0)."""
+def budgeted(training: Training, net: nn.Module, dense: str | Path | None, size: int) -> Recipe:
+    """The recipe; for `scratch: flops` with the epochs that cost as many MACs as it costs the net in the file `dense`.
+
+    size: side of an image, in pixels.
+    """
+    if training.scratch != "flops":
+        return training.recipe
+    if dense is None:
+        raise ValueError("`scratch: flops` needs the dense net, whose MACs are the budget")
+    return stretched(
+        training.recipe, Fraction(profile_model(load(dense), size).macs, profile_model(net, size).macs)
+    )  # fmt: skip
+
+
+def zero_masks(net: nn.Module) -> Masks:
+    """The masks of the weights of conv and linear layers that have zeros."""
     weights = [layer.weight for layer in weighted(net).values()]
     return {weight: (weight != 0).to(weight.dtype) for weight in weights if not weight.detach().all()}
 
 
-def draw_anew(net: nn.Module, masks: dict, seed: int, width: float) -> None:
-    """Give a net new initial weights, in place. masks: parameter -> where it may have weights (1) or is zero (0).
-    width: that of the dense net."""
+def draw_again(net: nn.Module, masks: Masks, seed: int, width: float) -> None:
+    """Give a net new initial weights, in place; masked ones stay zero. width: that of the dense net."""
     new = tensors_of(redrawn(net, seed, width=width))
     with torch.no_grad():
         for name, tensor in tensors_of(net).items():
@@ -139,9 +119,17 @@ def draw_anew(net: nn.Module, masks: dict, seed: int, width: float) -> None:
             weight *= mask
 
 
-def pool_by_products(net) -> None:
-    """Let the net's adaptive average pools be matrix products. Their own gradient on CUDA adds up in whatever order it
-    comes, which deterministic algorithms refuse."""
+def to_device(net: nn.Module) -> None:
+    """Move a net to the device that the runtime was started with, in place, in the memory order that is fast there."""
+    device = runtime.device()
+    net.to(device, memory_format=torch.channels_last)
+    if device.type == "cuda":
+        pool_by_products(net)
+
+
+def pool_by_products(net: nn.Module) -> None:
+    """Compute the net's adaptive average pools as matrix products. On CUDA the pools' own gradient adds up in an order
+    that varies, which deterministic algorithms refuse."""
     for module in net.modules():
         if isinstance(module, nn.AdaptiveAvgPool2d):
             module.forward = functools.partial(_pooled, size=module.output_size)
@@ -158,73 +146,156 @@ def _pooled(images: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
         return (rows @ images.float() @ columns.T).to(images.dtype)
 
 
-def make_optimizer(net, recipe: dict) -> torch.optim.Optimizer:
+def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer. With decay_norm_and_bias off, vectors (biases, batch norms) have no weight decay."""
-    decayed = [p for p in net.parameters() if p.dim() > 1 or recipe["decay_norm_and_bias"]]
-    others = [p for p in net.parameters() if p.dim() <= 1 and not recipe["decay_norm_and_bias"]]
-    parameters = [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
+    decayed = [p for p in net.parameters() if p.dim() > 1 or recipe.decay_norm_and_bias]
+    others = [p for p in net.parameters() if p.dim() <= 1 and not recipe.decay_norm_and_bias]
+    parameters = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     parameters = [group for group in parameters if group["params"]]
-    if recipe["optimizer"] == "adam":
-        return torch.optim.Adam(parameters, lr=recipe["learning_rate"])
-    return torch.optim.SGD(
-        parameters, lr=recipe["learning_rate"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
-    )
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=recipe.learning_rate)
+    return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
 
 
-def penalty_of(net, recipe: dict) -> torch.Tensor | float:
+def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
-    if not recipe["penalty"]:
+    if not recipe.penalty:
         return 0.0
-    return recipe["coefficient"] * get(Penalty, recipe["penalty"], "pytorch")(groups(net, recipe["prune_type"]))
+    return recipe.coefficient * get(Penalty, recipe.penalty, "pytorch")(groups(net, recipe.prune_type))
 
 
-def _train_epoch(net, optimizer, data: Data, recipe: dict, history: list[dict], seed: int, masks: dict) -> dict:
-    """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate.
+class Learner:
+    """A net in training (`loop.Learner`), on the device that it lies on.
 
-    history: the epochs before. A weight whose gradient is masked and that is zero stays zero with any optimizer: no
-    momentum, no decay moves it.
+    masks: a weight whose gradient is masked and that is zero stays zero with any optimizer: neither momentum nor decay
+    moves it. loss: None is the cross entropy with the recipe's label smoothing.
     """
-    size, split, epoch = recipe["batch_size"], data.train, len(history) + 1
-    device = split.images.device
-    torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    order = torch.randperm(len(split), generator=generator) if recipe["shuffle"] else torch.arange(len(split))
-    order = order.to(device)
-    precision = {"device_type": device.type, "dtype": torch.bfloat16, "enabled": recipe["precision"] == "bf16"}
-    steps = -(-len(split) // size)
-    net.train()
-    seen, loss_sum, hits, rate, penalty = 0, 0.0, 0, 0.0, 0.0  # sums stay on the device: to ask for one is to wait
-    for step in range(steps):
-        chosen = order[step * size : (step + 1) * size]
-        if len(chosen) == 1 and steps > 1:
-            continue  # batch norm cannot train on a single image
-        rate = learning_rate(recipe, (epoch - 1) * steps + step, steps, history)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+
+    def __init__(
+        self, net: nn.Module, data: Data, recipe: Recipe, seed: int, masks: Masks, loss: Loss | None = None
+    ) -> None:
+        self.net, self.data, self.recipe, self.seed, self.masks = net, data, recipe, seed, masks
+        self.loss = loss or self._cross_entropy
+        self.optimizer = make_optimizer(net, recipe)
+        self._resident: dict[str, Split] = {}
+
+    @property
+    def device(self) -> str:
+        """The kind of device that the net is on."""
+        return next(self.net.parameters()).device.type
+
+    def split(self, name: str) -> Split:
+        """The split of that name, in the memory of the device."""
+        if name not in self._resident:
+            self._resident[name] = resident(getattr(self.data, name), next(self.net.parameters()).device)
+        return self._resident[name]
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """`loss`, `top1` and `top5` of the net on a split."""
+        return evaluate(self.net, self.split(split), self.data.manifest)
+
+    def train_epoch(self, history: list[Row]) -> Row:
+        """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate."""
+        split, size, epoch = self.split("train"), self.recipe.batch_size, len(history) + 1
+        torch.manual_seed(self.seed * 1_000_003 + epoch)  # dropout
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(split), generator=generator) if self.recipe.shuffle else torch.arange(len(split))
+        order, steps = order.to(split.images.device), -(-len(split) // size)
+        self.net.train()
+        sums, rate, penalty = _Sums(), 0.0, 0.0
+        for step in range(steps):
+            chosen = order[step * size : (step + 1) * size]
+            if len(chosen) == 1 and steps > 1:
+                continue  # batch norm cannot train on a single image
+            rate = learning_rate(self.recipe, (epoch - 1) * steps + step, steps, history)
+            penalty = self._step(self._images(split, chosen, generator), split.labels[chosen], rate, sums)
+        row = {"learning_rate": rate} | sums.row(epoch, self.recipe)
+        return row | {"penalty": float(penalty)}
+
+    def _images(self, split: Split, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The chosen images of a split, augmented, as the net takes them."""
         with runtime.one_thread():
-            images = augment(to_tensor(split.images[chosen]), recipe["augment"], generator)
-            images, labels = to_input(images, data.manifest), split.labels[chosen]
-        with torch.autocast(**precision):
-            logits = net(images).float()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe["label_smoothing"])
-        penalty = penalty_of(net, recipe)
-        optimizer.zero_grad(set_to_none=True)
+            images = augment(to_tensor(split.images[chosen]), self.recipe.augment, generator)
+            return to_input(images, self.data.manifest)
+
+    def _step(self, images: torch.Tensor, labels: torch.Tensor, rate: float, sums: _Sums) -> torch.Tensor | float:
+        """One step of the optimizer; returns the penalty."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            logits = self.net(images).float()
+        loss, penalty = self.loss(logits, labels, images), penalty_of(self.net, self.recipe)
+        self.optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
-        for weight, mask in masks.items():
+        for weight, mask in self.masks.items():
             weight.grad *= mask
-        optimizer.step()
-        seen += len(chosen)
-        loss_sum += loss.detach().double() * len(chosen)
-        hits += (logits.argmax(1) == labels).sum()
-    loss_sum, hits = float(loss_sum), int(hits)
-    if not np.isfinite(loss_sum):
-        raise FloatingPointError(
-            f"the loss is not finite in epoch {epoch}: "
-            f"lower learning_rate (now {recipe['learning_rate']}) or lengthen warmup_epochs"
-        )
-    return {
-        "learning_rate": rate,
-        "train_loss": loss_sum / seen,
-        "train_top1": 100 * hits / seen,
-        "penalty": penalty.item() if recipe["penalty"] else 0.0,
-    }
+        self.optimizer.step()
+        sums.add(loss, logits, labels)
+        return penalty.detach() if isinstance(penalty, torch.Tensor) else penalty
+
+    def _cross_entropy(self, logits: torch.Tensor, labels: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+
+    def weights(self) -> Arrays:
+        """Every parameter and buffer of the net."""
+        return {name: _array(tensor) for name, tensor in tensors_of(self.net).items()}
+
+    def set_weights(self, weights: Arrays) -> None:
+        """Give the net these, in place."""
+        with torch.no_grad():
+            for name, tensor in tensors_of(self.net).items():
+                tensor.copy_(torch.from_numpy(weights[name]))
+
+    def state(self) -> Arrays:
+        """The net's parameters and buffers, and what the optimizer remembers of each parameter."""
+        remembered = {
+            f"optimizer.{index}.{key}": _array(torch.as_tensor(value))
+            for index, values in self.optimizer.state_dict()["state"].items()
+            for key, value in values.items()
+            if value is not None
+        }
+        return {f"net.{name}": array for name, array in self.weights().items()} | remembered
+
+    def restore(self, state: Arrays) -> None:
+        """Go back to a state; tensors lie in memory in the order in which they lay before."""
+        self.set_weights({name.removeprefix("net."): a for name, a in state.items() if name.startswith("net.")})
+        remembered: dict[int, dict[str, torch.Tensor]] = {}
+        for name, array in state.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                remembered.setdefault(int(index), {})[key] = torch.from_numpy(array)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": remembered})
+        for parameter, values in self.optimizer.state.items():
+            for key, value in values.items():
+                if value.shape == parameter.shape:
+                    values[key] = torch.empty_like(parameter).copy_(value)
+
+
+class _Sums:
+    """Sums over the images of an epoch. They stay on the device: to ask for one is to wait for it."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.loss: Any = 0.0
+        self.hits: Any = 0
+
+    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        self.seen += len(labels)
+        self.loss += loss.detach().double() * len(labels)
+        self.hits += (logits.argmax(1) == labels).sum()
+
+    def row(self, epoch: int, recipe: Recipe) -> Row:
+        """Mean loss and accuracy (percent). Raises FloatingPointError if the loss is not finite."""
+        loss = float(self.loss)
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is not finite in epoch {epoch}: "
+                f"lower learning_rate (now {recipe.learning_rate}) or lengthen warmup_epochs"
+            )
+        return {"train_loss": loss / self.seen, "train_top1": 100 * int(self.hits) / self.seen}
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """A copy of a tensor; NumPy has no bfloat16, whose values float32 holds exactly."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
+
+from espalier.training.recipe import Recipe
 
 MIN_DELTA = 1e-4  # of the accuracy between 0 and 1: what counts as better, Keras's own default
 
 
-def learning_rate(recipe: dict, step: int, steps_per_epoch: int, history: Sequence[dict] = ()) -> float:
-    """The learning rate of a step (counted from 0 over the whole training; of a fine-tuning, over that).
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, history: Sequence[dict[str, Any]] = ()) -> float:
+    """The learning rate of a step (counted from 0 over all epochs of this training).
 
     Warm-up is linear in steps from `warmup_from` to `learning_rate` over `warmup_epochs`; then the rate is multiplied
     by `gamma` after each epoch in `milestones`, counted from the start of training. With a `plateau`, `learning_rate`
-    is what that has made of it: `history` are the rows of the epochs before, with their `validation_top1` in percent.
-    A recipe with an `offset` begins so many epochs into this schedule: learning-rate rewinding, which fine-tunes by the
+    is first lowered by that: `history` are the rows of the epochs before, with their `validation_top1` in percent. A
+    recipe with an `offset` begins that many epochs into this schedule: learning-rate rewinding, fine-tuning with the
     rates that the last epochs of the training had (Renda et al. 2020, arXiv:2003.02389).
     """
-    step += recipe.get("offset", 0) * steps_per_epoch
-    peak = recipe["learning_rate"]
-    if recipe.get("plateau"):
-        peak = plateaued(peak, [row["validation_top1"] for row in history], **recipe["plateau"])
-    warmup = recipe["warmup_epochs"] * steps_per_epoch
+    step += recipe.offset * steps_per_epoch
+    peak = recipe.learning_rate
+    if recipe.plateau:
+        peak = plateaued(peak, [row["validation_top1"] for row in history], **recipe.plateau)
+    warmup = recipe.warmup_epochs * steps_per_epoch
     if step < warmup:
-        return recipe["warmup_from"] + (peak - recipe["warmup_from"]) * step / warmup
-    passed = sum(step >= milestone * steps_per_epoch for milestone in recipe["milestones"])
-    return peak * recipe["gamma"] ** passed
+        return recipe.warmup_from + (peak - recipe.warmup_from) * step / warmup
+    passed = sum(step >= milestone * steps_per_epoch for milestone in recipe.milestones)
+    return peak * recipe.gamma**passed
 
 
-def stretched(recipe: dict, factor: Fraction) -> dict:
+def stretched(recipe: Recipe, factor: Fraction) -> Recipe:
     """A recipe with `factor` times the epochs, rounded to whole ones, halves up. Its milestones are as many times
     later; warm-up stays as it is."""
 
     def times(epochs: int) -> int:
         return max(1, math.floor(epochs * factor + Fraction(1, 2)))
 
-    return recipe | {"epochs": times(recipe["epochs"]), "milestones": [times(m) for m in recipe["milestones"]]}
+    return dataclasses.replace(
+        recipe, epochs=times(recipe.epochs), milestones=[times(milestone) for milestone in recipe.milestones]
+    )
 
 
 def plateaued(rate: float, accuracies: Sequence[float], *, factor: float, patience: int, minimum: float) -> float:
     """A learning rate after epochs of these accuracies (percent), as Keras's ReduceLROnPlateau lowers it.
 
     After `patience` epochs in a row that are no better than the best before, the rate is multiplied by `factor`, but
-    not to less than `minimum`, and the waiting begins anew.
+    not to less than `minimum`, and the waiting begins again.
+
+    >>> plateaued(0.1, [50, 60, 60, 60], factor=0.5, patience=2, minimum=0.01)
+    0.05
     """
     best, waited = float("-inf"), 0
     for accuracy in accuracies:
