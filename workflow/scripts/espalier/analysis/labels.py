@@ -184,17 +184,18 @@ def data_name(dataset: dict) -> str:
 def weights_name(study: dict, results: pd.DataFrame | None = None) -> str:
     """The initial weights in words: before there are results as the config asks for them, then as they really were."""
     net = study["model"]
-    asked = net.get("weights", "random")
+    asked: str = net.get("weights", "random")
     if results is None:
-        words = {"random": "initial weights random, not pretrained", "imagenet": "ImageNet weights"}.get(asked, asked)
+        words = {"random": "initial weights random, not pretrained", "imagenet": "ImageNet weights"}
         fallback = " (random ones, if they cannot be had)" if asked != "random" and net.get("fallback") else ""
-        return words + fallback
+        return words.get(asked, asked) + fallback
     used = sorted(set(results["weights"].dropna()))
     if used == ["random"] and asked == "imagenet":
         return "random initial weights: ImageNet weights could not be had"
     if used == ["random"]:
         return "initial weights random, not pretrained"
-    return " and ".join({"imagenet": "ImageNet weights", "random": "random initial weights"}.get(w, w) for w in used)
+    words = {"imagenet": "ImageNet weights", "random": "random initial weights"}
+    return " and ".join(words.get(weights, str(weights)) for weights in used)
 
 
 def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:

@@ -32,7 +32,7 @@ def _roots(results: pd.DataFrame) -> list[str]:
     """For each row the training that its chain begins with. Parents come before their children."""
     roots: dict[str, str] = {}
     for node, parent in zip(results["node"], results["parent"], strict=True):
-        roots[node] = node if pd.isna(parent) else roots.get(parent, parent)
+        roots[node] = node if pd.isna(parent) else roots.get(str(parent), str(parent))
     return [roots[node] for node in results["node"]]
 
 
@@ -43,11 +43,11 @@ def _dense(results: pd.DataFrame) -> list[str]:
     plain: dict[tuple, str] = {}
     for row in trainings[trainings["penalty"].isna()].to_dict("records"):
         plain.setdefault(_initial(row), row["node"])
-    dense = {
+    dense: dict[str, str] = {
         row["node"]: plain.get(_initial(row), row["node"]) if pd.notna(row["penalty"]) else row["node"]
         for row in trainings.to_dict("records")
     }
-    return [dense.get(root, root) for root in results["root"]]
+    return [dense.get(str(root), str(root)) for root in results["root"]]
 
 
 def _initial(row: dict) -> tuple:

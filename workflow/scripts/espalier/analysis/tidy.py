@@ -1,18 +1,23 @@
-"""The tidy table: what every job of a run measured, in five CSV files, and its reading.
+"""The tidy tables: what all jobs of a run measured, in five CSV files, and reading them.
 
-`results.csv` has one row per node, `history.csv` one per node and epoch, `layers.csv` one per node and layer,
-`latency.csv` one per node and batch size, `summary.csv` one per layer of each net that was wrapped to be pruned while
-it was trained. Every table and figure is a function of these files, and beside them of the published figures.
-Percentages are 0 to 100, sizes bytes, times seconds (latency: milliseconds).
+results.csv   one row per node
+history.csv   one row per node and epoch
+layers.csv    one row per node and layer
+latency.csv   one row per timed node and batch size
+summary.csv   one row per layer of each net that was wrapped to be pruned while it was trained
+
+Every table, figure and finding is a function of these files, and of the published numbers. Percentages are 0 to 100,
+sizes bytes, times seconds (latency: milliseconds).
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,14 +25,14 @@ from espalier import columns
 from espalier.analysis.references import with_references
 
 ID = columns.names(columns.NODE)
-NUMBERS = columns.numbers(columns.NODE)
 EPOCHS = ("trained", "epochs_total")
-HISTORY = ("node", *columns.names(columns.HISTORY))
-LAYERS = ("node", *columns.names(columns.LAYERS))
-LATENCY = columns.names(columns.LATENCY)
-SUMMARY = ("node", *columns.names(columns.SUMMARY))
-FILES = ("results", "history", "layers", "latency", "summary")
-
+TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it has beside its node
+    "results": columns.NODE,
+    "history": columns.HISTORY,
+    "layers": columns.LAYERS,
+    "latency": columns.LATENCY,
+    "summary": columns.SUMMARY,
+}
 PARTS = ("measured", "layers", "history", "summary", "timing", "software")  # of a record, beside its node's columns
 MIB = 2**20
 SOFTWARE = "software_"  # how the columns begin that say what made a result
@@ -68,29 +73,28 @@ class Tidy:
 def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder: str | Path) -> None:
     """Write the CSV files into `folder`, rows in the order given, numbers as the records have them (repr).
 
-    The initial weights of a net are those that its training recorded: what it really started from, not what was asked
-    for; so are the epochs. Records come parents first."""
-    results, history, layers, summary, timed = [], [], [], [], []
-    seen: dict[str, dict] = {}
+    records: the record.json of each node, parents first; latency: the files of measure_latency. The initial weights and
+    the epochs of a net are those that its trainings recorded: what it really started from, not what was asked for.
+    Raises ValueError for a record that another version of the code wrote.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    trainings: dict[str, dict[str, Any]] = {}  # by node
     for record in map(_read, records):
-        row = _node(record)
-        seen[record["node"]] = known = _from_trainings(record, seen.get(record["parent"]))
-        results.append(row | known | record["measured"] | _of_job(record))
-        history += [{"node": record["node"], **row} for row in record.get("history") or ()]
-        layers += [{"node": record["node"], **row} for row in record.get("layers") or ()]
-        summary += [{"node": record["node"], **row} for row in record.get("summary") or ()]
+        node = record["node"]
+        trainings[node] = _trainings(record, trainings.get(record["parent"]))
+        rows["results"].append(_node(record) | trainings[node] | record["measured"] | _of_job(record))
+        for name in ("history", "layers", "summary"):
+            rows[name] += [{"node": node, **row} for row in record.get(name) or ()]
     for file in map(_read, latency):
-        timed += [row | _of_job(file) for row in file["rows"]]
+        rows["latency"] += [row | _of_job(file) for row in file["rows"]]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "results.csv", (*ID, *EPOCHS), results)
-    _write(folder / "history.csv", HISTORY, history)
-    _write(folder / "layers.csv", LAYERS, layers)
-    _write(folder / "latency.csv", LATENCY, timed)
-    _write(folder / "summary.csv", SUMMARY, summary)
+    for name, of_table in TABLES.items():
+        first = {"results": (*ID, *EPOCHS), "latency": columns.names(of_table)}
+        _write(folder / f"{name}.csv", first.get(name, ("node", *columns.names(of_table))), rows[name])
 
 
-def _node(record: dict) -> dict:
+def _node(record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a record's node. Raises ValueError for a record that lacks one, or has a key that is none."""
     missing = [key for key in ID if key not in record]
     unknown = [key for key in record if key not in (*ID, *PARTS)]
@@ -100,55 +104,52 @@ def _node(record: dict) -> dict:
     return {key: record[key] for key in ID}
 
 
-def _of_job(file: dict) -> dict:
-    """What a job says of itself: its times and memory, versions of its software, and the machine."""
+def _of_job(file: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job says of itself: its times and memory, the versions of its software, and the machine."""
     times = {f"timing_{key}": value for key, value in file["timing"].items()}
     return times | {f"{SOFTWARE}{key}": value for key, value in file["software"].items()}
 
 
-def _from_trainings(record: dict, parent: dict | None) -> dict:
-    """What a node's trainings leave to know of it: `weights` it began with, `epochs` of the last one, and of all (see
-    Tidy). parent: the same of its parent. An epoch is one that a history has a row of."""
-    own, epochs = len(record.get("history") or ()), record["epochs"]
+def _trainings(record: Mapping[str, Any], parent: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a node's trainings say of it: the `weights` it began with, the `epochs` of the last one, and of all (see
+    Tidy). parent: the same of its parent. An epoch counts if the history has a row of it."""
+    trained, epochs = len(record.get("history") or ()), record["epochs"]
     if parent is None:
-        return {"weights": record["weights"], "epochs": epochs, "trained": own, "epochs_total": own}
+        return {"weights": record["weights"], "epochs": epochs, "trained": trained, "epochs_total": trained}
     new = record["step"] == "scratch"
     return {
         "weights": record["weights"] if new else parent["weights"],
         "epochs": parent["epochs"] if epochs is None else epochs,
-        "trained": own if new else parent["trained"] + own,
-        "epochs_total": parent["epochs_total"] + own,
+        "trained": trained if new else parent["trained"] + trained,
+        "epochs_total": parent["epochs_total"] + trained,
     }
 
 
 def load(folder: str | Path) -> Tidy:
     """Read the CSV files of `folder`. Text stays text (a ratio is "0.40"), what is empty is NaN. Columns of text are
     objects: `.fillna("")` comes before `.str`."""
-    text = dict.fromkeys(set(ID) - NUMBERS, str)
-    tables = []
-    for name in FILES:
-        dtype = text if name == "results" else dict.fromkeys(("node", "baseline", "layer", "kind", "filter_zeros"), str)
-        table = pd.read_csv(
-            Path(folder) / f"{name}.csv",
-            dtype=dtype,
-            keep_default_na=False,
-            na_values=[""],
-            float_precision="round_trip",
-        )
-        # As objects all columns of text can be one array, which copy() makes of them: rows are taken out of that many
-        # times as fast as out of each column by itself.
-        tables.append(table.astype(dict.fromkeys(table.select_dtypes("str"), object)).copy())
-    return Tidy(with_references(_with_ratios(tables[0])), *tables[1:])
+    tables = {name: _load(Path(folder) / f"{name}.csv", of_table) for name, of_table in TABLES.items()}
+    return Tidy(**tables | {"results": with_references(_with_ratios(tables["results"]))})
+
+
+def _load(path: Path, of_table: tuple[columns.Column, ...]) -> pd.DataFrame:
+    text = ["node", *(column.name for column in of_table if column.type in (str, list))]
+    table = pd.read_csv(
+        path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], float_precision="round_trip"
+    )
+    # As objects all columns of text can be one array, which copy() makes of them: rows are taken out of that many times
+    # as fast as out of each column by itself.
+    return table.astype(dict.fromkeys(table.select_dtypes("str"), object)).copy()
 
 
 def _with_ratios(results: pd.DataFrame) -> pd.DataFrame:
-    """A net that is trained after pruning lacks what its parent lacked: it takes over that `actual_ratio`. Parents come
-    before their children, as they were collected."""
+    """A net that is trained after pruning lacks what its parent lacks: it gets the `actual_ratio` of its parent, which
+    comes before it."""
     if "actual_ratio" not in results:
         return results
     ratios: dict[str, float] = {}
     for node, parent, ratio in zip(results["node"], results["parent"], results["actual_ratio"], strict=True):
-        ratios[node] = ratios.get(parent, ratio) if pd.isna(ratio) else ratio
+        ratios[node] = ratios.get(str(parent), float(ratio)) if pd.isna(ratio) else float(ratio)
     return results.assign(actual_ratio=results["node"].map(ratios))
 
 
@@ -156,26 +157,26 @@ def software(results: pd.DataFrame) -> dict[str, list[str]]:
     """Package -> the versions that the jobs of these results reported; what they ran on (MACHINE) last."""
     names = [column.removeprefix(SOFTWARE) for column in results if column.startswith(SOFTWARE)]
     names.sort(key=lambda name: MACHINE.index(name) + 1 if name in MACHINE else 0)
-    found = {name: sorted(set(results[SOFTWARE + name].dropna())) for name in names}
-    return {name: versions for name, versions in found.items() if versions}
+    versions = {name: sorted(set(results[SOFTWARE + name].dropna())) for name in names}
+    return {name: reported for name, reported in versions.items() if reported}
 
 
-def _read(path: str | Path) -> dict:
+def _read(path: str | Path) -> dict[str, Any]:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def _write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    """Write rows under `columns` and whatever more they have: what was measured, then timing, then software, each in
-    the order in which it first appears."""
-    more = dict.fromkeys(key for row in rows for key in row if key not in columns)
-    columns = [*columns, *sorted(more, key=lambda key: key.startswith("timing_") + 2 * key.startswith(SOFTWARE))]
+def _write(path: Path, first: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    """Write rows under the columns `first`, and whatever more they have: what was measured, then timing, then software,
+    each in the order in which it first appears."""
+    more = dict.fromkeys(key for row in rows for key in row if key not in first)
+    names = [*first, *sorted(more, key=lambda key: key.startswith("timing_") + 2 * key.startswith(SOFTWARE))]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+        writer.writerow(names)
+        writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
 
 
-def _cell(value) -> str:
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else str(value)

@@ -89,6 +89,6 @@ def _words(contest: Contest) -> str:
     """Both accuracies, the verdict, and what was compared, where it is not the same amount."""
     net, base = contest.one, contest.other
     words = str(contest.verdict)
-    if not net[AMOUNTS].notna().any():
+    if all(pd.isna(net[amount]) for amount in AMOUNTS):
         words += f"; {percent(net['actual_ratio'])} went, of the baseline {percent(base['actual_ratio'])}"
     return f"{net['net']} {number(net['top1'], 2)} to {number(base['top1'], 2)} ({words})"

@@ -92,6 +92,6 @@ def _words(same: list[list[str]]) -> str:
 def _published_words(trainings: list[Training]) -> str:
     if not trainings:
         return ""
-    tops = [(t.name, [top for top in (t.top1, t.top5) if pd.notna(top)]) for t in trainings]
+    tops = [(t.name, [top for top in (t.top1, t.top5) if top is not None and pd.notna(top)]) for t in trainings]
     words = ", ".join(f"{name} {' / '.join(number(top, 2) for top in values)}" for name, values in tops)
     return f"{_words(_groups(trainings))}: {words}."

@@ -1,10 +1,12 @@
-"""The nets of a study side by side: what a quantized or gradually pruned one is held against, and their names."""
+"""The nets of a study side by side, over seeds, and the verdict on two of them."""
+
+import math
 
 import pandas as pd
 import pytest
-from a_run import Run, below, by_ratio, gradual, penalised
+from a_run import Run, by_ratio, gradual, penalised
 
-from espalier.analysis import labels, nets, selections, tidy, verdicts
+from espalier.analysis import labels, nets, verdicts
 
 
 def study(tmp_path) -> Run:
@@ -55,77 +57,6 @@ def test_what_is_compressed(tmp_path):
     assert rows["kind"].tolist() == ["pruned", "quantized", "pruned + quantized", "pruned", "pruned + quantized"]
 
 
-@pytest.mark.parametrize(
-    "columns, name",
-    [
-        ({"prune_type": "weight", "method": "magnitude", "pattern": "2:4"}, "weight magnitude 2:4"),
-        (below(1e-3, "filter_wise", "max_abs"), "filter_wise max_abs below 0.001"),
-        (by_ratio("weight", "magnitude", "0.50") | {"scope": "global"}, "weight magnitude 0.50"),
-        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer"}, "weight magnitude 0.50 layer"),
-        (
-            by_ratio("weight", "magnitude", "0.50") | {"scope": "global", "backend": "keras"},
-            "weight magnitude 0.50 global",
-        ),
-        (by_ratio("weight", "magnitude", "0.50") | {"scope": "layer", "backend": "keras"}, "weight magnitude 0.50"),
-        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "global"}, "filter_wise l1 0.50 global"),
-        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "layer"}, "filter_wise l1 0.50"),  # as it was published
-        (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "global"}, "filter_wise taylor 0.50"),
-        (by_ratio("filter_wise", "taylor", "0.5") | {"scope": "layer"}, "filter_wise taylor 0.50 layer"),
-        (gradual("0.50"), "weight magnitude 0.50 gradual"),
-        ({"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}, "depth_wise mean_abs 1 block"),
-    ],
-)
-def test_names_of_pruned_nets(columns, name):
-    assert labels.pruning_label(dict.fromkeys(tidy.ID) | {"backend": "pytorch"} | columns) == name
-
-
-def test_names_of_quantized_nets_and_of_fine_tuned_nets(tmp_path):
-    run = Run(tmp_path)
-    dense = run.add("train", columns=penalised("filter_wise"))
-    run.quantize(run.add("finetune", dense), "dynamic_int8")
-    run.quantize(run.add("prune", dense, columns=below(0.01)), "static_int8")
-    rows = run.load().results
-    assert labels.net_names(rows) == [
-        "l2_groups filter_wise",
-        "l2_groups filter_wise, fine-tuned",
-        "l2_groups filter_wise, fine-tuned, dynamic_int8",
-        "weight magnitude below 0.01, l2_groups filter_wise training",
-        "weight magnitude below 0.01, l2_groups filter_wise training, static_int8",
-    ]
-    assert [labels.runtime_of(row) for _, row in rows.iterrows()] == [
-        "PyTorch", "PyTorch", "ONNX Runtime", "PyTorch", "ONNX Runtime",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "variant, amounts, way",
-    [
-        ("train~l2_groups~fw/prune~fw~sum~0.40/finetune~epochs=9", True, "train/prune~*~sum~0.40/finetune~epochs=9"),
-        ("train~l2_groups~fw/prune~fw~sum~0.40/finetune", False, "train/prune~*~sum/finetune"),
-        ("train/prune~fw~max_abs~threshold=0.001", False, "train/prune~*~max_abs"),
-        ("train/prune~fw~max_abs~1e-05", False, "train/prune~*~max_abs"),
-        ("train/prune~fw~magnitude~2:4", False, "train/prune~*~magnitude"),
-        ("train~batch_size=32/prune~fw~l1~0.5", False, "train~batch_size=32/prune~*~l1"),
-    ],
-)
-def test_ways(variant, amounts, way):
-    assert labels.way_of({"variant": variant, "prune_type": "fw"}, amounts) == way
-
-
-@pytest.mark.parametrize(
-    "columns, baseline",
-    [
-        (by_ratio("filter_wise", "random", "0.5"), "random"),
-        (by_ratio("weight", "magnitude", "0.5") | {"scope": "global"}, "global magnitude"),
-        (by_ratio("weight", "magnitude", "0.5") | {"scope": "layer"}, ""),
-        (by_ratio("filter_wise", "l1", "0.5") | {"scope": "global"}, ""),
-    ],
-)
-def test_baselines(columns, baseline):
-    rows = pd.DataFrame([dict.fromkeys(tidy.ID) | {"backend": "pytorch"} | columns])
-    assert selections.baselines(rows) == [baseline]
-
-
 def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_path):
     run = Run(tmp_path)
     dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=92.5)
@@ -151,14 +82,6 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     assert rows.loc["dense, static_int8", "smaller"] == 8.0  # of 2^20 bytes
     found = {kind: row["variant"] for kind, row in nets.smallest(run.view().compressed).items()}
     assert found == {"quantized": "train/finetune/quantize~static_int8"}
-
-
-def test_a_margin_is_twice_the_standard_error_of_a_difference():
-    one, other = {"top1": 90.0, "test_images": 100}, {"top1": 80.0, "test_images": 400}
-    assert verdicts.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
-    seeds = one | {"top1_sd": 3.0, "n": 9}
-    assert verdicts.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
-    assert verdicts.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
 
 
 def retrained(tmp_path) -> Run:
@@ -201,15 +124,27 @@ def test_nets_from_scratch_are_compressed_and_do_not_end_with_pruning(tmp_path):
     assert view.pruned["retraining"].tolist() == ["finetune", "rewind"]
 
 
-def test_a_dense_net_that_was_rewound_is_called_so(tmp_path):
+def test_a_margin_is_twice_the_standard_error_of_a_difference():
+    one, other = {"top1": 90.0, "test_images": 100}, {"top1": 80.0, "test_images": 400}
+    assert verdicts.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
+    seeds = one | {"top1_sd": 3.0, "n": 9}
+    assert verdicts.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
+    assert verdicts.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
+
+
+def test_mean_and_sample_standard_deviation_over_seeds(tmp_path):
     run = Run(tmp_path)
-    dense = run.add("train")
-    run.add("finetune", dense)
-    run.add("finetune", dense, name="rewind=true", columns={"retraining": "rewind"})
-    rows = run.load().results
-    assert labels.net_names(rows) == ["dense", "dense, fine-tuned", "dense, rewound"]
+    for seed, top1 in enumerate((90.0, 92.0, 97.0)):
+        run.chain(seed=seed, top1=top1)
+    row = nets.over_seeds(run.load().results, ["top1", "not_measured"]).iloc[0]
+    assert row["top1"] == 93.0
+    assert row["top1_sd"] == pytest.approx(math.sqrt((9 + 1 + 16) / 2))
+    assert row["n"] == 3
+    assert pd.isna(row["not_measured"])
 
 
-def test_what_was_chosen_by_the_test_images_is_remarked():
-    remarks = [labels.remark_on({"select": select}) for select in ("last", "best_validation", "best_test", None)]
-    assert remarks == [None, None, "best epoch on test", None]
+def test_one_seed_has_no_spread(tmp_path):
+    run = Run(tmp_path)
+    run.chain()
+    row = nets.over_seeds(run.load().results, ["top1"]).iloc[0]
+    assert row["n"] == 1 and pd.isna(row["top1_sd"])
