@@ -66,6 +66,11 @@ def check_arguments(
             raise _missing(entry, parameter, path, examples or {})
 
 
+def example_of(entry: registry.Entry, name: str) -> Any:
+    """A value that a parameter of a registered function takes, by its annotation; None if there is no telling."""
+    return suggestion(None, _rules(_evaluated(inspect.signature(entry.function).parameters[name], entry.function)))
+
+
 def _missing(entry: registry.Entry, parameter: inspect.Parameter, path: list, examples: dict[str, Any]) -> ConfigError:
     """The error for a value that a registered function needs."""
     name = parameter.name
