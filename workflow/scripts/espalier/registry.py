@@ -67,6 +67,7 @@ __all__ = [
     "forget",
     "get",
     "load",
+    "of_plugin",
     "only",
     "register",
     "registering",
@@ -174,10 +175,15 @@ def registering(plugin: str) -> Iterator[None]:
         _plugin = before
 
 
+def of_plugin(plugin: str) -> list[Entry]:
+    """What a plug-in registered, in order of registration."""
+    return [entry for entry in _entries.values() if entry.plugin == plugin]
+
+
 def forget(plugin: str) -> None:
     """Take out what a plug-in registered."""
-    for key in [key for key, entry in _entries.items() if entry.plugin == plugin]:
-        del _entries[key]
+    for entry in of_plugin(plugin):
+        del _entries[entry.kind, entry.backend, entry.name]
 
 
 def _may_be_reached(entry: Entry) -> bool:

@@ -16,7 +16,7 @@ from espalier import registry
 from espalier.contract import chains
 from espalier.contract.trial import NotChecked
 from espalier.plan.job import Job
-from espalier.registry import Model, PruneType
+from espalier.registry import Model, PruneType, Score
 
 USUAL = 32  # side of the images of most checks, in pixels
 AMOUNTS = {"ratio": 0.5, "blocks": 1, "threshold": 0.01, "pattern": "2:4"}
@@ -68,7 +68,7 @@ def trial(entry: Model) -> Iterator[Trial]:
 def suiting(entry: Model) -> list[PruneType]:
     """The prune types that the model's structures allow."""
     kinds = registry.entries(PruneType, entry.backend).values()
-    return [kind for kind in kinds if kind.needs in entry.has]
+    return [kind for kind in kinds if kind.needs in entry.has and (entry.blocks or kind.amounts != ("blocks",))]
 
 
 def _pruning(kind: PruneType) -> dict[str, Any]:
@@ -107,14 +107,28 @@ def made_up(size: int, channels: int, number: int = 3) -> np.ndarray:
 
 def has_known_structures(trial: Trial) -> str | None:
     """It says what it has: structures that prune types or scores ask for."""
-    backend, has = trial.entry.backend, trial.entry.has
-    kinds = (*registry.entries(PruneType, backend).values(), *registry.entries(registry.Score, backend).values())
-    known = sorted({kind.needs for kind in kinds if kind.needs})
+    has = trial.entry.has
+    known = sorted({kind.needs for kinds in (PruneType, Score) for kind in _of_all_backends(kinds) if kind.needs})
     if unknown := sorted(set(has) - set(known)):
         return f"has={has!r}: nothing asks for {', '.join(unknown)}; known are {', '.join(known)}."
     if not has:
         return f"It has no structures, so nothing of it can be pruned: give has=(...) of {', '.join(known)}."
+    if trial.entry.backend == "pytorch":
+        return _wrong_blocks(trial)
     return None
+
+
+def _of_all_backends(kind: type[PruneType] | type[Score]) -> list[PruneType | Score]:
+    return [entry for backend in ("pytorch", "keras") for entry in registry.entries(kind, backend).values()]
+
+
+def _wrong_blocks(trial: Trial) -> str | None:
+    from espalier.pytorch.models import build_model, residual_blocks
+
+    found, said = len(residual_blocks(build_model(trial.entry.name, 3, **trial.options))), trial.entry.blocks
+    if "residual_blocks" not in trial.entry.has or found == said > 0:
+        return None
+    return f"It declares residual_blocks, and blocks={said}; residual blocks that can be removed were found: {found}."
 
 
 def takes_images_of_any_size(trial: Trial) -> str | None:

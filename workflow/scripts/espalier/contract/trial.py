@@ -11,13 +11,16 @@ from typing import Any
 
 from espalier.registry import Entry
 
+SAME_ERROR = "the same error"  # why a check is skipped whose error was told already
+
 Check = Callable[[Any], str | None]  # of a trial: what is wrong and how to mend it
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One check: what must hold, and if it does not, what is wrong and how to mend it."""
+    """One check, by its function's name: what must hold, and if it does not, what is wrong and how to mend it."""
 
+    check: str
     demand: str
     problem: str = ""
     skipped: str = ""  # why it was not checked
@@ -35,24 +38,23 @@ def verdicts(entry: Entry, trial: Any, checks: Iterable[Check]) -> list[Verdict]
     """What came of each check. An error that several checks run into is told once."""
     told: list[Verdict] = [_documented(entry)]
     for check in checks:
-        demand = _first_sentence(check)
+        name, demand = check.__name__, _first_sentence(check)
         try:
-            verdict = Verdict(demand, check(trial) or "")
+            verdict = Verdict(name, demand, check(trial) or "")
         except NotChecked as reason:
-            verdict = Verdict(demand, skipped=str(reason))
+            verdict = Verdict(name, demand, skipped=str(reason))
         except (Exception, SystemExit) as error:
-            verdict = Verdict(demand, _told(error, entry))
+            verdict = Verdict(name, demand, _told(error, entry))
         if verdict.problem and any(verdict.problem == earlier.problem for earlier in told):
-            verdict = Verdict(demand, skipped="the same error")
+            verdict = Verdict(name, demand, skipped=SAME_ERROR)
         told.append(verdict)
     return told
 
 
 def _documented(entry: Entry) -> Verdict:
-    demand = "It has a title and a docstring."
     missing = [name for name, text in (("title", entry.title), ("docstring", entry.function.__doc__)) if not text]
-    wanted = "the report and the list of methods show them"
-    return Verdict(demand, f"It has no {' and no '.join(missing)}: {wanted}." if missing else "")
+    problem = f"It has no {' and no '.join(missing)}: the report and the list of methods show them." if missing else ""
+    return Verdict("is_documented", "It has a title and a docstring.", problem)
 
 
 def _first_sentence(check: Check) -> str:
