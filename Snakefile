@@ -24,19 +24,21 @@ include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/steps.smk"
 include: "workflow/rules/latency.smk"
-include: "workflow/rules/items.smk"
-include: "workflow/rules/report.smk"
 
 
-rule all:
-    default_target: True
-    input:
-        report_items(),
+if not workflow.remote_exec:  # the report is made where Snakemake was started: a submitted job need not know of it
 
+    include: "workflow/rules/items.smk"
+    include: "workflow/rules/report.smk"
 
-rule pages:
-    input:
-        rules.write_pages.output,
+    rule all:
+        default_target: True
+        input:
+            report_items(),
+
+    rule pages:
+        input:
+            rules.write_pages.output,
 
 
 rule models:

@@ -9,9 +9,9 @@ pytestmark = pytest.mark.slurm
 
 
 def test_the_cluster_runs_what_is_submitted_and_tells_what_came_of_it(cluster: Cluster) -> None:
-    submit = ["sbatch", "--parsable", "--wait", "--mem=300", "--time=3", "--comment=rule_a", "--wrap"]
+    submit = ["sbatch", "--parsable", "--wait", "--mem=300", "--time=3", "--comment=by_hand", "--wrap"]
     for script, state in (("test $(nproc) -gt 0", "COMPLETED"), ("exit 3", "FAILED")):
         done = subprocess.run([*submit, script], env=cluster.env, cwd=cluster.folder, capture_output=True, text=True)
         (job,) = [job for job in cluster.jobs() if job["id"] == done.stdout.strip()]
-        assert (job["state"], job["memory"], job["limit"], job["what"]) == (state, "300M", "3:00", "rule_a")
+        assert (job["state"], job["memory"], job["limit"], job["what"]) == (state, "300M", "3:00", "by_hand")
     assert cluster.queue() == []

@@ -1,5 +1,6 @@
 # The checked config and its grid, and the small functions by which rules look things up in it.
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,12 +17,23 @@ from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job
 from espalier.plan.config import ConfigError, typed
 
+
+def only_submitted(config):
+    """On a node of a cluster: the config with the studies of the submitted jobs alone. The others are checked and laid out
+    where Snakemake was started."""
+    targets = [re.match(r"\w+:(?:.*,)?(?:node|study)=(\w+)", word) for word in sys.argv]
+    mine = {target[1] for target in targets if target} & set(config.get("studies", ()))
+    if not workflow.remote_exec or not mine:
+        return config
+    return config | {"run": "all", "studies": {name: config["studies"][name] for name in sorted(mine)}}
+
+
 try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
     given = workflow.config_settings.config.items()
     lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
     places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
     plugins.load(plugins.find(plugins.named_in(config | lists), [*places, Path.cwd()]))  # before names are looked up
-    GRID = grid.build(config | lists)
+    GRID = grid.build(only_submitted(config | lists))
 except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 

@@ -1,5 +1,6 @@
 # The items of the report, its figures and tables: which there are, and what each is made of.
 
+import functools
 import json
 
 from espalier.report import figures
@@ -86,23 +87,25 @@ def published_of_all():
     return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
 
 
+@functools.cache
+def items_of(study):
+    """The figures and tables that a study gets, as they tell themselves."""
+    rows, config = GRID.frame(study), STUDIES[study]
+    return {"figures": figures.names(rows, config), "tables": tables.names(rows, config)}
+
+
 def report_items():
-    """Every figure and table of the report: what each study gets is told by the figures and tables themselves."""
+    """Every figure and table of the report."""
     paths = []  # a list: of a generator Snakemake loses the first element
-    for study, config in STUDIES.items():
-        rows = GRID.frame(study)
-        paths += [f"<results>/figures/{study}/{item}.svg" for item in figures.names(rows, config)]
-        paths += [f"<results>/tables/{study}/{item}.html" for item in tables.names(rows, config)]
+    for study in STUDIES:
+        paths += [f"<results>/figures/{study}/{item}.svg" for item in items_of(study)["figures"]]
+        paths += [f"<results>/tables/{study}/{item}.html" for item in items_of(study)["tables"]]
     return paths + [f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names())]
 
 
-def benchmarks_of(kind, names):
+def benchmarks_of(kind):
     """The benchmark files of the figures or tables of all studies."""
-    return [
-        f"<results>/benchmarks/{kind}/{study}/{item}.tsv"
-        for study, config in STUDIES.items()
-        for item in names(GRID.frame(study), config)
-    ]
+    return [f"<results>/benchmarks/{kind}/{study}/{item}.tsv" for study in STUDIES for item in items_of(study)[kind]]
 
 
 def timed_rules():
@@ -112,8 +115,8 @@ def timed_rules():
     files = {
         "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
         "collect_records": ["<results>/benchmarks/collect_records.tsv"],
-        "draw_figure": benchmarks_of("figures", figures.names),
-        "make_table": benchmarks_of("tables", tables.names),
+        "draw_figure": benchmarks_of("figures"),
+        "make_table": benchmarks_of("tables"),
         "make_run_table": [f"<results>/benchmarks/tables/{name}.tsv" for name in of_run],
         "write_overview": ["<results>/benchmarks/tables/overview.tsv"],
     }
