@@ -41,6 +41,7 @@ def test_links_code_remarks_and_sections():
         ("R&D &amp; &#60;", r"R&D \&amp; \&#60;"),
         ("~~gone~~", r"\~\~gone\~\~"),
         ("back\\slash", r"back\\slash"),
+        ("from $5 to $6", r"from \$5 to \$6"),  # between dollar signs GitHub reads a formula
         ("two\nlines", "two lines"),
     ],
 )

@@ -7,7 +7,7 @@ import re
 from espalier.report.table import Column, Row, Table, Text
 
 # What would be read as markup: an underscore only at the edge of a word, "<" only where a tag may begin.
-_MARKUP = re.compile(r"[\\`*\[\]~|]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
+_MARKUP = re.compile(r"[\\`*\[\]~|$]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 
 
 def table(table: Table) -> str:
