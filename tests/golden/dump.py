@@ -25,6 +25,7 @@ CONFIGS = (
 # runs: the names of the functions that are called. device: how a job is run, as threads are.
 LEFT_OUT = ("code", "versions", "runs", "device", "jobs_per_gpu")
 RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
+DIGESTS = "digests.json"  # beside the files of a job, to compare them
 
 
 def jobs_of(config: str) -> list[str]:
@@ -50,9 +51,11 @@ def _job(job) -> dict:
     params = {key: value for key, value in job.params.items() if key not in LEFT_OUT}
     if "config" in params:
         params["config"] = {key: value for key, value in params["config"].items() if key not in RUN_BY}
+    models = [file for file in map(Path, job.input) if file.stem == "model"]
+    beside = {str(model.with_name("record.json")) for model in models}  # read with the model, to compare it
     return {
-        "outputs": sorted(map(str, job.output)),
-        "inputs": sorted(map(str, job.input)),
+        "outputs": sorted(file for file in map(str, job.output) if not file.endswith(DIGESTS)),
+        "inputs": sorted(file for file in map(str, job.input) if file not in beside and not file.endswith(DIGESTS)),
         "message": job.message,
         "params": params,
     }

@@ -10,6 +10,7 @@ from espalier.analysis import tidy
 from espalier.analysis.study import StudyView
 from espalier.plan.steps import STEPS
 from espalier.run import records
+from espalier.run.integrity import write_sealed
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
@@ -24,6 +25,7 @@ TIMING = {
 }
 EPOCH = {"learning_rate": 0.1, "train_loss": 1.0, "train_top1": 50.0, "seconds": 1.0}
 LAYER = {"width": 10, "weights": 100, "zeros": 0}
+FILES = {"model_sha256": 64 * "0", "data_sha256": 64 * "1"}
 SOFTWARE = {"python": "3.11.7", "torch": "2.14.1"}
 NAMES = {
     "train": ("penalty", "penalty_type", "init"),
@@ -78,7 +80,7 @@ class Run:
         details |= {"layers": [LAYER | layer for layer in layers], "history": [EPOCH | epoch for epoch in history]}
         details |= {"summary": list(summary)}
         path = self.folder / row["node"] / "record.json"
-        records.write(path, row, details, TIMING | (timing or {}), SOFTWARE)
+        records.write(path, row, details, TIMING | (timing or {}), SOFTWARE, FILES)
         self.records.append(path)
         return json.loads(path.read_text())
 
@@ -98,9 +100,9 @@ class Run:
     def time(self, rows: list[dict], seed: int = 0) -> None:
         """Write latency.json with these rows (node, baseline, batch_size, median_ms, p90_ms)."""
         place = {"study": self.study, "seed": seed, "threads": 1, "repeats": 100}
-        path = self.folder / f"latency_{self.study}_{seed}.json"
+        path = self.folder / "records" / self.study / f"seed{seed}" / "latency.json"
         software = {"python": "3.11.7", "processor": "a processor"}
-        path.write_text(json.dumps({"rows": [place | r for r in rows], "timing": TIMING, "software": software}))
+        write_sealed(path, {"rows": [place | r for r in rows], "timing": TIMING, "software": software})
         self.latency.append(path)
 
     def collect(self, *others: Run) -> Path:

@@ -1,26 +1,27 @@
 """Columns are described once: grid, records, tidy tables and docs follow."""
 
 import csv
-import json
 
 import pytest
-from a_run import MEASURED, TIMING
+from a_run import FILES, MEASURED, TIMING
 
 from espalier import columns
 from espalier.analysis import tidy
 from espalier.plan import grid
 from espalier.run import record_schema, records
+from espalier.run.integrity import write_sealed
 
 VALUES = {str: "text", int: 3, float: 0.25}
 RECORD = {c.name: c.allowed[0] if c.allowed else VALUES[c.type] for c in record_schema.NODE} | {
     "node": "s/seed3/train", "parent": None, "measured": MEASURED, "layers": [], "history": [], "summary": [],
-    "timing": TIMING, "software": {"python": "3.11.7"},
+    "files": FILES, "timing": TIMING, "software": {"python": "3.11.7"},
 }  # fmt: skip
 
 
 def collected(tmp_path, record):
-    (tmp_path / "record.json").write_text(json.dumps(record))
-    tidy.collect([tmp_path / "record.json"], [], tmp_path / "records")
+    path = tmp_path / record["node"] / "record.json"
+    write_sealed(path, record)
+    tidy.collect([path], [], tmp_path / "records")
     with (tmp_path / "records" / "results.csv").open(newline="") as file:
         return next(csv.DictReader(file))
 

@@ -1,7 +1,5 @@
 """Findings about penalties, zeros, and pruning while a net is trained."""
 
-import json
-
 import pytest
 from a_finding import answers, slowly_pruned, value, values
 from a_run import Run, below, config, penalised
@@ -27,12 +25,8 @@ def test_which_trainings_are_one_and_the_same(tmp_path):
 def test_trainings_of_one_name_are_kept_apart(tmp_path):
     run = Run(tmp_path)
     run.add("train", test_loss=0.5, top1=90.0)
-    plain = run.add("train", columns=penalised("filter_wise"), test_loss=0.4, top1=80.0)
-    other = json.loads(run.records[-1].read_text()) | {"node": f"{plain['node']}~batch_size=32"}
-    other["measured"] |= {"top1": 70.0}
-    path = tmp_path / "other.json"
-    path.write_text(json.dumps(other))
-    run.records.append(path)
+    run.add("train", columns=penalised("filter_wise"), test_loss=0.4, top1=80.0)
+    run.add("train", name="batch_size=32", columns=penalised("filter_wise"), test_loss=0.4, top1=70.0)
     trainings = answers(run)["identical_trainings"]
     assert trainings.verdict == "won"
     assert values(trainings, "top1", "training") == {

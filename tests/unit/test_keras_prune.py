@@ -1,11 +1,11 @@
 """Weight and unit pruning, at once and gradually, against cases worked out by hand."""
 
-import json
 
 import numpy as np
 import pytest
 
 from espalier import registry
+from espalier.datasets.prepare import write_manifest
 from espalier.keras import gradual, groups, models, prune
 from espalier.keras.runtime import keras, start, toolkit
 from espalier.run import progress
@@ -305,7 +305,7 @@ def halves(tmp_path_factory):
     np.save(folder / "labels.npy", labels)
     splits = {"train": [0, 40], "validation": [40, 48], "test": [48, 56]}
     manifest = {"classes": ["upper", "lower"], "splits": splits, "mean": 0.0, "std": 1.0, "sha256": "0"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     return folder
 
 

@@ -1,14 +1,13 @@
 """Training in the Keras backend: against numpy, interrupted and resumed, further from a pruned net, and its logs."""
 
 import contextlib
-import json
 import shutil
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from espalier.datasets.prepare import Split
+from espalier.datasets.prepare import Split, write_manifest
 from espalier.datasets.prepare import load as load_data
 from espalier.keras import models, profile, prune, runtime, train
 from espalier.keras.runtime import as_built, start, tf, versions
@@ -42,7 +41,7 @@ def squares(tmp_path_factory):
     np.save(folder / "labels.npy", labels)
     splits = {"train": [0, 72], "validation": [72, 80], "test": [80, 88]}
     manifest = {"classes": list("abcd"), "splits": splits, "mean": 0.4, "std": 0.3, "sha256": "0"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     return folder
 
 
@@ -130,8 +129,8 @@ def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_p
 
 def test_a_net_with_one_output_learns_by_the_cross_entropy_of_its_sigmoid(squares, tmp_path):
     shutil.copytree(squares, tmp_path / "data")
-    manifest = json.loads((squares / "manifest.json").read_text()) | {"classes": ["left", "right"]}
-    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    manifest = load_data(squares).manifest | {"classes": ["left", "right"]}
+    write_manifest(tmp_path / "data", manifest)
     np.save(tmp_path / "data" / "labels.npy", np.arange(88) % 2)
     start = models.build_model(MODEL, (4, 4, 1), 2, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
     recipe = {"epochs": 1, "batch_size": 72, "momentum": 0.0, "warmup_epochs": 0, "milestones": []}
@@ -198,9 +197,9 @@ def test_a_plateau_lowers_the_rate_and_a_resumed_training_knows_it(squares, tmp_
 
 def test_a_plateau_needs_validation_images(squares, tmp_path):
     shutil.copytree(squares, tmp_path / "data")
-    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest = load_data(squares).manifest
     manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
-    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(tmp_path / "data", manifest)
     with pytest.raises(ValueError, match="the data set has none"):
         trained(tmp_path / "model.keras", tmp_path / "data", {"plateau": {"factor": 0.5, "patience": 2, "minimum": 0}})
 
@@ -331,9 +330,9 @@ def test_a_net_with_fewer_units_is_trained_further_as_it_is(squares, tmp_path):
 
 def test_without_validation_images_there_is_no_validation(squares, tmp_path):
     shutil.copytree(squares, tmp_path / "data")
-    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest = load_data(squares).manifest
     manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
-    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(tmp_path / "data", manifest)
     board = tmp_path / "board"
     history = trained(tmp_path / "model.keras", tmp_path / "data", {"epochs": 1}, tensorboard=board)["history"]
     assert set(history[0]) == {"epoch", "learning_rate", "train_loss", "train_top1", "seconds"}
@@ -410,9 +409,9 @@ def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_the
 
 def test_without_validation_images_nothing_is_chosen_by_them(squares, tmp_path):
     shutil.copytree(squares, tmp_path / "data")
-    manifest = json.loads((squares / "manifest.json").read_text())
+    manifest = load_data(squares).manifest
     manifest["splits"] = {"train": [0, 80], "validation": [80, 80], "test": [80, 88]}
-    (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(tmp_path / "data", manifest)
     with pytest.raises(ValueError, match="`select: best_validation` goes by validation images, and the data set has"):
         trained(tmp_path / "model.keras", tmp_path / "data", {"select": "best_validation"})
 

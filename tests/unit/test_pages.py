@@ -1,6 +1,5 @@
 """A run as Markdown pages."""
 
-import json
 import re
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import yaml
 from a_run import Run, by_ratio, config, penalised
 
 from espalier.report.pages import Origin, write_pages
+from espalier.run.integrity import write_sealed
 
 COMMAND = "snakemake pages --cores all"
 WILD = "</script> <b> | `x` [y](z) *w* \\"
@@ -27,7 +27,7 @@ def manifest(tmp_path) -> Path:
     splits = {"train": [0, 1293], "validation": [1293, 1437], "test": [1437, 1797]}
     files = [{"file": "a.gz", "official": False}, {"file": "b.gz", "official": True}, {"file": "c"}]
     source = {"form": "IDX files", "files": files, "note": "copies"}
-    path.write_text(json.dumps({"splits": splits, "classes": ["0", "1"], "sha256": "f00d", "source": source}))
+    write_sealed(path, {"splits": splits, "classes": ["0", "1"], "sha256": "f00d", "source": source})
     return path
 
 

@@ -24,19 +24,23 @@ MEASURED = {
 LAYER = {"layer": "fc", "width": 10, "weights": 640, "zeros": 0}
 EPOCH = {"epoch": 1, "learning_rate": 0.1, "train_loss": 2.0, "train_top1": 20.0, "seconds": 0.1}
 DETAILS = {"measured": MEASURED, "layers": [LAYER], "history": [EPOCH]}
+FILES = {"model_sha256": 64 * "a", "data_sha256": 64 * "b"}
 TIMING = {
     "seconds": 1.0, "import_seconds": 0.5, "work_seconds": 0.3, "evaluate_seconds": 0.1, "peak_memory_mib": 300.0
 }  # fmt: skip
 
 
 def write(path, columns=None, details=None, timing=None):
-    records.write(path, COLUMNS | (columns or {}), DETAILS | (details or {}), TIMING | (timing or {}), {"torch": "2"})
+    records.write(
+        path, COLUMNS | (columns or {}), DETAILS | (details or {}), TIMING | (timing or {}), {"torch": "2"}, FILES
+    )
 
 
 def test_a_record_says_all_that_is_known_of_a_node(tmp_path):
     write(tmp_path / "record.json")
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record == COLUMNS | DETAILS | {"summary": [], "timing": TIMING, "software": {"torch": "2"}}
+    assert record.pop("digest")
+    assert record == COLUMNS | DETAILS | {"summary": [], "files": FILES, "timing": TIMING, "software": {"torch": "2"}}
 
 
 WRONG = [
@@ -81,7 +85,7 @@ def test_a_number_that_is_not_finite_is_not_written(value, where, tmp_path):
 def test_a_missing_column_is_noticed(tmp_path):
     columns = {key: value for key, value in COLUMNS.items() if key != "method"}
     with pytest.raises(jsonschema.ValidationError, match="'method' is a required property"):
-        records.write(tmp_path / "record.json", columns, DETAILS, TIMING, {})
+        records.write(tmp_path / "record.json", columns, DETAILS, TIMING, {}, FILES)
 
 
 def test_the_columns_of_a_record_are_those_of_the_grid():
@@ -89,7 +93,7 @@ def test_the_columns_of_a_record_are_those_of_the_grid():
 
     assert set(GRID) == set(COLUMNS)
     schema = records._validator().schema
-    assert set(schema["required"]) == {*GRID, "measured", "layers", "history", "summary", "timing", "software"}
+    assert set(schema["required"]) == {*GRID, "measured", "layers", "history", "summary", "files", "timing", "software"}
 
 
 def test_details_of_several_functions_are_put_together():

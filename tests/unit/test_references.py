@@ -1,7 +1,5 @@
 """Which dense net the others are compared with."""
 
-import json
-
 from a_run import Run, by_ratio, gradual, penalised
 
 
@@ -28,10 +26,7 @@ def test_each_initialisation_has_its_own_dense_net(tmp_path):
 def test_one_reference_for_gradually_pruned_and_quantized_nets(tmp_path):
     run = Run(tmp_path)
     dense = run.add("train")
-    other, control = (run.add("finetune", dense, columns={"epochs": epochs}) for epochs in (2, 3))
-    for record, name in ((other, "other"), (control, "control")):  # two nodes of one step need names of their own
-        path = run.records[1 + (record is control)] = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(record | {"node": f"{record['node']}~epochs={record['epochs']}"}))
+    _, control = (run.add("finetune", dense, name=f"epochs={n}", columns={"epochs": n}) for n in (2, 3))
     for ratio in ("0.25", "0.30"):
         run.add("prune", dense, columns=gradual(ratio, epochs=3))
     slow = run.add("prune", dense, columns=gradual("0.50", epochs=3))  # trained for 3 epochs more
@@ -41,7 +36,7 @@ def test_one_reference_for_gradually_pruned_and_quantized_nets(tmp_path):
     results = run.load().results.set_index("node")
     # One of 3 epochs is as long as the nets up to 50 % and what was made of it, which are four; the dense net itself is
     # as long as three; none is as long as that of 75 %.
-    assert (results["reference"] == f"{control['node']}~epochs=3").all()
+    assert (results["reference"] == control["node"]).all()
     assert results["trained"].loc[[net["node"] for net in (dense, slow, longer, at_once, *made)]].tolist() == [
         6, 9, 15, 6, 9, 6, 6,
     ]  # fmt: skip
@@ -84,9 +79,7 @@ def test_the_dense_net_is_the_reference_where_few_pruned_nets_were_trained_on(tm
 def test_two_trainings_without_penalty_are_each_dense(tmp_path):
     run = Run(tmp_path)
     run.add("train")
-    record = json.loads(run.records[0].read_text()) | {"node": "s/seed0/train~batch_size=32"}
-    (tmp_path / "other.json").write_text(json.dumps(record))
-    run.records.append(tmp_path / "other.json")
+    run.add("train", name="batch_size=32")
     assert run.load().results["dense"].tolist() == ["s/seed0/train", "s/seed0/train~batch_size=32"]
 
 

@@ -1,13 +1,12 @@
 """Time and memory of the rules that write no record, read from their own files."""
 
-import json
-
 import pandas as pd
 import pytest
 from a_run import Run, config
 
 from espalier import registry
 from espalier.analysis.study import view_of_run
+from espalier.run.integrity import write_sealed
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\n"
 
@@ -17,7 +16,7 @@ def test_rules_stand_below_the_steps(tmp_path):
     run.add("train", timing={"seconds": 30.0, "import_seconds": 3.0, "peak_memory_mib": 700.0})
     (tmp_path / "a.tsv").write_text(f"{HEADER}2.5\t0:00:02\t120.5\t300\n")
     (tmp_path / "b.tsv").write_text(f"{HEADER}1.5\t0:00:01\t-\t-\n")  # too short for Snakemake to see its memory
-    (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, "threads": 1}))
+    write_sealed(tmp_path / "data.json", {"seconds": 6.0, "peak_memory_mib": 90.0, "threads": 1})
     table = registry.get(registry.TableItem, "runtime")(
         view_of_run(run.collect(), {"one": config("one", title="The first")}),
         prepare_dataset=[str(tmp_path / "data.json")],
@@ -39,7 +38,7 @@ def test_what_was_not_measured_is_not_zero(tmp_path):
     run = Run(tmp_path, "one")
     run.add("train", timing={"seconds": 30.0, "evaluate_seconds": 3.0})
     parts = {"import_seconds": 0.0, "work_seconds": 0.0, "evaluate_seconds": 0.0}
-    (tmp_path / "data.json").write_text(json.dumps({"seconds": 6.0, "peak_memory_mib": 90.0, **parts}))
+    write_sealed(tmp_path / "data.json", {"seconds": 6.0, "peak_memory_mib": 90.0, **parts})
     (tmp_path / "a.tsv").write_text(f"{HEADER}0.5\t0:00:00\t6.36\t10\n")  # seen before it had loaded anything
     data = registry.get(registry.TableItem, "runtime")(
         view_of_run(run.collect(), {"one": config("one", title="The first")}),

@@ -65,6 +65,11 @@ def model_of(node):
     return f"<results>/models/{node}/{BACKENDS[job.backend].format_of(job.step).file}"
 
 
+def record_beside(model):
+    """The record of a model's file."""
+    return str(Path(model).with_name("record.json"))
+
+
 def dataset_of(study):
     return f"<results>/data/{grid.dataset_id(STUDIES[study]['dataset'])}"
 
@@ -106,6 +111,10 @@ def timed_nodes(wildcards):
 
 def timed_models(wildcards):
     return [model_of(node) for node in timed_nodes(wildcards)]
+
+
+def records_of_timed_models(wildcards):
+    return [record_beside(model) for model in timed_models(wildcards)]
 
 
 def manifest_of_study(wildcards):

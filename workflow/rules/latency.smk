@@ -4,6 +4,7 @@
 rule measure_latency:
     input:
         models=timed_models,
+        records=records_of_timed_models,
         data=manifest_of_study,
     output:
         record="<results>/records/{study}/seed{seed}/latency.json",

@@ -12,6 +12,7 @@ rule collect_records:
         layers="<results>/records/layers.csv",
         summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
+        digests="<results>/records/digests.json",
     log:
         "<results>/logs/collect_records.log",
     benchmark:

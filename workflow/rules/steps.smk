@@ -21,9 +21,14 @@ def folder_of_data(wildcards, input):
 
 
 def inputs_of(step):
-    """The input functions of a kind of step, by name."""
+    """The input functions of a kind of step, by name. The nets that it reads are compared with their records."""
     known = {"parent": parent_of_node, "dense": dense_of_node, "data": data_of_node}
-    return {name: known[name] for name in step.reads}
+    nets = [known[name] for name in ("parent", "dense") if name in step.reads]
+
+    def records(wildcards):
+        return [record_beside(net(wildcards)) for net in nets]
+
+    return {name: known[name] for name in step.reads} | ({"records": records} if nets else {})
 
 
 def outputs_of(step, backend):

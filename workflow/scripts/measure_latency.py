@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
-from espalier.run.files import write_json
+from espalier.run import records
+from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 from espalier.training import timing as latency
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     load = os.getloadavg()[0]
+    for model, record in zip(this.input.models, this.input.records, strict=True):
+        records.check_net(model, record)
     predictors = this.module("latency")
     if any(Path(model).suffix == predictors.FRAMEWORK for model in this.input.models):
         this.backend()  # the runtimes of quantized nets come seconds sooner without it
@@ -16,6 +19,6 @@ with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
         nets = dict(zip(this.params.baselines, this.input.models, strict=True))
         rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)
     place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed), "cores": this.cores, "load": load}
-    write_json(
+    write_sealed(
         this.output.record, {"rows": [place | row for row in rows], "timing": this.timing(), "software": this.software}
     )

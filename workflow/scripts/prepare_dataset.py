@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from espalier.datasets import prepare as data
-from espalier.run.files import write_json
+from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     data.prepare(Path(this.output.manifest).parent, **this.params.dataset["how"])
-    write_json(this.output.timing, this.timing())
+    write_sealed(this.output.timing, this.timing())

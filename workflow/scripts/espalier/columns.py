@@ -168,6 +168,13 @@ LATENCY = (
            minimum=0, optional=True),
 )  # fmt: skip
 
+# The files that a record is of. What a later job reads is compared with these.
+FILES = (
+    Column("model_sha256", str, "SHA-256 of the model's file."),
+    Column("parent_sha256", str, "SHA-256 of the parent's model, as the step read it.", optional=True),
+    Column("data_sha256", str, "SHA-256 of the images and labels, as the manifest of the data set names it."),
+)
+
 # What a job cost.
 TIMING = (
     Column("seconds", float, "Duration of the job.", minimum=0),

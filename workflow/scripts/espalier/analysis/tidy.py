@@ -23,6 +23,8 @@ import pandas as pd
 
 from espalier import columns
 from espalier.analysis.references import with_references
+from espalier.run.integrity import Damaged, check_digests, read_sealed, write_digests
+from espalier.run.records import read
 
 ID = columns.names(columns.NODE)
 EPOCHS = ("trained", "epochs_total")
@@ -33,7 +35,9 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "latency": columns.LATENCY,
     "summary": columns.SUMMARY,
 }
-PARTS = ("measured", "layers", "history", "summary", "timing", "software")  # of a record, beside its node's columns
+DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
+# The parts of a record beside the columns of its node.
+PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")
 MIB = 2**20
 SOFTWARE = "software_"  # how the columns begin that say what made a result
 MACHINE = ("device", "processor")  # those of them that are no package
@@ -75,23 +79,35 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
 
     records: the record.json of each node, parents first; latency: the files of measure_latency. The initial weights and
     the epochs of a net are those that its trainings recorded: what it really started from, not what was asked for.
-    Raises ValueError for a record that another version of the code wrote.
+    Raises Damaged for a file that is not what its job wrote, ValueError for a record that another version of the code
+    wrote.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     trainings: dict[str, dict[str, Any]] = {}  # by node
-    for record in map(_read, records):
+    for record in map(read, records):
         node = record["node"]
         trainings[node] = _trainings(record, trainings.get(record["parent"]))
         rows["results"].append(_node(record) | trainings[node] | record["measured"] | _of_job(record))
         for name in ("history", "layers", "summary"):
             rows[name] += [{"node": node, **row} for row in record.get(name) or ()]
-    for file in map(_read, latency):
-        rows["latency"] += [row | _of_job(file) for row in file["rows"]]
+    for path in map(Path, latency):
+        rows["latency"] += _timed(path)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, of_table in TABLES.items():
         first = {"results": (*ID, *EPOCHS), "latency": columns.names(of_table)}
         _write(folder / f"{name}.csv", first.get(name, ("node", *columns.names(of_table))), rows[name])
+    write_digests(folder / DIGESTS, [folder / f"{name}.csv" for name in TABLES])
+
+
+def _timed(path: Path) -> list[dict[str, Any]]:
+    """The rows of a latency.json, with what its job says of itself; raises Damaged if it is another study's."""
+    file = read_sealed(path)
+    place = "/".join(path.absolute().parent.parts[-2:])
+    for row in file["rows"]:
+        if f"{row['study']}/seed{row['seed']}" != place:
+            raise Damaged(path, f"it holds the times of {row['study']}, seed {row['seed']}")
+    return [row | _of_job(file) for row in file["rows"]]
 
 
 def _node(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,8 +142,9 @@ def _trainings(record: Mapping[str, Any], parent: Mapping[str, Any] | None) -> d
 
 
 def load(folder: str | Path) -> Tidy:
-    """Read the CSV files of `folder`. Text stays text (a ratio is "0.40"), what is empty is NaN. Columns of text are
-    objects: `.fillna("")` comes before `.str`."""
+    """Read the CSV files of `folder`; raises Damaged if one is not as it was collected. Text stays text (a ratio is
+    "0.40"), what is empty is NaN. Columns of text are objects: `.fillna("")` comes before `.str`."""
+    check_digests(Path(folder) / DIGESTS)
     tables = {name: _load(Path(folder) / f"{name}.csv", of_table) for name, of_table in TABLES.items()}
     return Tidy(**tables | {"results": with_references(_with_ratios(tables["results"]))})
 
@@ -159,10 +176,6 @@ def software(results: pd.DataFrame) -> dict[str, list[str]]:
     names.sort(key=lambda name: MACHINE.index(name) + 1 if name in MACHINE else 0)
     versions = {name: sorted(set(results[SOFTWARE + name].dropna())) for name in names}
     return {name: reported for name, reported in versions.items() if reported}
-
-
-def _read(path: str | Path) -> dict[str, Any]:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _write(path: Path, first: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

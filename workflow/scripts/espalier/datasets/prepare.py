@@ -8,7 +8,6 @@ set is, and what it was read from. Where data sets come from: `espalier.datasets
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,14 @@ import numpy as np
 
 from espalier import datasets
 from espalier.registry import Dataset, get
+from espalier.run.integrity import check, read_sealed, sha256, write_sealed
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
 
     from PIL import Image
 
+FILES = ("images.npy", "labels.npy")
 SPLITS = ("train", "validation", "test")
 SPLIT_SEED = 0  # which images are test or validation images never changes with a run's seed
 
@@ -118,7 +119,13 @@ def prepare(
         "sha256": digest.hexdigest(),
         "source": raw.source,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    return write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write the manifest of the arrays in `folder` and return it, with the SHA-256 of each array's file."""
+    manifest = manifest | {"files": {name: sha256(folder / name) for name in FILES}}
+    write_sealed(folder / "manifest.json", manifest)
     return manifest
 
 
@@ -167,9 +174,12 @@ def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit:
 
 
 def load(folder: str | Path) -> Data:
-    """Open a prepared data set; images stay on disk until they are read."""
+    """Open a prepared data set; images stay on disk until they are used. Raises Damaged if a file is not as it was
+    prepared: all are read for that, once per process."""
     folder = Path(folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_sealed(folder / "manifest.json")
+    for name in FILES:
+        check(folder / name, manifest["files"][name], "manifest.json")
     images = np.load(folder / "images.npy", mmap_mode="r")
     labels = np.load(folder / "labels.npy")
     train, validation, test = (

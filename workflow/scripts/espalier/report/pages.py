@@ -26,6 +26,7 @@ from espalier.report.findings.finding import Finding
 from espalier.report.markdown import escape
 from espalier.report.studies import studies_table, study_row
 from espalier.report.table import Number, Table, Text, number
+from espalier.run.integrity import read_sealed
 
 TIDY = ("results", "history", "layers", "latency")
 
@@ -148,7 +149,7 @@ def _data(manifests: list[str]) -> Table:
 
 
 def _data_row(path: Path) -> dict[str, Any]:
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_sealed(path)
     return {
         "name": path.parent.name,
         "images": ", ".join(f"{name} {end - start:,}" for name, (start, end) in manifest["splits"].items()),

@@ -17,6 +17,7 @@ import yaml
 from espalier import columns
 from espalier.columns import Column
 from espalier.plan.steps import STEPS
+from espalier.run.integrity import DIGEST
 from espalier.run.records import SCHEMA
 
 PROJECT = Path(__file__).resolve().parents[4]
@@ -41,6 +42,7 @@ TABLES = (
     ("Layers", "Rows of `layers` in a record, with `node` rows of `layers.csv`.", columns.LAYERS),
     ("Epochs", "Rows of `history` in a record, with `node` rows of `history.csv`; there may be more.", columns.HISTORY),
     ("Layers of a gradually pruned net", "Rows of `summary`, with `node` rows of `summary.csv`.", columns.SUMMARY),
+    ("Files", "Under `files` in a record.", columns.FILES),
     ("What a job cost", "Under `timing` in a record; in the tables, each with `timing_` before it.", columns.TIMING),
     ("Latency", "Rows of `latency.csv`.", columns.LATENCY),
 )
@@ -53,9 +55,11 @@ def schema() -> dict[str, Any]:
         "layers": {"type": "array", "items": _closed(columns.LAYERS)},
         "history": {"type": "array", "items": _open(columns.HISTORY)},
         "summary": {"type": "array", "items": _closed(columns.SUMMARY)},
+        "files": _closed(columns.FILES),
         "timing": _open(columns.TIMING),
         "software": {"type": "object", "additionalProperties": {"type": "string"}},
     }
+    sealed = {DIGEST: {"type": "string", "description": "Digest of the rest of the record, which it is written with."}}
     node = {column.name: _nullable(column) for column in NODE}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -63,7 +67,7 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": [*node, *parts],
-        "properties": node | parts,
+        "properties": node | parts | sealed,
     }
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
-import yaml
+from espalier.run.integrity import Damaged, check, read_sealed, write_sealed
 
-from espalier.run.files import write_json
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "record.schema.yaml"
 
 
 @functools.cache
-def _validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+def _validator() -> Draft202012Validator:
+    import yaml  # here, since the jobs of the report only read records
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
 
 
 def write(
@@ -25,22 +29,58 @@ def write(
     details: dict[str, Any],
     timing: dict[str, float],
     software: dict[str, str],
+    files: dict[str, str],
 ) -> None:
     """Write a node's record, with the keys that espalier.columns lists.
 
     columns: those of the node in the grid. details: the numbers "measured"; rows of "layers", "history" and "summary"
     where there are any; and what only the job of a training knows: the "weights" that it really started from, and
-    "epochs". timing: seconds and memory. software: versions, and the machine (espalier.run.software).
+    "epochs". timing: seconds and memory. software: versions, and the machine (espalier.run.software). files: digests of
+    the files that the record is of.
     Raises jsonschema.ValidationError if the record does not meet its schema, ValueError if a value is not a finite
     number: such a record is a bug, and must not reach a table.
     """
     record = dict(columns) | {key: details.get(key, columns[key]) for key in ("weights", "epochs")}
     record["measured"] = details["measured"]
     record |= {rows: details.get(rows, []) for rows in ("layers", "history", "summary")}
-    record["timing"] = timing
-    record["software"] = software
+    record |= {"files": files, "timing": timing, "software": software}
     _validator().validate(record)
-    write_json(path, record)
+    write_sealed(path, record)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The record of a node, as it was written; raises Damaged if it is not, or if it is the record of another node than
+    the one whose folder it lies in."""
+    record = read_sealed(path)
+    node, folder = str(record.get("node")), Path(path).parent
+    if folder.parts[-len(PurePosixPath(node).parts) :] != PurePosixPath(node).parts:
+        raise Damaged(path, f"it is the record of another node, {node}")
+    return record
+
+
+def check_net(net: str | Path, path: str | Path) -> dict[str, str]:
+    """Compare a model's file with its record in `path`; raises Damaged. Returns the digests that the record names."""
+    files = read(path)["files"]
+    check(net, files["model_sha256"], str(path))
+    return files
+
+
+def of_files_read(nets: dict[str, str], known: Iterable[str], data: str | Path) -> dict[str, str]:
+    """Compare the nets that a job reads with their records; raises Damaged. Returns what its own record says of the
+    files it read (espalier.columns.FILES).
+
+    nets: "parent", "dense" -> model file; known: their records, in the same order; data: folder of the data set, whose
+    arrays are compared with its manifest when they are loaded.
+    """
+    images = read_sealed(Path(data) / "manifest.json")["sha256"]
+    files = {"data_sha256": images}
+    for (name, net), path in zip(nets.items(), known, strict=True):
+        of_net = check_net(net, path)
+        if of_net["data_sha256"] != images:
+            raise Damaged(path, f"its net was made with other images than those in {data}")
+        if name == "parent":
+            files["parent_sha256"] = of_net["model_sha256"]
+    return files
 
 
 def merged(*details: dict[str, Any]) -> dict[str, Any]:

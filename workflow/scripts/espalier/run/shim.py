@@ -82,11 +82,13 @@ class RunningJob:
         seconds = time.perf_counter() - self.started
         return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
 
-    def record(self, *details: dict) -> None:
-        """Write the node's record from what the library's functions returned."""
-        from espalier.run import records
+    def record(self, *details: dict, files: dict[str, str]) -> None:
+        """Write the node's record from what the library's functions returned. files: digests of what the job read."""
+        from espalier.run import integrity, records
 
-        records.write(self.output.record, self.params.columns, records.merged(*details), self.timing(), self.software)
+        files = {"model_sha256": integrity.sha256(self.output.model), **files}
+        timing, measured = self.timing(), records.merged(*details)
+        records.write(self.output.record, self.params.columns, measured, timing, self.software, files)
 
     @property
     def checkpoint(self) -> Path:

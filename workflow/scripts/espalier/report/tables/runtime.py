@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from espalier.analysis import selections
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
+from espalier.run.integrity import read_sealed
 
 PARTS = ("import", "work", "evaluate")
 SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and may miss all of a shorter one
@@ -68,7 +68,7 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
 def _job(file: str) -> dict[str, float]:
     """A job's time and memory from its own file or Snakemake's, if the job was long enough for that to see it."""
     if Path(file).suffix == ".json":
-        return {f"timing_{key}": value for key, value in json.loads(Path(file).read_text()).items()}
+        return {f"timing_{key}": value for key, value in read_sealed(file).items()}
     row = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
     memory = row["max_rss"] if row["s"] >= SAMPLED else float("nan")
     return {"timing_seconds": row["s"], "timing_peak_memory_mib": memory}
