@@ -1,6 +1,5 @@
 """Weight and unit pruning, at once and gradually, against cases worked out by hand."""
 
-
 import numpy as np
 import pytest
 
