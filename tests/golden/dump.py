@@ -22,8 +22,8 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-# runs: the names of the functions that are called. device: how a job is run, as threads are.
-LEFT_OUT = ("code", "versions", "runs", "device", "jobs_per_gpu")
+# runs: the names of the functions that are called. device: how a job is run, as threads are. caption: words.
+LEFT_OUT = ("code", "versions", "runs", "device", "jobs_per_gpu", "caption")
 RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
 DIGESTS = "digests.json"  # beside the files of a job, to compare them
 

@@ -26,10 +26,10 @@ EDGE = {"color": "#777777", "linewidth": 0.6}
     FigureItem(
         "filter_sparsity",
         title="Sparse weights by filter",
-        caption="A panel for each net, in it a row for each convolution and a cell for each of its filters, from the "
-        "first on the left: the darker, the more of the filter's weights are under the threshold. A triangle above a "
-        "row marks a dead filter, one without any other weight; how many there are is written beside the row. Of "
-        "several seeds the first one's nets are shown.",
+        caption="Each panel is a net, each row a convolution, each cell a filter, the first filter on the left. The "
+        "darker a cell, the more weights of the filter are under the threshold. A triangle above a row marks a dead "
+        "filter, which has no other weights; the number of dead filters stands next to the row. Of several seeds the "
+        "figure shows the nets of the first one.",
         when=selections.thresholded,
     )
 )

@@ -24,10 +24,10 @@ WIDE = 20  # times as long as the shortest: from there on the scale is logarithm
     FigureItem(
         "latency",
         title="Prediction time",
-        caption="Time of one prediction call, a panel for each batch size: the marker is the median of the repeats, "
-        "the whisker ends at the 90th percentile, hollow markers are quantized nets. The dashed line beside a group of "
-        "nets is its baseline, the dense net in the same runtime. All were timed in turns in one process, alone on the "
-        "machine; times of different panels or runs are not comparable.",
+        caption="Time of one prediction call, a panel for each batch size. The marker is the median of the repeats, "
+        "and the whisker ends at the 90th percentile; quantized nets have hollow markers. The dashed line next to a "
+        "group of nets is their baseline, the dense net in the same runtime. All nets were timed in turns in one "
+        "process, alone on the machine. Times of different panels or runs cannot be compared.",
         when=selections.timed,
     )
 )

@@ -24,10 +24,10 @@ NUMBERED = 24  # at most so many layers have their widths written into the pictu
     FigureItem(
         "layer_widths",
         title="Layer widths before and after pruning",
-        caption="A row for each pruned net, a column for each layer in forward order; the number, where there are few "
-        "enough layers to write it, is the layer's width (output channels or units) after pruning, in the top row "
-        "before. The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone. Of several "
-        "seeds the first one's nets are shown.",
+        caption="Each row is a pruned net, each column a layer, in forward order; the top row is the net before "
+        "pruning. The darker a cell, the less is left of the layer; a crossed cell is a layer that is gone. Where "
+        "there are few layers, the number is the width of the layer (output channels or units) after pruning. Of "
+        "several seeds the figure shows the nets of the first one.",
         when=selections.shrunk,
     )
 )

@@ -35,12 +35,12 @@ class _Scales(NamedTuple):
     FigureItem(
         "speed_up",
         title="Measured against promised speed-up",
-        caption="A point for each net that was timed, a panel for each batch size: to the right, how many times fewer "
-        "multiply-accumulates it has than its baseline, the dense net in the same runtime; upwards, how many times "
-        "faster it was. On the line the time is what the counts promise; below it the net is slower than that, and "
-        "below 1 slower than the dense net. A marker for each prune type; one that is not all filled is a quantized "
-        "net, and how much of it is filled tells its scheme: counts know nothing of quantization, and promise what was "
-        "promised before it. Points of different kinds that would hide each other stand side by side.",
+        caption="Each point is a timed net, each panel a batch size. To the right: how many times fewer "
+        "multiply-accumulates the net has than its baseline, the dense net in the same runtime. Upwards: how many "
+        "times faster it was. On the line, the net is as fast as the counts promise; below the line it is slower than "
+        "that, and below 1 slower than the dense net. Each prune type has its marker. A marker that is not wholly "
+        "filled is a quantized net, and its filling tells the scheme: the counts know nothing of quantization and "
+        "promise the same as before it. Points of different kinds that would hide each other are drawn side by side.",
         when=selections.timed_compressed,
     )
 )

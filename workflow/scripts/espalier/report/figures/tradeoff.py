@@ -55,13 +55,13 @@ class _Strip(NamedTuple):
 
 
 _READ = (
-    " A panel for each prune type, a marker and line for each method, and for each way to train and fine-tune by it "
-    "where there are several. Filled markers: after fine-tuning, or after gradual pruning; hollow ones, on a scale of "
-    "their own: right after pruning; grey ones: as published. The dashed line is the dense net, trained without a "
-    "penalty; the dotted one, where that was run, the dense net trained as long as the fine-tuned ones, which all "
-    "nets are compared with."
+    " Each prune type has a panel, each method a marker and line; so has each way to train and fine-tune by a method, "
+    "where there are several. Filled markers: after fine-tuning, or after gradual pruning. Hollow markers, on a scale "
+    "of their own: right after pruning. Grey markers: as published. The dashed line is the dense net, trained without "
+    "a penalty; the dotted line, where that was run, is the dense net trained as long as the fine-tuned nets, which "
+    "all nets are compared with."
 )
-_SHRUNK = " Nets whose weights were only set to zero cost as much as the dense one and are left out."
+_SHRUNK = " The figure leaves out nets whose weights were only set to zero, as these cost as much as the dense net."
 
 
 @register(
@@ -69,7 +69,7 @@ _SHRUNK = " Nets whose weights were only set to zero cost as much as the dense o
         "accuracy_vs_ratio",
         title="Accuracy against pruning ratio",
         caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
-        "of weights that were set to zero, which is not always the share asked for." + _READ,
+        "of weights that were set to zero. This is not always the share that the config asks for." + _READ,
         when=selections.pruned_otherwise,
     )
 )

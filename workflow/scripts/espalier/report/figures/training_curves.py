@@ -27,13 +27,14 @@ VALUES = ("loss", "top1")  # the rows of panels
     FigureItem(
         "training_curves",
         title="Training curves",
-        caption="Loss (top) and accuracy (bottom) by epoch. Left: the trainings; thick lines are validation images, "
-        "thin lines of the same style training images, which may be augmented, so that their accuracy can be the lower "
-        "one. Right, where nets were trained on, validation images alone: of fine-tuned nets, and of pruned ones "
-        "trained from scratch, the median over all nets of a prune type, the band from the worst to the best of them; "
-        "of nets that were pruned while they were trained, or trained to be quantized, a line each. Of several seeds: "
-        "on the left means, on the right each seed's net counts. Where weights were pruned gradually, a panel below "
-        "shows the share of zeros in what is pruned. A penalty is not part of the loss shown.",
+        caption="Loss (top) and accuracy (bottom) by epoch. Left: the first trainings. Thick lines are validation "
+        "images, thin lines of the same style are training images; these may be augmented, so that their accuracy can "
+        "be the lower one. Right: later trainings, by validation images alone. Nets that were fine-tuned, or trained "
+        "from scratch after pruning, share a line for each prune type: the median over these nets, with a band from "
+        "the worst to the best. Nets that were pruned while they were trained, or trained to be quantized, have a "
+        "line each. With several seeds, the left column shows means, and in the right column the net of each seed "
+        "counts. Where weights were pruned gradually, a panel below shows the share of zeros among the weights that "
+        "are pruned. The loss does not include a penalty.",
         when=selections.always,
     )
 )

@@ -23,11 +23,12 @@ OTHER = {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # curves of other meth
     FigureItem(
         "weight_vs_unit",
         title="Weight against unit pruning",
-        caption="Test accuracy against sparsity, without retraining; one panel for each way to draw the initial "
-        "weights, and the published curves in grey. Thin lines without markers are other ways to choose, where they "
-        "were run: at random, or the smallest weights of the whole net. The rings, and the numbers above a panel, are "
-        f"the knees: the largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned "
-        "net. Where a panel's curves part, and by how much, is in the table of findings.",
+        caption="Test accuracy against sparsity, without retraining. Each way to draw the initial weights has a "
+        "panel; the published curves are grey. Thin lines with small markers are other ways to choose weights, where "
+        "these were run: at random, or the smallest weights of the whole net. The rings, and the numbers above a "
+        "panel, are the knees: "
+        f"the largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. "
+        "The table of findings says where the curves of a panel part, and by how much.",
         when=selections.weights_and_units,
     )
 )

@@ -16,8 +16,9 @@ from espalier.report.table import Number, Table, Text
         "environment",
         scope="run",
         title="Software",
-        caption="The versions that the jobs themselves reported, by framework, and what they ran on. More than one "
-        "version in a row means that results of different environments stand side by side.",
+        caption="The versions of packages that the jobs themselves reported, by framework, and the devices and "
+        "processors that the jobs ran on. If a row has more than one version, the report shows results of different "
+        "environments.",
         when=selections.always,
     )
 )

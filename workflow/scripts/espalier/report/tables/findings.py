@@ -23,8 +23,9 @@ def asked(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
         "findings",
         scope="study",
         title="Findings",
-        caption="The questions of the published document, answered by the numbers of this run alone; how each answer "
-        "follows from them stands beside it, and what the published figures say by the same definition.",
+        caption="The questions of the published document, answered by the numbers of this run alone. Next to each "
+        "answer stand the numbers that it follows from, how it follows from them, and what the published numbers say "
+        "by the same definition.",
         when=asked,
     )
 )

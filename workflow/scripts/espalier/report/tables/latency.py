@@ -23,9 +23,10 @@ SpeedUp = partial(Number, digits=2, group="Speed-up, baseline / this net")
         "latency",
         scope="study",
         title="Prediction time",
-        caption="Median and 90th percentile of the time of one prediction call. Measured speed-up is the median of the "
-        "baseline, the dense net in the same runtime, over that of this net: same batch, same process, timed in turns. "
-        "Theoretical speed-up is what the multiply-accumulates promise; they know nothing of quantization.",
+        caption="Median and 90th percentile of the time of one prediction call. The measured speed-up is the median "
+        "of the baseline, the dense net in the same runtime, divided by the median of this net; both were timed in "
+        "turns in the same process, with the same batch size. The theoretical speed-up is what the "
+        "multiply-accumulates promise; these know nothing of quantization.",
         when=selections.timed,
     )
 )

@@ -23,10 +23,10 @@ NAMED_BY = ("run", "penalty", "penalty_type", "init", "prune_type", "method", "r
         "published",
         scope="study",
         title="Published and reproduced",
-        caption="Each published row, and beside each published figure what this run has in its place; where rows may "
-        "be compared, the difference too (this run - published). Comparable says whether they may; in which respects "
-        "set-ups differ is said in the last column, or below the table where it is the same for all rows. Counts of "
-        "another width or resolution differ because the nets do.",
+        caption="Each published row, and next to each published number the number of this run; where rows may be "
+        "compared, also the difference (this run - published). The column Comparable says whether they may be "
+        "compared. In which respects the set-ups differ stands in the last column, or below the table where it is the "
+        "same for all rows. Counts of another width or resolution differ because the nets do.",
         when=selections.has_published,
     )
 )

@@ -27,11 +27,11 @@ Smaller = partial(Number, digits=2, group="Times smaller than dense")
         "quantization",
         scope="study",
         title="Quantization",
-        caption="Each net that was quantized, and after it what was made of it: accuracy, its change by that and "
-        "against the dense net (the one trained as long as pruned nets, where that was run), the saved file as it is "
-        "and zipped, how many times smaller it is than the dense net's, how many of its operators compute with 8-bit "
-        "integers, and the time for one image. float32 is an export that quantizes nothing: the same net in the "
-        "runtime of the quantized ones, and what their times are to be compared with.",
+        caption="Each net that was quantized, and below it the quantized nets that were made of it: accuracy, the "
+        "change by quantization and against the dense net (trained as long as the pruned nets, where that was run), "
+        "the saved file, raw and zipped, how many times smaller it is than the file of the dense net, how many "
+        "operators compute with 8-bit integers, and the time for one image. The scheme float32 quantizes nothing: it "
+        "is the same net in the runtime of the quantized nets, and their times are to be compared with its time.",
         when=selections.exported,
     )
 )

@@ -28,14 +28,14 @@ Epochs = partial(Number, digits=0, group="Epochs")
         "results",
         scope="study",
         title="All results",
-        caption="Every net of the study: the trained ones, and each pruned one with its accuracy before and after "
-        "fine-tuning. Removed: asked is what the config says, a share in percent, a number of blocks (N), a pattern "
-        "(2:4: two of each four weights stay) or a threshold (<), and done the share of groups (or weights) that went. "
-        "Compression is parameters, speed-up is multiply-accumulates, both dense / pruned: the second is what the "
-        "counts promise, not a measured time. Epochs are those of all steps that led to the net: training, training "
-        "with a penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets are rows of their "
-        "own, named by their scheme; so are nets that were trained from scratch in the shape of a pruned one. A "
-        "rewound net was fine-tuned by the learning rates that the training had in its last epochs.",
+        caption="Every net of the study: each trained net, and each pruned net with its accuracy before and after "
+        "fine-tuning. Removed, asked: what the config asks for, a share in percent, a number of blocks (N), a pattern "
+        "(2:4 keeps two of each four weights) or a threshold (<). Removed, done: the share of groups or weights that "
+        "went. Compression compares parameters, speed-up multiply-accumulates, both dense / pruned; the speed-up is "
+        "what the counts promise, not a measured time. Epochs are those of all steps that led to the net: training, "
+        "training with a penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets have rows "
+        "of their own, named by their scheme; so have nets that were trained from scratch in the shape of a pruned "
+        "net. A rewound net was fine-tuned with the learning rates of the last epochs of the training.",
         when=selections.always,
     )
 )

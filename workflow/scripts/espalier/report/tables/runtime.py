@@ -23,12 +23,12 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
         "runtime",
         scope="run",
         title="Run time and memory",
-        caption="For each study and kind of step, and for each rule that prepares data or makes the report: how many "
-        "jobs, their time in all and at the median, how it divides into importing the framework, the work itself and "
-        "evaluation (counts, sizes, accuracy), and the highest memory of any of them. A dash stands for what was not "
-        "measured, as the memory of rules whose jobs are too short for Snakemake to see it. Times are wall-clock; jobs "
-        "ran side by side, so that they add up to more than the run took. A job that was not done again shows the time "
-        "that it once took.",
+        caption="For each study and kind of step, and for each rule that prepares data or makes the report: the "
+        "number of jobs, their time in all and at the median, how the time divides into importing the framework, the "
+        "work itself and evaluation (counts, sizes, accuracy), and the highest memory of a job. A dash stands for "
+        "what was not measured: the memory of jobs that are too short for Snakemake to see. Times are wall-clock "
+        "times; jobs ran side by side, so that their times add up to more than the time of the run. A job that did "
+        "not run again shows its earlier time.",
         when=selections.always,
     )
 )

@@ -17,8 +17,9 @@ from espalier.report.table import Number, Table, Text
         scope="study",
         title="Sparse weights by filter",
         caption="How the weights under the threshold, which are set to zero, are spread over the filters of each "
-        "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight is "
-        "dead: its output says nothing of the image, and pruning can take it out. The CSV has a row for each filter.",
+        "convolution: the smallest, the median and the largest share of a filter. A filter without any other weight "
+        "is dead: its output says nothing about the image, and pruning can remove it. The CSV has a row for each "
+        "filter.",
         when=selections.thresholded,
     )
 )

@@ -20,9 +20,10 @@ ALL = "all"
         "sparse_weights",
         scope="study",
         title="Sparse weights by layer",
-        caption="How many weights of each layer are under the threshold, and so set to zero: a row for each of its "
-        "weights and biases, all of them together first; for each net the number of zeros and their share. Beside "
-        "them, where there are any, the published counts, of a net whose width may be another.",
+        caption="How many weights of each layer are under the threshold, and so set to zero. The first row counts all "
+        "parameters together; each other row counts the weights or the biases of one layer. For each net: the number "
+        "of zeros, the number of weights, and the share of zeros. Where there are published counts, they stand next "
+        "to these; the published net may have another width.",
         when=selections.thresholded,
     )
 )

@@ -15,10 +15,10 @@ from espalier.report.table import Table
         "studies",
         scope="run",
         title="Studies",
-        caption="Every study of the run: what it was run on, how many results it has, the accuracy of the dense net "
-        "that all others are compared with (trained as long as the pruned ones, where that was run) and its epochs, "
-        "and the study's headline. The overview has the smallest file and the fastest net of each study within half a "
-        "point, one and two points of that net's accuracy; so has the CSV.",
+        caption="A row for each study of the run: the data and the net, the number of results, the accuracy and the "
+        "epochs of the dense net that all other nets are compared with (trained as long as the pruned nets, where "
+        "that was run), and the study's headline. The overview and the CSV also name the smallest file and the "
+        "fastest net of each study within half a point, one and two points of the accuracy of that dense net.",
         when=selections.always,
     )
 )

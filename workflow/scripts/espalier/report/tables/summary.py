@@ -30,10 +30,11 @@ COLUMNS = (
         "summary",
         scope="study",
         title="Model summary",
-        caption="Every layer of the net, with its output shape and its parameters: as the net is, and wrapped as it is "
-        "pruned (a wrapper adds a mask for each weight it prunes, a threshold and a step). Then, for each sparsity "
-        "that was asked for, the share of the layer's weights that is zero in the saved file, wrappers stripped; a "
-        "dash stands for layers without weights. Depthwise convolutions are never pruned.",
+        caption="Every layer of the net, with its output shape and its number of parameters: in the net itself, and "
+        "in the net that is wrapped to be pruned (a wrapper adds a mask for each weight that it prunes, a threshold "
+        "and a step). Then, for each sparsity that the config asks for, the share of zeros among the weights of the "
+        "layer in the saved file, after the wrappers were stripped; a dash stands for layers without weights. "
+        "Depthwise convolutions are never pruned.",
         when=selections.gradual,
     )
 )
