@@ -12,6 +12,7 @@ of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
@@ -24,9 +25,24 @@ FILTERS = "filter_wise"  # the prune type that the CIFAR-100 study compares with
 SAME = ("penalty", "method", "ratio")  # what nets share whose prune types are compared, beside their steps
 
 
+class SelectionError(ValueError):
+    """A selection that fails, or gives something else than rows: which, and where it is defined."""
+
+
 def fits(selection: Selection, rows: pd.DataFrame, config: dict) -> bool:
-    """Whether a study gets what the selection is of: whether it takes any of the study's rows."""
-    return not selection(rows, config).empty
+    """Whether a study gets what the selection is of: whether it takes any of the study's rows.
+
+    Raises SelectionError for a selection, a plug-in's say, that cannot be asked.
+    """
+    code = getattr(selection, "__code__", None)
+    where = f"{Path(code.co_filename).name}, line {code.co_firstlineno}" if code else repr(selection)
+    try:
+        taken = selection(rows, config)
+    except Exception as error:
+        raise SelectionError(f"{where}: `when` fails, {type(error).__name__}: {error}") from None
+    if not isinstance(taken, pd.DataFrame):
+        raise SelectionError(f"{where}: `when` gives a {type(taken).__name__}: give some of the rows, rows[...]")
+    return not taken.empty
 
 
 def always(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
