@@ -4,6 +4,7 @@
 #   snakemake --cores all --configfile FILE        run another config instead
 #   snakemake --report results/report.html         put the results into one page
 #   snakemake pages --cores all                    the results as Markdown pages with their figures, in results/pages
+#   snakemake everything --cores all               run config.yaml, and make again what was deleted of it
 
 from pathlib import Path
 
@@ -44,3 +45,14 @@ if not workflow.remote_exec:  # the report is made where Snakemake was started: 
 rule models:
     input:
         [model_of(node) for node in GRID.jobs],
+
+
+# What was deleted although everything that is made of it is there, `all` does not miss; this does.
+rule everything:
+    input:
+        report_items(),
+        rules.collect_records.output,
+        rules.models.input,
+        [record_beside(model_of(node)) for node in GRID.jobs],
+        expand(rules.prepare_dataset.output, dataset=GRID.datasets()),
+        all_latency(),

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from espalier.contract import command as check
+from espalier.run import verify
 
-COMMANDS = (check,)
+COMMANDS = (check, verify)
 
 
 def parser() -> argparse.ArgumentParser:
