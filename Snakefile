@@ -24,6 +24,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/steps.smk"
+include: "workflow/rules/timing.smk"
 include: "workflow/rules/latency.smk"
 
 

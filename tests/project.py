@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Project:
         """Start Snakemake in the folder; standard error is joined to standard output."""
         command = [sys.executable, "-m", "snakemake", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(command, cwd=self.folder, env=self.env, text=True, **pipes)
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, text=True, preexec_fn=_heed_interrupts, **pipes)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the folder to its end."""
@@ -53,6 +54,11 @@ class Project:
         text = path.read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         path.write_text(text.replace(old, new))
+
+
+def _heed_interrupts() -> None:
+    """Tests may run in the background of a shell, whose processes ignore an interrupt, and hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def copy(folder: Path) -> Project:

@@ -1,6 +1,5 @@
 """A cluster for the tests in this folder, and one run on it, made once."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,24 +37,24 @@ def fresh(tmp_path: Path, cluster: Cluster) -> Project:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where results are shared between workflows (--cache), filled by the local run."""
+    """Where results are shared between workflows (--cache), filled by the run on the cluster."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, cache: Path) -> Project:
+def local(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Project:
     """A run on this machine."""
     made = _project(tmp_path_factory.mktemp("local") / "project", cluster)
-    made.env = {**os.environ, "SNAKEMAKE_OUTPUT_CACHE": str(cache)}
-    made.run("--cores", "2", "--cache", "train_pytorch", "--", RECORDS)
+    made.run("--cores", "2", "--", RECORDS)
     return made
 
 
 @pytest.fixture(scope="session")
-def submitted(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Project:
+def submitted(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, cache: Path) -> Project:
     """The same run on the cluster. Not to be changed: take `finished` for that."""
     made = _project(tmp_path_factory.mktemp("submitted") / "project", cluster)
-    made.run(*SLURM, "--", RECORDS)
+    made.env = {**cluster.env, "SNAKEMAKE_OUTPUT_CACHE": str(cache)}
+    made.run(*SLURM, "--cache", "train_pytorch", "--", RECORDS)
     return made
 
 

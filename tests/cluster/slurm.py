@@ -48,6 +48,17 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 ReturnToService=2
 KillWait=2
 MinJobAge=3600
+TaskProlog={folder}/prolog
+"""
+
+# Nodes differ from the machine that submits: they have another home and folder for temporary files, no display, and no
+# network (its proxy is a port that nothing listens to).
+PROLOG = """#!/bin/sh
+echo "export HOME={folder}/home"
+echo "export TMPDIR={folder}/tmp"
+echo "export http_proxy=http://127.0.0.1:9"
+echo "export https_proxy=http://127.0.0.1:9"
+echo "unset DISPLAY"
 """
 
 
@@ -98,7 +109,7 @@ class Cluster:
 
     def jobs(self) -> list[dict[str, str]]:
         """All jobs that the controller knows, also those that have ended: what they asked for and what came of them."""
-        keys = {"id": "%i", "state": "%T", "cpus": "%C", "memory": "%m", "limit": "%l", "exclusive": "%h", "what": "%k"}
+        keys = {"id": "%i", "state": "%T", "cpus": "%C", "memory": "%m", "limit": "%l", "what": "%k"}
         lines = self.answer("squeue", "--noheader", "--states=all", "--sort=i", "--format", "|".join(keys.values()))
         return [dict(zip(keys, line.split("|", len(keys) - 1), strict=True)) for line in lines.splitlines()]
 
@@ -122,7 +133,7 @@ class Cluster:
         self.daemons.clear()
 
     def _configure(self) -> None:
-        for part in ("state", "bin", *(f"spool.node{number}" for number in range(1, self.nodes + 1))):
+        for part in ("state", "bin", "home", "tmp", *(f"spool.node{number}" for number in range(1, self.nodes + 1))):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         host = socket.gethostname().partition(".")[0]
         ports = _free_ports(1 + self.nodes)
@@ -134,11 +145,17 @@ class Cluster:
         partition = "PartitionName=main Nodes=ALL Default=YES MaxTime=600 DefMemPerCPU=100 OverSubscribe=NO"
         text = CONF.format(host=host, port=ports[0], folder=self.folder)
         (self.folder / "slurm.conf").write_text("\n".join([text, *nodes, partition, ""]))
+        self._program("prolog", PROLOG.format(folder=self.folder))
         # Snakemake's executor takes variables called SLURM_... out of the environment of the srun within a job. On a
         # real cluster the file is at its usual place; here that srun has to be told again where it is.
-        srun = self.folder / "bin" / "srun"
-        srun.write_text(f'#!/bin/sh\nSLURM_CONF="{self.folder}/slurm.conf" exec {shutil.which("srun")} "$@"\n')
-        srun.chmod(0o755)
+        self._program(
+            "bin/srun", f'#!/bin/sh\nSLURM_CONF="{self.folder}/slurm.conf" exec {shutil.which("srun")} "$@"\n'
+        )
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o755)
 
     def _start(self, *command: str) -> None:
         with (self.folder / f"{'.'.join(command)}.out").open("w") as out:

@@ -15,3 +15,8 @@ def test_the_cluster_runs_what_is_submitted_and_tells_what_came_of_it(cluster: C
         (job,) = [job for job in cluster.jobs() if job["id"] == done.stdout.strip()]
         assert (job["state"], job["memory"], job["limit"], job["what"]) == (state, "300M", "3:00", "by_hand")
     assert cluster.queue() == []
+
+
+def test_nodes_have_a_home_and_a_folder_for_temporary_files_of_their_own(cluster: Cluster) -> None:
+    seen = cluster.answer("srun", "--quiet", "sh", "-c", "echo $HOME $TMPDIR $DISPLAY")
+    assert seen.split() == [f"{cluster.folder}/home", f"{cluster.folder}/tmp"]

@@ -53,9 +53,10 @@ def _job(job) -> dict:
         params["config"] = {key: value for key, value in params["config"].items() if key not in RUN_BY}
     models = [file for file in map(Path, job.input) if file.stem == "model"]
     beside = {str(model.with_name("record.json")) for model in models}  # read with the model, to compare it
+    unsaid = (DIGESTS, "images.npy", "labels.npy") if job.rule.name == "measure_latency" else DIGESTS
     return {
         "outputs": sorted(file for file in map(str, job.output) if not file.endswith(DIGESTS)),
-        "inputs": sorted(file for file in map(str, job.input) if file not in beside and not file.endswith(DIGESTS)),
+        "inputs": sorted(file for file in map(str, job.input) if file not in beside and not file.endswith(unsaid)),
         "message": job.message,
         "params": params,
     }

@@ -38,7 +38,6 @@ except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
-CALLS = ("batch_sizes", "threads", "warmup", "repeats")  # keys of `latency` that say how calls are timed
 try:
     DATA_ROOT = datasets.data_root(GRID.config["data_root"])
 except ValueError as error:
@@ -104,54 +103,10 @@ def code_of_data(wildcards):
     return code_of_job(SCRIPTS / "prepare_dataset.py", uses=[("dataset", dataset, registry.ANY)])
 
 
-def timed_nodes(wildcards):
-    """The nodes whose nets are timed, each with the one that it is compared with."""
-    return GRID.timed(wildcards.study, int(wildcards.seed))
+def data_of_study(wildcards):
+    """The files of the data set of a job's study."""
+    return [f"{dataset_of(study_of(wildcards))}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
 
 
-def timed_models(wildcards):
-    return [model_of(node) for node in timed_nodes(wildcards)]
-
-
-def records_of_timed_models(wildcards):
-    return [record_beside(model) for model in timed_models(wildcards)]
-
-
-def manifest_of_study(wildcards):
-    return f"{dataset_of(wildcards.study)}/manifest.json"
-
-
-def folder_of_manifest(wildcards, input):
-    return str(Path(input.data).parent)
-
-
-def backend_of_study(wildcards):
-    return STUDIES[wildcards.study]["backend"]
-
-
-def environment_of_study(wildcards):
-    return f"../../envs/{backend_of_study(wildcards)}.yaml"
-
-
-def threads_of_calls(wildcards):
-    return STUDIES[wildcards.study]["latency"]["threads"]
-
-
-def how_nets_are_timed(wildcards):
-    return {key: STUDIES[wildcards.study]["latency"][key] for key in CALLS}
-
-
-def code_of_latency(wildcards):
-    """What a job that times nets is covered by."""
-    backend, model = STUDIES[wildcards.study]["backend"], STUDIES[wildcards.study]["model"]["name"]
-    modules = [f"espalier.{backend}.{module}" for module in ("runtime", "latency")]
-    return code_of_job(SCRIPTS / "measure_latency.py", modules, [("model", model, backend)])
-
-
-def all_latency():
-    return [
-        f"<results>/records/{name}/seed{seed}/latency.json"
-        for name, study in STUDIES.items()
-        for seed in study["seeds"]
-        if "latency" in study
-    ]
+def folder_of_data(wildcards, input):
+    return str(Path(input.data[0]).parent)

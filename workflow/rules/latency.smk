@@ -5,7 +5,7 @@ rule measure_latency:
     input:
         models=timed_models,
         records=records_of_timed_models,
-        data=manifest_of_study,
+        data=data_of_study,
     output:
         record="<results>/records/{study}/seed{seed}/latency.json",
     log:
@@ -19,7 +19,7 @@ rule measure_latency:
     params:
         baselines=timed_nodes,
         backend=backend_of_study,
-        data=folder_of_manifest,
+        data=folder_of_data,
         threads=threads_of_calls,
         how=how_nets_are_timed,
         code=code_of_latency,

@@ -5,8 +5,11 @@ import functools
 from espalier.plan import resources as asked
 from espalier.run import gpus
 
-# Submitted jobs look things up here too, in a Snakemake of their own on their node.
-ON_CLUSTER = workflow.non_local_exec or workflow.remote_exec
+
+def on_cluster():
+    """Whether jobs are submitted, asked where Snakemake was started or by the Snakemake of a submitted job on its node. Not
+    to be asked while rules are read: which executor it is, Snakemake knows only afterwards."""
+    return workflow.non_local_exec or workflow.remote_exec
 
 
 def study_of(wildcards):
@@ -47,8 +50,20 @@ def device_asked(wildcards):
 def gpu_of_node(wildcards):
     """1 for a job that computes on a GPU; for others None, by which Snakemake leaves the resource out."""
     device = device_asked(wildcards)
-    on_gpu = device == "cuda" or (device == "auto" and not ON_CLUSTER and machine_has_gpu())
-    return 1 if on_gpu else None
+    if device == "auto" and on_cluster():
+        warn_of_cpu()
+        return None
+    return 1 if device == "cuda" or (device == "auto" and machine_has_gpu()) else None
+
+
+@functools.cache
+def warn_of_cpu():
+    """Say once what `device: auto` is on a cluster: nodes with a GPU and without would give other last digits."""
+    if workflow.non_local_exec:
+        logger.warning(
+            "`device: auto` is the CPU on a cluster, and no job asks for a GPU. Say `device: cuda` in the config for jobs that "
+            "ask for one each (resource gpu), or `device: cpu`."
+        )
 
 
 def device_of_node(wildcards, resources):
@@ -59,23 +74,3 @@ def device_of_node(wildcards, resources):
 
 def jobs_per_gpu(wildcards, resources):
     return GRID.config["jobs_per_gpu"]
-
-
-def cores_of_latency(wildcards):
-    """The cores of a job that times nets: on one machine all of it, so that nothing else runs beside it (there are none
-    to count when Snakemake only writes a report); on a cluster those that it uses, of a node that it has for itself."""
-    if ON_CLUSTER:
-        return STUDIES[wildcards.study]["latency"]["threads"]
-    return workflow.resource_settings.cores or 1
-
-
-def whole_node(wildcards):
-    """What asks Slurm for a node that no other job is on."""
-    return "--exclusive" if ON_CLUSTER else None
-
-
-if workflow.non_local_exec and (on_cpu := [name for name, study in STUDIES.items() if study["device"] == "auto"]):
-    logger.warning(
-        f"`device: auto` is the CPU on a cluster: {', '.join(on_cpu)} will ask for no GPU. Say `device: cuda` in the config "
-        "for jobs that ask for one each (resource gpu), or `device: cpu`."
-    )

@@ -11,18 +11,9 @@ def dense_of_node(wildcards):
     return model_of(GRID.trained(job_of(wildcards)))
 
 
-def data_of_node(wildcards):
-    """The files of a node's data set."""
-    return [f"{dataset_of(job_of(wildcards).study)}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
-
-
-def folder_of_data(wildcards, input):
-    return str(Path(input.data[0]).parent)
-
-
 def inputs_of(step):
     """The input functions of a kind of step, by name. The nets that it reads are compared with their records."""
-    known = {"parent": parent_of_node, "dense": dense_of_node, "data": data_of_node}
+    known = {"parent": parent_of_node, "dense": dense_of_node, "data": data_of_study}
     nets = [known[name] for name in ("parent", "dense") if name in step.reads]
 
     def records(wildcards):
