@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +11,9 @@ from a_run import config
 
 from espalier import registry
 from espalier.report import findings
-from espalier.report.findings.finding import Fact, Finding, frame
+from espalier.report.findings.finding import FACTS, Fact, Finding, frame
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def runs(tmp_path):
@@ -30,10 +33,16 @@ def test_every_finding_has_facts_and_says_them_in_whole_words(tmp_path):
             seen.add(name)
             words = (finding.question, finding.answer, finding.evidence, finding.definition)
             assert finding.facts and all(words), name
+            assert {fact.name for fact in finding.facts} <= FACTS.keys(), name
             assert finding.n == 1 and finding.question.endswith("?"), name
             for text in (*words, finding.published, finding.headline):
                 assert "nan" not in text.lower().split() and "None," not in text and "  " not in text, (name, text)
     assert len(seen) >= 15
+
+
+def test_the_docs_say_what_each_fact_means():
+    text = (DOCS / "outputs.md").read_text()
+    assert [name for name, meaning in FACTS.items() if f"| `{name}` | {meaning} |" not in text] == []
 
 
 def test_a_program_loads_every_number(tmp_path):

@@ -48,6 +48,11 @@ def test_of_no_rows_a_selection_takes_none_and_keeps_the_columns(selection):
         assert not selections.fits(selection, rows, study)
 
 
+def test_a_selection_that_answers_yes_or_no_is_an_error():
+    with pytest.raises(selections.SelectionError, match="rows"):
+        selections.fits(lambda rows, config: True, pd.DataFrame(), config())
+
+
 def test_every_item_has_a_selection_of_that_form():
     for kind in (registry.FigureItem, registry.TableItem, registry.FindingItem):
         for entry in registry.entries(kind).values():

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from espalier.analysis import nets as of_nets
 from espalier.analysis import verdicts
 from espalier.analysis.labels import pruning_label, retraining_label
 from espalier.analysis.selections import WEIGHT_AND_UNIT
@@ -50,7 +49,8 @@ def _first(nets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pruned nets of the first method and scope of each initialisation and prune type, and the others. Rewound nets
     come after those that were not. A curve is of one kind of nets: where some of its ratios were not trained on after
     pruning, of all of them as they were right after it."""
-    points = of_nets.pruned(nets).assign(
+    points = nets[nets["step"] == "prune"].reset_index(drop=True)
+    points = points.assign(
         init=lambda rows: rows["init"].fillna(""),
         way=lambda rows: rows["method"].fillna("") + " " + rows["scope"].fillna(""),
     )

@@ -16,6 +16,51 @@ RUN, PUBLISHED = "run", "published"  # where a fact is from
 COLUMNS = ("study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "source")
 
 
+FACTS = {  # what the facts of the findings here mean; docs/outputs.md has the table
+    "top1": "Top-1, percent.",
+    "top1_before": "Top-1 right after pruning, percent.",
+    "drop": "Points of top-1 below the dense net that the net is compared with; of published nets below the published "
+    "dense net, or the best net where no dense one is published.",
+    "lost": "The same right after pruning.",
+    "median_drop": "Median of `drop` over the nets.",
+    "median_lost": "Median of `lost` over the nets.",
+    "lead": "Points of top-1 that `net` (or `prune_type`) is ahead of `other`.",
+    "unit_lead": "Points of top-1 that unit pruning is ahead of weight pruning at `ratio`.",
+    "parting": "The first ratio at which weight pruning is more than `points` ahead of unit pruning.",
+    "widest_gap": "Points of top-1 that weight pruning is ahead of unit pruning at `ratio`, where it is furthest "
+    "ahead.",
+    "knee": "The largest ratio at which, and below which, top-1 is within `points` of the unpruned net.",
+    "cost": "Points of top-1 that pruning by `ratio` costs.",
+    "nets": "Number of nets that were looked at.",
+    "recovered": "Number of them that end at most `limit` points below dense.",
+    "as_fast": "Number of them that are as fast as their MACs promise.",
+    "most_blocks": "The most residual blocks that can go at a `drop` of at most `limit`.",
+    "net": "Number of the net that `training` gave: trainings with the same number gave the same net.",
+    "removed": "Share of the groups or weights that was removed.",
+    "times_smaller": "Zipped file of the dense net / that of the net.",
+    "largest_times_smaller": "The same of the smallest net within `limit`.",
+    "times_fewer_macs": "MACs of the dense net / those of the net.",
+    "times_fewer_params": "Parameters of the dense net / those of the net.",
+    "times_faster": "Time of a baseline in the same runtime / that of the net: of the dense net, or with `scheme` of the "
+    "same net in float32. With `prune_type` or `scheme` the median over the nets.",
+    "largest_times_faster": "The same of the fastest net.",
+    "ms_per_image": "Median time of a call with one image, milliseconds.",
+    "zipped_bytes": "Size of the zipped file.",
+    "wrapped_bytes": "Size of the .h5 file with the wrappers of gradual pruning and the optimizer.",
+    "wrapped_zipped_bytes": "Size of that file, zipped.",
+    "stripped_bytes": "Size of the .h5 file without them.",
+    "dense_bytes": "Size of the dense net's .h5 file.",
+    "dense_zipped_bytes": "Size of that file, zipped.",
+    "params": "Parameters.",
+    "wrapped_params": "Parameters with the wrappers of gradual pruning.",
+    "sparsity": "Parameters that are zero, percent.",
+    "filters": "Filters that were counted.",
+    "dead_filters": "Filters with zeros only, mean over seeds.",
+    "dead_filters_fewest": "The fewest of a seed.",
+    "dead_filters_most": "The most of a seed.",
+}
+
+
 @dataclass(frozen=True)
 class Fact:
     """One number of a finding.
