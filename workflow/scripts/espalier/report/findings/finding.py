@@ -41,8 +41,8 @@ FACTS = {  # what the facts of the findings here mean; docs/outputs.md has the t
     "largest_times_smaller": "The same of the smallest net within `limit`.",
     "times_fewer_macs": "MACs of the dense net / those of the net.",
     "times_fewer_params": "Parameters of the dense net / those of the net.",
-    "times_faster": "Time of a baseline in the same runtime / that of the net: of the dense net, or with `scheme` of the "
-    "same net in float32. With `prune_type` or `scheme` the median over the nets.",
+    "times_faster": "Time of a baseline in the same runtime / that of the net: of the dense net, or with `scheme` of "
+    "the same net in float32. With `prune_type` or `scheme` the median over the nets.",
     "largest_times_faster": "The same of the fastest net.",
     "ms_per_image": "Median time of a call with one image, milliseconds.",
     "zipped_bytes": "Size of the zipped file.",
