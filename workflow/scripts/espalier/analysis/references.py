@@ -43,10 +43,10 @@ def _dense(results: pd.DataFrame) -> list[str]:
     plain: dict[tuple, str] = {}
     for row in trainings[trainings["penalty"].isna()].to_dict("records"):
         plain.setdefault(_initial(row), row["node"])
-    dense: dict[str, str] = {
-        row["node"]: plain.get(_initial(row), row["node"]) if pd.notna(row["penalty"]) else row["node"]
-        for row in trainings.to_dict("records")
-    }
+    dense: dict[str, str] = {}
+    for row in trainings.to_dict("records"):
+        node = str(row["node"])
+        dense[node] = node if pd.isna(row["penalty"]) else plain.get(_initial(row), node)
     return [dense.get(str(root), str(root)) for root in results["root"]]
 
 
