@@ -36,6 +36,7 @@ PLAIN = {"penalty": None, "penalty_type": None, "coefficient": None}
 DONE = {  # what a step does to the columns by itself
     "prune": {"retraining": None, "budget": None},
     "finetune": {"retraining": "finetune"},
+    "distill": {"retraining": "distill"},
     "scratch": PLAIN | {"retraining": "scratch", "budget": "epochs", "weights": "random"},
 }
 

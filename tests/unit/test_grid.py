@@ -189,6 +189,24 @@ def test_fine_tuning_may_have_a_penalty_and_a_coefficient_of_its_own():
     assert penalties(recipes(["train", "finetune"], finetune={"keep_penalty": True}))[1] == (None, None, None)
 
 
+def test_a_distilled_net_is_trained_by_the_recipe_of_fine_tuning_and_a_share_of_its_teachers_loss():
+    chains = (["train", {"prune": PRUNE}, {"distill": {"weight": 0.5, "epochs": 3}}], ["train", "distill"])
+    made = built(*chains, finetune={"learning_rate": 0.001})
+    pruned, dense = (job for job in made.jobs.values() if job.step == "distill")
+    assert pruned.node.endswith("prune~filter_wise~mean_abs~0.40/distill~epochs=3~weight=0.5")
+    assert pruned.params["recipe"] | {"epochs": 3, "learning_rate": 0.001, "init": None} == pruned.params["recipe"]
+    assert (pruned.params["temperature"], pruned.params["weight"]) == (4.0, 0.5)
+    assert (dense.params["temperature"], dense.params["weight"]) == (4.0, 0.9)
+    assert pruned.columns["retraining"] == dense.columns["retraining"] == "distill"
+    assert pruned.label.endswith("0.40, distilled, seed 0")
+
+
+@pytest.mark.parametrize("keys", [{"weight": 1.1}, {"weight": -0.1}, {"temperature": 0}, {"rewind": True}], ids=str)
+def test_a_distillation_that_makes_no_sense_is_refused(keys):
+    with pytest.raises(ConfigError, match=next(iter(keys))):
+        built(["train", {"distill": keys}])
+
+
 def test_a_coefficient_of_zero_is_kept_as_zero():
     made = penalties(recipes([{"train": {**L2, "coefficient": 0}}, {"finetune": {"keep_penalty": True}}]))
     assert made == [("l2_groups", "filter_wise", 0)] * 2

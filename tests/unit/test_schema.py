@@ -46,8 +46,7 @@ def test_the_schema_file_allows_the_configs_that_come_with_the_project_and_refus
     [
         (Dataset, "datasets.prepare", "prepare", {"path", "classes", "fit"}),
         (Model, "pytorch.models", "build_model", {"width", "weights"}),
-        (Quantize, "pytorch.quantize", "quantize_model", {"calibration_images"}),
-        (Quantize, "keras.quantize", "quantize_model", {"calibration_images"}),
+        (Quantize, "training.calibration", "Quantization", {"calibration_images"}),
     ],
 )
 def test_functions_of_the_library_have_the_defaults_of_the_config(keys, module, function, shared):

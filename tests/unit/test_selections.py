@@ -90,6 +90,18 @@ def test_nets_that_are_trained_again_are_those_of_one_pruned_net(tmp_path):
     assert len(plain) == 3 and not any("rewind" in node for node in plain)
 
 
+def test_distilled_nets_are_compared_with_the_same_net_fine_tuned(tmp_path):
+    run, net = Run(tmp_path), "train/prune~filter_wise~sum~0.40"
+    dense = run.add("train")
+    run.add("distill", dense)  # its own teacher
+    pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", "0.40"))
+    run.add("distill", pruned)
+    assert selected(run, selections.distilled) == []  # nothing to compare it with
+    run.add("finetune", pruned)
+    assert sorted(selected(run, selections.distilled)) == [f"{net}/distill", f"{net}/finetune"]
+    assert selected(run, selections.finetuned) == [f"{net}/finetune"]
+
+
 def test_gradually_pruned_nets_are_those_that_were_not_fine_tuned_before(tmp_path):
     run = Run(tmp_path, backend="keras", model="mlp")
     dense = run.add("train")

@@ -1,7 +1,6 @@
 """The backends: what each calls its files and runtimes, and which packages its jobs compute with.
 
-Nothing here imports a framework. Which functions both backends offer, under the same names and with the same
-parameters, is said by `training.interface`.
+Nothing here imports a framework. The functions that both backends offer: `training.interface`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import pandas as pd
 
 from espalier.analysis import verdicts
 from espalier.analysis.labels import pruning_label, retraining_label
+from espalier.analysis.retraining import PLAIN
 from espalier.analysis.selections import WEIGHT_AND_UNIT
 
 KNEE = 5.0  # points of accuracy below the unpruned net
@@ -34,7 +35,7 @@ def of_run(nets: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def baselines(nets: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
     """For each initialisation the curves of other methods and scopes than those of `of_run`, and of nets that were
-    rewound, by their name: "weight random", "weight magnitude global", "weight magnitude, rewound"."""
+    rewound or distilled, by their name: "weight random", "weight magnitude global", "weight magnitude, rewound"."""
     _, points = _first(nets)
     words = ((pruning_label(row), retraining_label(row)) for _, row in points.assign(ratio="0").iterrows())
     names = [", ".join(word for word in pair if word) for pair in words]
@@ -46,9 +47,11 @@ def baselines(nets: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
 
 
 def _first(nets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pruned nets of the first method and scope of each initialisation and prune type, and the others. Rewound nets
-    come after those that were not. A curve is of one kind of nets: where some of its ratios were not trained on after
-    pruning, of all of them as they were right after it."""
+    """The pruned nets of the first method and scope of each initialisation and prune type, and the others.
+
+    Nets that were fine-tuned as usual come before those that were rewound or distilled. A curve is of one kind of nets:
+    where some of its ratios were not trained further after pruning, of all of them as they were right after it.
+    """
     points = nets[nets["step"] == "prune"].reset_index(drop=True)
     points = points.assign(
         init=lambda rows: rows["init"].fillna(""),
@@ -59,9 +62,9 @@ def _first(nets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for column in ("top1", "top1_sd"):
         untuned[column] = untuned[column.replace("top1", "before")].fillna(untuned[column])
     points = pd.concat([untuned, points[~plain]]).sort_index()
-    points = points.assign(rewound=points["retraining"] == "rewind")
-    points = points.sort_values("rewound", kind="stable", ignore_index=True)
-    ways = points["way"] + points["rewound"].astype(str)
+    usual = points["retraining"].isna() | (points["retraining"] == PLAIN)
+    points = points.assign(unusual=~usual).sort_values("unusual", kind="stable", ignore_index=True)
+    ways = points["way"] + points["retraining"].where(points["unusual"], "").astype(str)
     first = ways == ways.groupby([points["init"], points["prune_type"]]).transform("first")
     return points[first], points[~first]
 

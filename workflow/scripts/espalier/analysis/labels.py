@@ -13,6 +13,7 @@ import pandas as pd
 
 from espalier import registry
 from espalier.analysis import registered
+from espalier.analysis.retraining import PLAIN, WORDS
 from espalier.backends import BACKENDS
 from espalier.registry import Scheme
 
@@ -117,17 +118,20 @@ def scope_label(row: Row) -> str:
 
 
 def retraining_label(row: Row) -> str:
-    """How a row's net was trained after its pruning, where that is not plain fine-tuning: "rewound", "from scratch",
-    "from scratch for equal FLOPs", "from scratch, fine-tuned".
+    """How a row's net was trained after its pruning, where that is not plain fine-tuning: "rewound", "distilled", "from
+    scratch", "from scratch for equal FLOPs", "from scratch, fine-tuned".
 
     >>> retraining_label({"chain": "train > prune > finetune", "retraining": "rewind"})
     'rewound'
+    >>> retraining_label({"chain": "train > prune > scratch > distill", "retraining": "distill", "budget": "epochs"})
+    'from scratch, distilled'
     """
     later, words = row["chain"].rpartition("prune")[2], []
     if "scratch" in later:
         words.append("from scratch" + (" for equal FLOPs" if row["budget"] == "flops" else ""))
-    if row["retraining"] == "rewind" or (words and "finetune" in later):
-        words.append("rewound" if row["retraining"] == "rewind" else "fine-tuned")
+    value = row["retraining"]
+    if pd.notna(value) and value != "scratch" and (words or value != PLAIN):
+        words.append(WORDS[value])
     return ", ".join(words)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from espalier import columns
 from espalier.analysis import registered
+from espalier.analysis.retraining import TUNING
 
 LIMITS = (0.5, 1.0, 2.0)  # budgets of accuracy: points of top-1 below the reference
 NEAR = LIMITS[1]  # the one that is named first, and drawn
@@ -57,8 +58,8 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_ends(nodes: pd.DataFrame) -> pd.DataFrame:
-    """The nodes but for those that fine-tuned a pruned net, which are the `end` of that net's row."""
-    tunes = nodes[(nodes["step"] == "finetune") & (nodes["parent"].map(nodes["step"]) == "prune")]
+    """The nodes but for those that trained a pruned net further, which are the `end` of that net's row."""
+    tunes = nodes[nodes["step"].isin(TUNING) & (nodes["parent"].map(nodes["step"]) == "prune")]
     ends = pd.DataFrame({"node": tunes["parent"].to_numpy(), "end": tunes["node"].to_numpy()}, dtype=object)
     rows = nodes.drop(index=tunes.index).reset_index(drop=True).merge(ends, on="node", how="left")
     return rows.assign(end=rows["end"].fillna(rows["node"]))

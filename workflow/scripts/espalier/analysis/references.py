@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from espalier.analysis.retraining import PLAIN, TUNING
+
 
 def related(results: pd.DataFrame, to: str, column: str) -> pd.Series:
     """For every row, `column` of the node that its column `to` names ("parent", "root", "reference")."""
@@ -67,9 +69,9 @@ def _references(results: pd.DataFrame) -> list[str]:
     references: dict[str, str] = {}
     for dense, rows in results.groupby("dense", sort=False):
         nets = rows.to_dict("records")
-        steps = {net["parent"] for net in nets if net["step"] == "finetune"}
+        steps = {net["parent"] for net in nets if net["step"] in TUNING}
         made = [net for net in nets if _compressed(net) and net["node"] not in steps]
-        candidates = [net for net in nets if net["step"] == "finetune" and _plain(net)]
+        candidates = [net for net in nets if net["step"] == PLAIN and _plain(net)]
         candidates += [net for net in nets if net["node"] == dense]
         fits = {
             net["node"]: (
@@ -84,10 +86,10 @@ def _references(results: pd.DataFrame) -> list[str]:
 
 
 def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """For each node the folders of the steps that fine-tuned it, and its parents."""
+    """For each node the folders of the steps that trained it further, and its parents."""
     tunings: dict[str, tuple[str, ...]] = {}
     for row in results.to_dict("records"):
-        own = (row["variant"].rpartition("/")[2],) if row["step"] == "finetune" else ()
+        own = (row["variant"].rpartition("/")[2],) if row["step"] in TUNING else ()
         tunings[row["node"]] = tunings.get(row["parent"], ()) + own
     return tunings
 

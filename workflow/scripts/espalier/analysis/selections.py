@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from espalier.analysis import labels, references, registered
+from espalier.analysis.retraining import PLAIN, TUNING, tuned
 
 Selection = Callable[[pd.DataFrame, dict], pd.DataFrame]
 
@@ -123,19 +124,23 @@ def blocks_pruned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
 
 def finetuned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """Nets that were pruned at once, not by a random choice, and fine-tuned as the study says."""
-    plain = rows["schedule"].isna() & (rows["retraining"] != "rewind") & ~registered.random(rows)
-    return rows[_tuned(rows) & plain]
+    plain = rows["schedule"].isna() & (rows["retraining"] == PLAIN) & ~registered.random(rows)
+    return rows[tuned(rows) & plain]
 
 
 def from_scratch(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """Pruned nets that were fine-tuned, and their shapes trained from scratch."""
-    return _of_one_parent(rows, _tuned(rows) & (rows["retraining"] == "finetune"), rows["step"] == "scratch")
+    return _of_one_parent(rows, tuned(rows) & (rows["retraining"] == PLAIN), rows["step"] == "scratch")
 
 
 def rewound(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """Pruned nets that were fine-tuned as the study says, and by the learning rates of the training."""
-    tuned = _tuned(rows)
-    return _of_one_parent(rows, tuned & (rows["retraining"] == "finetune"), tuned & (rows["retraining"] == "rewind"))
+    return _compared(rows, "rewind")
+
+
+def distilled(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Pruned nets that were fine-tuned as the study says, and with the dense net as their teacher."""
+    return _compared(rows, "distill")
 
 
 def penalised(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
@@ -146,7 +151,7 @@ def penalised(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
 def gradual(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """Nets that were pruned while they were trained, from a net that was not fine-tuned before."""
     slow = (rows["schedule"] == "gradual") & (rows["step"] == "prune")
-    return rows[slow & ~rows["chain"].str.contains("finetune")]
+    return rows[slow & ~rows["chain"].str.contains("|".join(TUNING))]
 
 
 def gradual_ratios(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
@@ -213,12 +218,13 @@ def _where(rows: pd.DataFrame, answers: list[bool]) -> pd.DataFrame:
 
 def _pruned_last(rows: pd.DataFrame) -> pd.Series:
     """Which nets end with pruning, or with pruning and fine-tuning."""
-    return (rows["step"] == "prune") | _tuned(rows)
+    return (rows["step"] == "prune") | tuned(rows)
 
 
-def _tuned(rows: pd.DataFrame) -> pd.Series:
-    """Which nets were fine-tuned right after pruning."""
-    return rows["chain"].str.endswith("prune > finetune")
+def _compared(rows: pd.DataFrame, retraining: str) -> pd.DataFrame:
+    """Pruned nets that were fine-tuned as the study says, and the same nets trained further in another way."""
+    after = tuned(rows)
+    return _of_one_parent(rows, after & (rows["retraining"] == PLAIN), after & (rows["retraining"] == retraining))
 
 
 def _of_one_parent(rows: pd.DataFrame, ones: pd.Series, others: pd.Series) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from espalier.plan.steps.distill import DISTILL
 from espalier.plan.steps.finetune import FINETUNE
 from espalier.plan.steps.prune import PRUNE
 from espalier.plan.steps.quantize import QUANTIZE
@@ -13,7 +14,7 @@ from espalier.plan.steps.step import Step
 from espalier.plan.steps.train import TRAIN
 
 # In the order in which errors and the schema list them.
-STEPS: dict[str, Step] = {step.kind: step for step in (TRAIN, REGULARIZE, PRUNE, FINETUNE, SCRATCH, QUANTIZE)}
+STEPS: dict[str, Step] = {step.kind: step for step in (TRAIN, REGULARIZE, PRUNE, FINETUNE, SCRATCH, DISTILL, QUANTIZE)}
 
 
 def label(columns: dict[str, Any]) -> str:

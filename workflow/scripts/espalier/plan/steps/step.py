@@ -57,7 +57,7 @@ class Step:
     keys: type[Table]  # what it can be given
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
     trains: Literal["new", "further"] | None = None  # of a training: new weights, or those that the net has
-    retraining: tuple[str, ...] = ()  # the values that it gives the column of that name
+    retraining: dict[str, str] = field(default_factory=dict)  # the values that it gives the column, in words
 
     # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).
     check_place: Callable[[list, int, list], None] = anywhere

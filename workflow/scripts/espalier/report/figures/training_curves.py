@@ -10,7 +10,9 @@ import pandas as pd
 
 from espalier.analysis import selections
 from espalier.analysis.labels import net_names, training_label
+from espalier.analysis.retraining import PLAIN, TUNING
 from espalier.analysis.study import StudyView
+from espalier.plan.steps import STEPS
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-AFTER = ("finetune", "scratch")  # the trainings of a pruned net that are shown together by its prune type
+AFTER = (*TUNING, "scratch")  # the trainings of a pruned net that are shown together by its prune type
 VALUES = ("loss", "top1")  # the rows of panels
 
 
@@ -86,15 +88,17 @@ def _later(history: pd.DataFrame) -> pd.DataFrame:
     names = pd.Series(net_names(by_training), by_training.index, dtype=object)
     of_types = history["step"].isin(AFTER) & history["prune_type"].notna()
     later = history[of_types | history.index.isin(names.index)]
-    alone = names.empty and "scratch" not in set(later["step"])  # then there is nothing to tell fine-tuning apart from
-    how = later["step"].map({"finetune": "" if alone else ", fine-tuned", "scratch": ", from scratch"})
+    alone = names.empty and set(later["step"]) <= {PLAIN}  # then there is nothing to tell fine-tuning apart from
+    how = later["step"].map(
+        {kind: "" if alone else f", {next(iter(STEPS[kind].retraining.values()))}" for kind in AFTER}
+    )
     return later.assign(series=(later["prune_type"] + how).where(later["step"].isin(AFTER), names))
 
 
 def _titles(later: pd.DataFrame) -> Iterator[str]:
     """What the nets of the right column were trained for."""
     words = {
-        "finetune": "fine-tuning of {} pruned {}",
+        **{kind: f"{STEPS[kind].noun} of {{}} pruned {{}}" for kind in TUNING},
         "scratch": "training of {} pruned {} from scratch",
         "prune": "gradual pruning of {} {}",
         "quantize": "quantization-aware training of {} {}",

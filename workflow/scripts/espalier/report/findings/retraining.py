@@ -6,6 +6,7 @@ import pandas as pd
 
 from espalier.analysis import selections
 from espalier.analysis.labels import Row, net_names
+from espalier.analysis.retraining import PLAIN
 from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import RULE, Contest, overall, tally
 from espalier.registry import FindingItem, register
@@ -44,6 +45,22 @@ def rewinding(view: StudyView) -> Finding:
         _contests(nets[nets["retraining"] == "rewind"], nets[nets["retraining"] == "finetune"]),
         "Top-1 of a pruned net that was fine-tuned by the learning rates of the last epochs of the training, less that "
         "of the same net fine-tuned as the study says. Its epochs are those of all its steps.",
+    )
+
+
+@register(
+    FindingItem("distillation", title="Whether the dense net as a teacher helps", when=selections.distilled, rank=2)
+)
+def distillation(view: StudyView) -> Finding:
+    """Each pruned net fine-tuned with the dense net as its teacher against its usual fine-tuning (Hinton et al.
+    2015)."""
+    nets = _named(view.nets_of(selections.distilled))
+    return _finding(
+        "Is a pruned net better fine-tuned with the dense net as its teacher?",
+        "Distillation",
+        _contests(nets[nets["retraining"] == "distill"], nets[nets["retraining"] == PLAIN]),
+        "Top-1 of a pruned net that was fine-tuned with the dense net as its teacher, less that of the same net "
+        "fine-tuned as the study says. Its epochs are those of all its steps.",
     )
 
 
