@@ -64,7 +64,7 @@ def test_a_net_made_anew_has_the_weights_of_a_new_one(name, size):
     model = {"name": name, "width": 0.35}
     trained = models.build_model(model, (size, size, 3), 10, seed=1)
     trained.set_weights([weight + 1 for weight in trained.get_weights()])
-    anew, wanted = models.anew(trained, seed=2), models.build_model(model, (size, size, 3), 10, seed=2)
+    anew, wanted = models.redrawn(trained, None, 2), models.build_model(model, (size, size, 3), 10, seed=2)
     assert [layer.name for layer in anew.layers] == [layer.name for layer in wanted.layers]
     for found, weight in zip(anew.get_weights(), wanted.get_weights(), strict=True):
         assert np.array_equal(found, weight)

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from espalier.pytorch import groups, prune
+from espalier.pytorch import groups, prune, structure
 from espalier.pytorch.models import build_model, load, save
 from espalier.pytorch.profile import profile_model
+from espalier.training.pruning import Pruning
+
+FILTERS = {"prune_type": "filter_wise", "method": "l1", "scope": "layer", "ratio": "0.50"}
 
 CONVS = {  # widths of the convs, in their order, with the side of the images that each sees at 32x32
     "vgg16_bn_cifar": [(64, 32)] * 2 + [(128, 16)] * 2 + [(256, 8)] * 3 + [(512, 4)] * 3 + [(512, 2)] * 3,
@@ -59,8 +62,8 @@ def test_a_net_is_pruned_by_filters_saved_and_read_back(tmp_path, name):
     torch.manual_seed(0)
     net = build_model(name, 10, width=0.5).eval()
     widths = {name: conv.out_channels for name, conv in groups.convs(net).items()}
-    kept = prune.select(net, "filter_wise", "l1", 0.5, scope="layer")
-    prune.remove_channels(net, kept, 32)
+    kept = prune.kept_channels(net, Pruning.of(FILTERS, "pytorch"), 32)
+    structure.remove_channels(net, kept, 32)
     assert {name: conv.out_channels for name, conv in groups.convs(net).items()} == {n: len(i) for n, i in kept.items()}
     assert any(len(indices) < widths[name] for name, indices in kept.items())
     images = torch.randn(2, 3, 32, 32)

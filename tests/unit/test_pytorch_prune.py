@@ -12,10 +12,21 @@ from torch import nn
 
 from espalier import registry
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, prune
+from espalier.pytorch import groups, models, prune, structure
+from espalier.training.pruning import Pruning
 
 STRUCTURED = ("filter_wise", "channel_wise", "filter_and_channel_wise")
 METHODS = ("group_lasso", "mean_abs", "sum_abs", "mean", "sum")
+
+
+def kept_channels(net, prune_type, method, ratio=None, *, below=None, size=32, data=None, **step):
+    step |= {"prune_type": prune_type, "method": method, "ratio": ratio, "threshold": below}
+    return prune.kept_channels(net, Pruning.of(step, "pytorch"), size, data)
+
+
+def weakest_blocks(net, method, number):
+    step = {"prune_type": "depth_wise", "method": method, "blocks": number}
+    return prune.weakest_blocks(net, Pruning.of(step, "pytorch"))
 
 
 def span(first, last):
@@ -55,7 +66,7 @@ def by_channel(*values):
 
 
 def selected(net, prune_type, method, ratio):
-    return list(prune.select(net, prune_type, method, ratio).values())
+    return list(kept_channels(net, prune_type, method, ratio).values())
 
 
 def alternating(number):
@@ -350,13 +361,13 @@ def resnet():
     ],
 )
 def test_depth_wise(resnet, method, number, expected):
-    assert prune.weakest_blocks(resnet, method, number) == expected
+    assert weakest_blocks(resnet, method, number) == expected
 
 
 @pytest.mark.parametrize("number", [0, 17])
 def test_a_number_of_blocks_that_is_not_there_is_refused(resnet, number):
     with pytest.raises(ValueError, match=f"{number} of 16"):
-        prune.weakest_blocks(resnet, "mean_abs", number)
+        weakest_blocks(resnet, "mean_abs", number)
 
 
 # What is left of a net: the same outputs as the masked one
@@ -427,7 +438,7 @@ def test_the_saved_net_is_smaller_and_computes_what_the_masked_one_does(name, pr
     details = prune.prune_model(out, parent=parent, data=digits(size, channels), **step)
 
     pruned = models.load(out)
-    kept = prune.select(dense, prune_type, "mean_abs", 0.6, size=IMAGES[name][0])
+    kept = kept_channels(dense, prune_type, "mean_abs", 0.6, size=IMAGES[name][0])
     widths = {name: conv.out_channels for name, conv in groups.convs(pruned).items()}
     assert widths == {name: len(indices) for name, indices in kept.items()}
     assert sum(p.numel() for p in pruned.parameters()) < sum(p.numel() for p in dense.parameters())
@@ -465,7 +476,7 @@ def test_without_blocks_the_saved_net_computes_what_skipping_them_gives(method, 
     models.save(dense, parent)
     step = {"prune_type": "depth_wise", "method": method, "blocks": number}
     details = prune.prune_model(out, parent=parent, data=digits(32, 3), **step)
-    pruned, removed = models.load(out), prune.weakest_blocks(dense, method, number)
+    pruned, removed = models.load(out), weakest_blocks(dense, method, number)
     assert details == {"measured": {"actual_ratio": pytest.approx(number / 16)}}
     assert len(models.residual_blocks(pruned)) == 16 - number
     images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -494,33 +505,33 @@ def test_each_layer_loses_its_share_if_the_scope_is_the_layer():
     # Pooled, the value at index 28 is 15, and all of the middle layer is above it. By layer it is the ninth of 16, the
     # thirteenth of 24: above them are 7, 11 and 7.
     assert selected(net, "filter_wise", "mean_abs", 0.5) == [span(8, 15), ALL24, span(8, 15)]
-    kept = prune.select(net, "filter_wise", "mean_abs", 0.5, scope="layer")
+    kept = kept_channels(net, "filter_wise", "mean_abs", 0.5, scope="layer")
     assert list(kept.values()) == [span(8, 15), span(8, 23), span(8, 15)]
 
 
 def test_by_layer_the_channels_of_the_image_do_not_count():
     net = by_channel([0, 0, 0], span(1, 16), span(101, 124))
-    kept = prune.select(net, "channel_wise", "mean_abs", 0.5, scope="layer")
+    kept = kept_channels(net, "channel_wise", "mean_abs", 0.5, scope="layer")
     assert list(kept.values()) == [span(8, 15), span(8, 23), ALL16]
 
 
 def test_by_layer_the_better_of_both_sides_counts():
     # In the middle the better sides are 24, ..., 13, 13, ..., 24. The value at index 12 of 24 is 19, 10 are above it:
     # 16 stay, 17 and more.
-    kept = prune.select(both_sides(), "filter_and_channel_wise", "mean_abs", 0.5, scope="layer")
+    kept = kept_channels(both_sides(), "filter_and_channel_wise", "mean_abs", 0.5, scope="layer")
     assert list(kept.values()) == [ALL16, [*span(0, 7), *span(16, 23)], span(0, 7)]
 
 
 def test_below_a_threshold_any_number_goes_but_the_best_of_a_layer():
     net = by_filter([0.0, 0.5, 0.7, 0.49, *[0.0] * 12], span(0, 23), [0.1, 0.2, 0.3, 0.2])
-    kept = prune.select(net, "filter_wise", "max_abs", below=0.5)
+    kept = kept_channels(net, "filter_wise", "max_abs", below=0.5)
     assert list(kept.values()) == [[1, 2], span(1, 23), [2]]
-    assert list(prune.select(net, "filter_wise", "max_abs", below=0.0).values()) == [ALL16, ALL24, span(0, 3)]
+    assert list(kept_channels(net, "filter_wise", "max_abs", below=0.0).values()) == [ALL16, ALL24, span(0, 3)]
 
 
 def test_chance_removes_other_filters_with_another_seed():
     net = by_filter(span(1, 16), span(1, 24), span(1, 16))
-    one, again, other = (prune.select(net, "filter_wise", "random", 0.5, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (kept_channels(net, "filter_wise", "random", 0.5, seed=seed) for seed in (1, 1, 2))
     assert one == again != other and all(len(kept) < 24 for kept in one.values())
 
 
@@ -554,26 +565,26 @@ def test_coupled_filters_go_together_by_their_mean_score():
     # the stem's filter and once for the second conv's, and 1 to 24: at index int(56 * 0.6) = 33 is 17.5, above it are
     # the channels 0 to 6 and the filters 17 to 23. By its own score the stem would keep its last eight.
     net = filled(Residual(), stem=span(1, 16), first=span(1, 24), second=[3 * (16 - i) for i in range(16)])
-    assert prune.coupled(net, 8) == [(["stem", "second"], False), (["first"], False)]
-    kept = prune.select(net, "filter_wise", "mean_abs", 0.6, size=8)
+    assert structure.coupled(net, 8) == [(["stem", "second"], False), (["first"], False)]
+    kept = kept_channels(net, "filter_wise", "mean_abs", 0.6, size=8)
     assert kept == {"stem": span(0, 7), "first": span(16, 23), "second": span(0, 7)}
 
 
 def test_coupled_filters_are_below_a_threshold_if_their_mean_is():
     net = filled(Residual(), stem=[0] * 12 + [1] * 4, first=[1] * 24, second=[0] * 10 + [1] * 6)
-    kept = prune.select(net, "filter_wise", "max_abs", below=0.5, size=8)
+    kept = kept_channels(net, "filter_wise", "max_abs", below=0.5, size=8)
     assert kept == {"stem": span(10, 15), "first": ALL24, "second": span(10, 15)}
 
 
 def test_depthwise_filters_go_with_those_they_read():
     net = Residual(middle=nn.Conv2d(16, 16, 3, padding=1, groups=16)).eval()
-    assert prune.coupled(net, 8) == [(["stem", "first", "second"], False)]
+    assert structure.coupled(net, 8) == [(["stem", "first", "second"], False)]
     net = filled(net, stem=span(1, 16), first=[0] * 16, second=[0] * 16)
-    kept = prune.select(net, "filter_wise", "mean_abs", 0.5, size=8)
+    kept = kept_channels(net, "filter_wise", "mean_abs", 0.5, size=8)
     assert kept == dict.fromkeys(["stem", "first", "second"], span(8, 15))
     net, images = lively(net), torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     pruned = copy.deepcopy(net)
-    prune.remove_channels(pruned, kept, 8)
+    structure.remove_channels(pruned, kept, 8)
     assert pruned.first.weight.shape == (8, 1, 3, 3) and pruned.head.weight.shape == (10, 8)
     shapes = {key: tuple(value.shape) for key, value in pruned.state_dict().items()}
     cut = copy.deepcopy(net).to("meta")
@@ -586,8 +597,8 @@ def test_depthwise_filters_go_with_those_they_read():
 
 def test_what_a_grouped_conv_reads_or_writes_stays():
     net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 1, groups=4), nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1))
-    assert prune.coupled(net, 8) == [(["0"], True), (["1"], True), (["2"], False), (["3"], False)]
-    kept = prune.select(net, "filter_wise", "random", 0.9, size=8)
+    assert structure.coupled(net, 8) == [(["0"], True), (["1"], True), (["2"], False), (["3"], False)]
+    kept = kept_channels(net, "filter_wise", "random", 0.9, size=8)
     assert [len(indices) for indices in kept.values()] == [16, 16, 8, 8]
 
 
@@ -601,12 +612,12 @@ def test_channels_that_are_coupled_at_different_places_are_refused():
             return torch.cat([self.a(x), self.b(x)], 1) + self.c(x)
 
     with pytest.raises(ValueError, match="a and c are coupled at different places"):
-        prune.coupled(Concatenated(), 8)
+        structure.coupled(Concatenated(), 8)
 
 
 def test_in_resnet50_what_is_added_up_is_coupled():
     sets = [
-        names for names, spared in prune.coupled(models.build_model("resnet50", 10, width=1 / 16), 32) if not spared
+        names for names, spared in structure.coupled(models.build_model("resnet50", 10, width=1 / 16), 32) if not spared
     ]
     blocks = {1: 3, 2: 4, 3: 6, 4: 3}
     together = [
@@ -624,7 +635,7 @@ def test_a_resnet_with_fewer_filters_computes_what_the_masked_one_does(method, s
     step = {"prune_type": "filter_wise", "method": method, "scope": scope, "ratio": "0.50", "seed": 4}
     details = prune.prune_model(out, parent=parent, data=digits(32, 3), **step)
     material = {"scope": scope, "data": load_data(digits(32, 3)), "seed": 4}
-    kept = prune.select(dense, "filter_wise", method, "0.50", **material)
+    kept = kept_channels(dense, "filter_wise", method, "0.50", **material)
     pruned = models.load(out)
     assert {name: c.out_channels for name, c in groups.convs(pruned).items()} == {n: len(k) for n, k in kept.items()}
     assert pruned.fc.weight.shape == (10, len(kept["layer4.2.conv3"]))
@@ -678,7 +689,7 @@ def test_what_does_not_go_together_is_refused(step, words, digits, tmp_path):
 
 def test_a_file_that_does_not_hold_what_was_decided_is_an_error(digits, tmp_path, monkeypatch):
     models.save(lively(models.build_model("hand_made", 10)), tmp_path / "parent.safetensors")
-    monkeypatch.setattr(prune, "remove_channels", lambda *arguments: None)
+    monkeypatch.setattr(structure, "remove_channels", lambda *arguments: None)
     step = {"prune_type": "filter_wise", "method": "l1", "ratio": "0.50"}
     with pytest.raises(RuntimeError, match="not those decided"):
         prune.prune_model(tmp_path / "out", parent=tmp_path / "parent.safetensors", data=digits(16, 1), **step)
@@ -686,7 +697,7 @@ def test_a_file_that_does_not_hold_what_was_decided_is_an_error(digits, tmp_path
 
 def test_a_branching_net_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
-        prune.chain(models.skeleton("resnet50", 10))
+        structure.chain(models.skeleton("resnet50", 10))
 
 
 def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refused():
@@ -699,7 +710,7 @@ def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refuse
             return self.second(self.first(x))
 
     with pytest.raises(ValueError, match="order"):
-        prune.select(Crossed(), "channel_wise", "mean_abs", 0.5)
+        kept_channels(Crossed(), "channel_wise", "mean_abs", 0.5)
 
 
 # What holds for any net
@@ -739,7 +750,7 @@ def number_of_groups(widths, image_channels, prune_type):
     ratios=st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2).map(sorted),
 )
 def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, method, ratios):
-    less, more = (prune.select(net, prune_type, method, ratio, size=8) for ratio in ratios)
+    less, more = (kept_channels(net, prune_type, method, ratio, size=8) for ratio in ratios)
     convs, images = groups.convs(net), torch.randn(2, next(iter(groups.convs(net).values())).in_channels, 8, 8)
     widths = [conv.out_channels for conv in convs.values()]
     assert list(less) == list(more) == list(convs)
@@ -751,7 +762,7 @@ def test_whatever_is_pruned_adds_up_and_the_net_still_runs(net, prune_type, meth
         assert set(fewer) <= set(kept)  # a larger ratio keeps no group that a smaller one removes
 
     pruned = copy.deepcopy(net)
-    prune.remove_channels(pruned, more, 8)
+    structure.remove_channels(pruned, more, 8)
     found = [conv.out_channels for conv in groups.convs(pruned).values()]
     assert found == [len(kept) for kept in more.values()]
     with torch.no_grad():
@@ -801,7 +812,7 @@ class Staged(nn.Module):
 )
 def test_whatever_is_pruned_of_a_residual_net_adds_up_and_it_still_runs(stages, method, scope, ratios):
     net = lively(Staged(stages))
-    less, more = (prune.select(net, "filter_wise", method, ratio, scope=scope, size=4) for ratio in ratios)
+    less, more = (kept_channels(net, "filter_wise", method, ratio, scope=scope, size=4) for ratio in ratios)
     convs = groups.convs(net)
     assert list(less) == list(more) == list(convs)
     for conv, kept, fewer in zip(convs.values(), less.values(), more.values(), strict=True):
@@ -814,7 +825,7 @@ def test_whatever_is_pruned_of_a_residual_net_adds_up_and_it_still_runs(stages, 
         assert all(kept == outputs[0] for kept in outputs)
         at += number
     pruned = copy.deepcopy(net)
-    prune.remove_channels(pruned, more, 4)
+    structure.remove_channels(pruned, more, 4)
     assert [c.out_channels for c in groups.convs(pruned).values()] == [len(kept) for kept in more.values()]
     removed = sum(c.out_channels for c in convs.values()) - sum(map(len, more.values()))
     assert groups.actual_ratio(net, pruned, "filter_wise") == pytest.approx(

@@ -12,6 +12,12 @@ from espalier import registry
 from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import groups, models, prune, unstructured
 from espalier.pytorch.profile import measure_model
+from espalier.training.pruning import Pruning
+
+
+def zero_weights(net, method, **step):
+    step |= {"prune_type": "weight", "method": method}
+    unstructured.zero_weights(net, Pruning.of(step, "pytorch"))
 
 
 def two_layers(num_classes=2, widths=None, width=1.0):
@@ -53,7 +59,7 @@ def others(net):
 )
 def test_the_smallest_weights_of_the_net_or_of_each_layer(net, scope, ratio, expected):
     before = others(net)
-    unstructured.zero_weights(net, "magnitude", scope=scope, ratio=ratio)
+    zero_weights(net, "magnitude", scope=scope, ratio=ratio)
     assert weights(net) == expected
     assert others(net) == before
 
@@ -65,13 +71,13 @@ def test_a_ratio_is_taken_as_it_is_written():
 
 
 def test_below_a_threshold_biases_go_too(net):
-    unstructured.zero_weights(net, "magnitude", threshold=4.0)
+    zero_weights(net, "magnitude", threshold=4.0)
     assert weights(net) == ([[0, 0, 0, -4], [-5, 6, -7, 8]], [[0, 4], [9, -10]])
     assert others(net) == ([0, 0], [0, 5], [pytest.approx(0.01), pytest.approx(0.02)])
 
 
 def test_of_each_four_inputs_two_stay(net):
-    unstructured.zero_weights(net, "magnitude", pattern="2:4")
+    zero_weights(net, "magnitude", pattern="2:4")
     assert weights(net) == ([[0, 0, 3, -4], [0, 0, -7, 8]], [[-0.5, 4], [9, -10]])  # the linear layer has two inputs
 
 
@@ -79,7 +85,7 @@ def test_a_pattern_of_a_kernel_runs_along_the_input_channels():
     net = nn.Sequential(nn.Conv2d(8, 1, (1, 2)))
     left, right = [1, 2, 3, 4, 4, 4, 4, 4], [9, 1, 1, 9, 0, 7, 0, 0]
     net[0].weight.data = torch.tensor([left, right], dtype=torch.float32).T[None, :, None, :].contiguous()
-    unstructured.zero_weights(net, "magnitude", pattern="1:4")
+    zero_weights(net, "magnitude", pattern="1:4")
     assert net[0].weight[0, :, 0, 0].tolist() == [0, 0, 0, 4, 0, 0, 0, 4]  # of equal ones the earlier go
     assert net[0].weight[0, :, 0, 1].tolist() == [0, 0, 0, 9, 0, 7, 0, 0]
 
@@ -87,25 +93,25 @@ def test_a_pattern_of_a_kernel_runs_along_the_input_channels():
 @pytest.mark.parametrize("pattern", ["4:4", "0:4", "2/4", "", "two of four"])
 def test_what_is_no_pattern_is_refused(net, pattern):
     with pytest.raises(ValueError, match="no pattern such as 2:4"):
-        unstructured.zero_weights(net, "magnitude", pattern=pattern)
+        zero_weights(net, "magnitude", pattern=pattern)
 
 
 def test_a_pattern_that_fits_no_layer_is_refused(net):
     with pytest.raises(ValueError, match="multiple of 3"):
-        unstructured.zero_weights(net, "magnitude", pattern="1:3")
+        zero_weights(net, "magnitude", pattern="1:3")
 
 
 def test_a_threshold_is_one_of_magnitudes(net):
     with pytest.raises(ValueError, match="not by random"):
-        unstructured.zero_weights(net, "random", threshold=0.1)
+        zero_weights(net, "random", threshold=0.1)
 
 
 def test_what_is_zero_stays_zero_and_counts(net):
     net[4].weight.data[1, 1] = 0
-    unstructured.zero_weights(net, "random", ratio="0.50", seed=1)
+    zero_weights(net, "random", ratio="0.50", seed=1)
     conv, linear = weights(net)
     assert linear[1][1] == 0 and sum(w == 0 for row in conv + linear for w in row) == 6
-    unstructured.zero_weights(net, "random", ratio="0.25", seed=2)
+    zero_weights(net, "random", ratio="0.25", seed=2)
     assert weights(net) == (conv, linear)  # more than a quarter is gone already
 
 
@@ -113,7 +119,7 @@ def test_other_weights_go_with_another_seed(net):
     def gone(seed):
         copy = two_layers()
         copy.load_state_dict(net.state_dict())
-        unstructured.zero_weights(copy, "random", ratio="0.50", seed=seed)
+        zero_weights(copy, "random", ratio="0.50", seed=seed)
         return weights(copy)
 
     assert gone(1) == gone(1) != gone(2)
@@ -136,7 +142,7 @@ def test_the_number_of_zeros_is_exact(widths, largest, ratio, scope, seed):
     for layer in net:
         layer.weight.data = torch.randint(-largest, largest + 1, layer.weight.shape, generator=generator).float()
     before = [layer.weight.detach().clone() for layer in net]
-    unstructured.zero_weights(net, "magnitude", ratio=str(ratio), scope=scope)
+    zero_weights(net, "magnitude", ratio=str(ratio), scope=scope)
     after = [layer.weight.detach() for layer in net]
     zeros = [(int((a == 0).sum()), int((b == 0).sum()), a.numel()) for a, b in zip(before, after, strict=True)]
     for was, found, total in zeros if scope == "layer" else [map(sum, zip(*zeros, strict=True))]:
@@ -211,7 +217,7 @@ def test_of_a_net_that_has_lost_filters_what_is_gone_counts_too(files, digits):
 
 @pytest.mark.parametrize("amount", [{"ratio": "0.50"}, {"threshold": 0.05}, {"pattern": "2:4"}])
 def test_a_file_without_the_zeros_is_an_error(files, amount, digits, monkeypatch):
-    monkeypatch.setattr(unstructured, "zero_weights", lambda *arguments, **options: None)
+    monkeypatch.setattr(unstructured, "zero_weights", lambda *arguments: None)
     with pytest.raises(RuntimeError, match="in the file"):
         prune.prune_model(
             files[1], parent=files[0], data=digits(8, 1), prune_type="weight", method="magnitude", **amount

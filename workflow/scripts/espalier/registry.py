@@ -224,7 +224,7 @@ SOURCES = (
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",
     "espalier.pytorch.groups",
-    "espalier.keras.models",
+    "espalier.keras.architectures",
     "espalier.keras.groups",
     "espalier.keras.scores",
     "espalier.pytorch.quantize",

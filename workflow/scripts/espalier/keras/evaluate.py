@@ -12,7 +12,7 @@ from espalier.keras.models import two_logits
 BATCH = 500  # images per call; another number changes the last bits of the result
 
 
-def evaluate(net: Any, split: Split) -> dict[str, float | None]:
+def evaluate(net: Any, split: Split) -> dict[str, Any]:
     """Mean cross entropy `loss`, and accuracies `top1` and `top5` in percent, of a net; None each on an empty split."""
     if not len(split.labels):
         return {"loss": None, "top1": None, "top5": None}

@@ -39,18 +39,18 @@ def prune_gradually(
     for what TFMOT cannot do or a training with too few steps, RuntimeError if a kernel in the file is not as sparse as
     asked.
     """
-    recipe, ratio = _checked(pruning), pruning.amount.value
+    (gradual, recipe), ratio = _checked(pruning), pruning.amount.value
     net, prepared = models.load(parent), load_data(data)
     zeros = {layer.name: _zeros(layer) for layer in prunable_layers(net)}
     steps = recipe.epochs * math.ceil(len(prepared.train) / recipe.batch_size)
-    schedule = polynomial_decay(float(ratio), steps, pruning.gradual)
+    schedule = polynomial_decay(float(ratio), steps, gradual)
     # Those layers alone that have something to prune: around the others a wrapper does nothing but slow the graph down.
     wrapped = wrap(net, schedule, names={layer.name for layer in prunable_layers(net)})
     before_step, after_epoch = _updates(wrapped)
     learner = Learner(
         wrapped, prepared, recipe, pruning.seed, zero_masks(net), before_step=before_step, after_epoch=after_epoch
     )
-    trained = fit(learner, ["gradual", str(ratio), asdict(pruning.gradual)], keeping, parent)
+    trained = fit(learner, ["gradual", str(ratio), asdict(gradual)], keeping, parent)
     models.save(net, out)  # TFMOT wraps the net's own layers, so this is what its strip_pruning would give
     measured, summary = _wrapped(net, schedule, recipe)
     layers = prunable_layers(models.load(out))
@@ -59,13 +59,13 @@ def prune_gradually(
     return trained | {"measured": {"actual_ratio": _sparsity(layers), **measured}, "summary": summary}
 
 
-def _checked(pruning: Pruning) -> Recipe:
-    """The recipe of the pruning. Raises ValueError for a pruning that TFMOT cannot do."""
+def _checked(pruning: Pruning) -> tuple[Gradual, Recipe]:
+    """How the sparsity rises, and the recipe. Raises ValueError for a pruning that TFMOT cannot do."""
     if (pruning.prune_type.name, pruning.score.name, pruning.scope) != ("weight", "magnitude", "layer"):
         raise ValueError("gradual pruning is of single weights by their magnitude in each layer, nothing else")
-    if pruning.recipe is None:
+    if pruning.gradual is None or pruning.recipe is None:
         raise ValueError("gradual pruning trains the net, so it needs a recipe")
-    return pruning.recipe
+    return pruning.gradual, pruning.recipe
 
 
 def _updates(wrapped: Any) -> tuple[Callable[[Any], None], Callable[[], dict[str, float]]]:

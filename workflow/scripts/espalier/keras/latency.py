@@ -33,7 +33,7 @@ def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     return OPENERS[kind](path, threads)
 
 
-def _keras(path, threads):
+def _keras(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     from espalier.keras.runtime import start, tf
 
     start(threads)
@@ -43,7 +43,7 @@ def _keras(path, threads):
     return tf.constant, lambda images: graph(images).numpy()
 
 
-def _tflite(path, threads):
+def _tflite(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     return plain, litert.Net(path, threads)
 
 

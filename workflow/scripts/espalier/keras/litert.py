@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-BATCH = 32  # images per call; no bearing on the result but its last bits
+BATCH = 32  # images per call; another number changes the last bits of the result
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")  # their second input is the weights
 
 
 class Net:
     """A TFLite file, open: call it with a batch. threads: CPU threads."""
 
-    def __init__(self, path: str | Path, threads: int):
+    def __init__(self, path: str | Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self.interpreter = Interpreter(model_path=str(path), num_threads=threads)

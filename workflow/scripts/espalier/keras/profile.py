@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from espalier.datasets import prepare as datasets
+from espalier.datasets.prepare import Split
 from espalier.keras import models
 from espalier.keras.evaluate import evaluate
 from espalier.run.files import sizes, zipped_size
 
 
-def measure_model(path: str | Path, data: str | Path) -> dict:
+def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
     """Load the net in `path` and measure it on the test split of the prepared data set `data`.
 
     Returns {"measured": {...}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and
@@ -30,12 +32,12 @@ def measure_model(path: str | Path, data: str | Path) -> dict:
     return {"measured": measured, "layers": [_row(layer) for layer in models.weighted_layers(net)]}
 
 
-def accuracy(found: dict, test) -> dict:
+def accuracy(found: dict[str, Any], test: Split) -> dict[str, Any]:
     """What `evaluate` found on the test images, by the names of a record."""
     return {"top1": found["top1"], "top5": found["top5"], "test_loss": found["loss"], "test_images": len(test)}
 
 
-def costs(net) -> dict:
+def costs(net: Any) -> dict[str, Any]:
     """The counts of a net for one image, and how many of its parameters are not zero."""
     params, macs = net.count_params(), count_macs(net)
     nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
@@ -43,7 +45,7 @@ def costs(net) -> dict:
     return counts | {"sparsity": 100 * (params - nonzero) / params}
 
 
-def count_macs(net) -> int:
+def count_macs(net: Any) -> int:
     """Multiply-accumulates of one image, in closed form: each weight is used once for every position of the output.
 
     A dense layer has one position (in * out), a convolution one per output pixel (h * w * k * k * in / groups * out).
@@ -55,14 +57,14 @@ def count_macs(net) -> int:
     return total
 
 
-def _h5_sizes(net) -> dict[str, int]:
+def _h5_sizes(net: Any) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.h5"
         models.save_h5(models.bare(net), path)
         return {"h5_bytes": path.stat().st_size, "h5_zipped_bytes": zipped_size(path)}
 
 
-def _row(layer) -> dict:
+def _row(layer: Any) -> dict[str, Any]:
     kernels = [kernel.numpy() for kernel in models.kernels(layer)]
     weights = sum(kernel.size for kernel in kernels)
     zeros = weights - sum(int(np.count_nonzero(kernel)) for kernel in kernels)

@@ -48,8 +48,7 @@ def prune_model(
     models.save(pruning.prune_type(net, pruning.score, pruning.amount.value, pruning.scope, generator), out)
     after = groups.matrices(models.load(out))
     _check(out, pruning, groups, before, after)
-    pruned_before = dense is not None and Path(dense) != Path(parent)
-    first = groups.matrices(models.load(dense)) if pruned_before else before
+    first = before if dense is None or Path(dense) == Path(parent) else groups.matrices(models.load(dense))
     counts = [groups.count(old, new) for old, new in zip(first, after, strict=True)]
     return {"measured": {"actual_ratio": sum(gone for gone, _ in counts) / sum(total for _, total in counts)}}
 

@@ -75,6 +75,8 @@ def _trained(
     net: Any, inner: Any, quantization: Quantization, data: Data, keeping: Keeping, parent: str | Path
 ) -> dict[str, Any]:
     """Train a net that rounds as int8 does, in place. inner: the same net of normalised images."""
+    if quantization.recipe is None:
+        raise ValueError(f"{quantization.scheme.name} trains the net, so it needs a recipe")
     masks = train.zero_masks(inner)
     learner = train.Learner(net, data, quantization.recipe, quantization.seed, masks)
     return train.fit(learner, [quantization.scheme.name, quantization.calibration_images], keeping, parent)
@@ -125,7 +127,7 @@ def _batched(function: Callable[..., Any], images: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(function(images[i : i + size])) for i in range(0, len(images), size)])
 
 
-def _simulated(inner: Any, normalise: Any, images: np.ndarray) -> tuple[Any, Any]:
+def _simulated(inner: Any, normalise: Any, images: np.ndarray | None) -> tuple[Any, Any]:
     """A float net, and the same that rounds weights and activations as int8 does (TFMOT), ready to be trained.
 
     inner: a net of normalised images; normalise: the layer to put before it; images: normalised ones, to calibrate by.
@@ -140,13 +142,16 @@ def _simulated(inner: Any, normalise: Any, images: np.ndarray) -> tuple[Any, Any
     return rounding, keras.Model(pixels, rounding(normalise(pixels)), name=inner.name)
 
 
-def _set_ranges(rounding: Any, inner: Any, images: np.ndarray) -> None:
+def _set_ranges(rounding: Any, inner: Any, images: np.ndarray | None) -> None:
     """Begin with the range of each activation as it is on `images`, in place.
 
     TFMOT begins with -6 to 6 everywhere and moves a thousandth of the way at each step: a training of less than
     thousands of steps would cut the activations off, and round small ones coarsely.
     """
     from espalier.keras.runtime import keras, tf
+
+    if images is None:
+        raise ValueError("a scheme that trains begins with the ranges of calibration images: it must be calibrated")
 
     def ends(activations: Any) -> Any:
         return tf.stack([tf.reduce_min(activations), tf.reduce_max(activations)])[None]
@@ -173,7 +178,7 @@ def _converted(net: Any, scheme: Scheme, images: np.ndarray | None) -> bytes:
     given = tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="images")
     # A SavedModel with nothing but the forward graph: the converter makes one of a Keras net itself, but with all that
     # could be trained or resumed, which for a deep net takes minutes.
-    module = tf.Module()
+    module: Any = tf.Module()
     module.kept = net.variables
     module.forward = tf.function(lambda images: {"logits": net(images, training=False)}, input_signature=[given])
     with silent(), tempfile.TemporaryDirectory() as folder:
@@ -240,7 +245,7 @@ def dynamic_int8(lite: Any, converter: Any, images: np.ndarray | None) -> None:
         int8=True,
     )
 )
-def static_int8(lite: Any, converter: Any, images: np.ndarray | None) -> None:
+def static_int8(lite: Any, converter: Any, images: np.ndarray) -> None:
     """Weights and activations of 8 bits, activations by the range that each had on the calibration images."""
     converter.optimizations = [lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([image[None]] for image in images)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any, cast
 
 from espalier.backends import BACKENDS
 from espalier.run import software
@@ -37,7 +38,9 @@ def silent() -> Iterator[None]:
 def without(*modules: str) -> Iterator[None]:
     """Inside the block these modules cannot be imported; those that are loaded already stay."""
     hidden = [module for module in modules if module not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # None: an import of it fails as if it were not installed
+    cast(dict[str, Any], sys.modules).update(
+        dict.fromkeys(hidden)
+    )  # None: an import of it fails as if it were not installed
     try:
         yield
     finally:
@@ -52,7 +55,7 @@ with silent(), without("pandas", "scipy"):
     import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
 
-def toolkit():
+def toolkit() -> Any:
     """The TensorFlow Model Optimization toolkit (TFMOT). When it loads it looks in Keras 3 for a module that only
     Keras 2 had, which takes a second and fails: so Keras 3 is hidden from it."""
     with silent(), without("keras"):

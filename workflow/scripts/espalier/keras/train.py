@@ -19,7 +19,7 @@ import numpy as np
 from espalier.datasets.prepare import Data, Split
 from espalier.datasets.prepare import load as load_data
 from espalier.keras.evaluate import evaluate
-from espalier.keras.models import anew, build_model, kernels, load, pretrain, save, weighted_layers
+from espalier.keras.models import build_model, kernels, load, pretrain, redrawn, save, weighted_layers
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.profile import count_macs
 from espalier.keras.tensorboard import Board
@@ -55,7 +55,7 @@ def train_model(
     net, weights = (load(parent), None) if parent else initial_net(training, prepared)
     recipe, masks = budgeted(training, net, dense), zero_masks(net) if parent else {}
     if training.scratch:
-        net, masks = drawn_again(net, masks, recipe.init, training.seed)
+        net, masks = draw_again(net, masks, recipe.init, training.seed)
         weights = "random"
     learner = Learner(net, prepared, recipe, training.seed, masks)
     trained = fit(learner, [training.model, weights], keeping, parent)
@@ -102,9 +102,9 @@ def zero_masks(net: Any) -> Masks:
     return {ref: (value != 0).astype(value.dtype) for ref, value in values.items() if not value.all()}
 
 
-def drawn_again(net: Any, masks: Masks, init: dict[str, Any] | None, seed: int) -> tuple[Any, Masks]:
+def draw_again(net: Any, masks: Masks, init: dict[str, Any] | None, seed: int) -> tuple[Any, Masks]:
     """A net of the same layers with new initial weights, those that are masked zero, and its masks."""
-    new, new_masks = anew(net, init, seed), {}
+    new, new_masks = redrawn(net, init, seed), {}
     for old_layer, new_layer in zip(weighted_layers(net), weighted_layers(new), strict=True):
         for old, kernel in zip(kernels(old_layer), kernels(new_layer), strict=True):
             if old.ref() in masks:
@@ -118,7 +118,8 @@ def resident(split: Split) -> Split:
     variable, since of other tensors TensorFlow gathers bytes on the CPU only."""
     from espalier.keras.runtime import tf
 
-    images: Any = tf.Variable(split.images, trainable=False)
+    pixels: Any = split.images
+    images: Any = tf.Variable(pixels, trainable=False)
     return dataclasses.replace(split, images=images)
 
 

@@ -6,16 +6,20 @@ would have seen, and one on another device the same.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from espalier.registry import Augmentation, get, register
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 Pixels = Annotated[int, {"minimum": 1}]
 Share = Annotated[float, {"minimum": 0, "maximum": 1}]
 Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue to its opposite
 
 
-def augment(images, steps: list, generator):
+def augment(images: Tensor, steps: Sequence[str | dict[str, Any]], generator: Generator) -> Tensor:
     """Apply the steps of a recipe: names, or names with their values."""
     for step in steps:
         name, values = (step, {}) if isinstance(step, str) else next(iter(step.items()))
@@ -32,7 +36,7 @@ def augment(images, steps: list, generator):
 
 
 @register(Augmentation("resize", backend="pytorch", title="Resize, bilinear"))
-def resize(images, size: Pixels, generator=None):
+def resize(images: Tensor, size: Pixels, generator: Generator | None = None) -> Tensor:
     """Every image to size x size."""
     from torchvision.transforms.v2 import functional
 
@@ -40,7 +44,9 @@ def resize(images, size: Pixels, generator=None):
 
 
 @register(Augmentation("random_crop", backend="pytorch", title="Random crop", crops=True))
-def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minimum": 0}] = 0):
+def random_crop(
+    images: Tensor, size: Pixels, generator: Generator, padding: Annotated[int, {"minimum": 0}] = 0
+) -> Tensor:
     """A size x size window of each image at a random place, after a zero border of `padding` pixels."""
     import torch
     from torch.nn import functional
@@ -54,7 +60,7 @@ def random_crop(images, size: Pixels, generator, padding: Annotated[int, {"minim
 
 
 @register(Augmentation("horizontal_flip", backend="pytorch", title="Horizontal flip"))
-def horizontal_flip(images, generator, probability: Share = 0.5):
+def horizontal_flip(images: Tensor, generator: Generator, probability: Share = 0.5) -> Tensor:
     """Each image mirrored with the given probability."""
     import torch
 
@@ -63,7 +69,7 @@ def horizontal_flip(images, generator, probability: Share = 0.5):
 
 
 @register(Augmentation("color_jitter", backend="pytorch", title="Colour jitter"))
-def color_jitter(images, strength: Strength, generator):
+def color_jitter(images: Tensor, strength: Strength, generator: Generator) -> Tensor:
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
     By how much, and which of the four comes first, is drawn for each image, as torchvision's ColorJitter does it.
@@ -88,7 +94,9 @@ def color_jitter(images, strength: Strength, generator):
 @register(
     Augmentation("autoaugment", backend="pytorch", title="AutoAugment", cite="Cubuk et al. 2019, arXiv:1805.09501")
 )
-def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"):
+def autoaugment(
+    images: Tensor, generator: Generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"
+) -> Tensor:
     """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`, by torchvision's tables and operations.
 
     Each image draws a pair of operations, whether either is applied, and its sign; those that an operation is applied
@@ -123,7 +131,7 @@ def autoaugment(images, generator, policy: Literal["cifar10", "imagenet", "svhn"
     return images
 
 
-def _in_place(parts: list, places: list):
+def _in_place(parts: list[Tensor], places: list[Tensor]) -> Tensor:
     """The images of all parts in one batch, each at its place in it (CPU). Writing into a batch in place of this makes
     CUDA sort, for each part, where it must be deterministic."""
     import torch

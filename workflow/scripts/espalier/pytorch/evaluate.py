@@ -24,8 +24,9 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
 
 def resident(split: Split, device: torch.device) -> Split:
     """The split as tensors in a device's memory, images as uint8: batches are then gathered there."""
-    parts: Any = (split.images, split.labels)
-    return Split(*(torch.as_tensor(p if torch.is_tensor(p) else np.array(p)).to(device) for p in parts))
+    arrays: list[Any] = [split.images, split.labels]
+    tensors: list[Any] = [(a if torch.is_tensor(a) else torch.from_numpy(np.array(a))).to(device) for a in arrays]
+    return Split(*tensors)
 
 
 @torch.inference_mode()

@@ -12,7 +12,7 @@ from espalier.pytorch.onnx_runtime import session
 class Net(torch.nn.Module):
     """An ONNX file (or its bytes) as a module, so that it is evaluated by the very code that evaluates PyTorch nets."""
 
-    def __init__(self, model: str | Path | bytes, threads: int):
+    def __init__(self, model: str | Path | bytes, threads: int) -> None:
         super().__init__()
         self.session = session(model, threads)
 

@@ -5,21 +5,26 @@ Penalties sum over these rows, scores rank them, and the ratio that was really p
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from espalier.pytorch.models import residual_blocks, weighted
 from espalier.registry import PruneType, get, register
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def groups(net, prune_type: str) -> list:
+
+def groups(net: nn.Module, prune_type: str) -> list[Tensor]:
     """The groups of a net: a list of tensors (groups, weights per group), views of its weights."""
     return get(PruneType, prune_type, "pytorch")(net)
 
 
-def count(net, prune_type: str) -> int:
+def count(net: nn.Module, prune_type: str) -> int:
     """How many groups a net has. In VGG16-BN: 4224 filters, 3715 input channels (3 of them RGB), 7939 both."""
     return sum(len(matrix) for matrix in groups(net, prune_type))
 
 
-def actual_ratio(before, after, prune_type: str) -> float:
+def actual_ratio(before: nn.Module, after: nn.Module, prune_type: str) -> float:
     """Share of the groups of `before` that are gone in `after`: 1 - groups kept / all groups. A single weight is gone
     if it is zero, any other group if the net no longer holds it."""
     if get(PruneType, prune_type, "pytorch").by == ("weights",):
@@ -29,27 +34,27 @@ def actual_ratio(before, after, prune_type: str) -> float:
     return 1 - kept / count(before, prune_type)
 
 
-def convs(net) -> dict:
+def convs(net: nn.Module) -> dict[str, Any]:
     """The conv layers of a net by name, in forward order."""
     from torch import nn
 
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
 
 
-# The kinds of groups that scores judge.
+# The kinds of groups that scores rank.
 
 
-def filters(net) -> list:
+def filters(net: nn.Module) -> list[Tensor]:
     """One group per output channel of each conv layer, layer by layer."""
     return [conv.weight.flatten(1) for conv in convs(net).values()]
 
 
-def channels(net) -> list:
+def channels(net: nn.Module) -> list[Tensor]:
     """One group per input channel of each conv layer, those of the image among them, layer by layer."""
     return [conv.weight.transpose(0, 1).flatten(1) for conv in convs(net).values()]
 
 
-def blocks(net) -> list:
+def blocks(net: nn.Module) -> list[Tensor]:
     """One group, and one matrix, per residual block: all weights of its convs, the shortcut's not counted."""
     import torch
 
@@ -61,7 +66,7 @@ def blocks(net) -> list:
     ]
 
 
-def weights(net) -> list:
+def weights(net: nn.Module) -> list[Tensor]:
     """One group per weight of each conv and linear layer, layer by layer; biases and batch norms are not among them."""
     return [layer.weight.reshape(-1, 1) for layer in weighted(net).values()]
 
@@ -69,12 +74,8 @@ def weights(net) -> list:
 KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "weights": weights}
 
 
-# A registered prune type gives the groups of a net, and declares:
-#   needs    a structure that a model must list in `has`
-#   by       the kinds of groups that are scored. Those for convs judge each output of a conv: by its own filter, by the
-#            next conv's input channel, or by both (kept if either is kept)
-#   amounts  how it can be told how much goes, the usual one first
-#   scopes   whether groups compete across the whole net or within their layer, the default first; () if neither
+# The prune types: each gives the groups of a net. Those for convs score each output channel of a conv by its own
+# filter, by the next conv's input channel, or by both (the channel is kept if either is).
 
 
 @register(
@@ -89,7 +90,7 @@ KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "weights": 
         scopes=("global", "layer"),
     )
 )
-def filter_wise(net):
+def filter_wise(net: nn.Module) -> list[Tensor]:
     """Output channels."""
     return filters(net)
 
@@ -105,7 +106,7 @@ def filter_wise(net):
         scopes=("global", "layer"),
     )
 )
-def channel_wise(net):
+def channel_wise(net: nn.Module) -> list[Tensor]:
     """Input channels."""
     return channels(net)
 
@@ -122,7 +123,7 @@ def channel_wise(net):
         spares="convs before a max pool",
     )
 )
-def filter_and_channel_wise(net):
+def filter_and_channel_wise(net: nn.Module) -> list[Tensor]:
     """Both of the above: every weight is in two groups."""
     return filters(net) + channels(net)
 
@@ -138,7 +139,7 @@ def filter_and_channel_wise(net):
         scopes=(),
     )
 )
-def depth_wise(net):
+def depth_wise(net: nn.Module) -> list[Tensor]:
     """Residual blocks: what is left of one is its shortcut."""
     return blocks(net)
 
@@ -157,6 +158,6 @@ def depth_wise(net):
         masks=True,
     )
 )
-def weight(net):
+def weight(net: nn.Module) -> list[Tensor]:
     """Single weights of conv and linear layers, which keep their shapes."""
     return weights(net)

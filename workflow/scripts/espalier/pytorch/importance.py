@@ -1,10 +1,11 @@
-"""What a score needs to judge the groups of a net: their weights, and whatever else its parameters name."""
+"""The importance scores of a net's groups, and what a score may ask for beside the weights: gradients, batch norms."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,46 +16,53 @@ from espalier.datasets.prepare import Data
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.evaluate import to_input, to_tensor
 from espalier.pytorch.models import weighted
-from espalier.registry import Score, get
+from espalier.registry import Score
 
 GRADIENT_IMAGES = 512  # how many training images the gradient of a net is taken on
 BATCH = 128
 
 
-def scores(net, kinds: Sequence[str], method: str, *, data: Data | None = None, seed: int = 0) -> dict[str, list]:
+def scores(
+    net: nn.Module, kinds: Sequence[str], score: Score, *, data: Data | None = None, seed: int = 0
+) -> dict[str, list[torch.Tensor]]:
     """The scores of all groups of a net: kind of group -> one tensor (groups,) per matrix that `groups.KINDS` gives.
 
-    method: a registered score. data: the prepared data, which only scores by gradients need. seed: of the images that
-    gradients are taken on, and of scores by chance. Raises ValueError if the net has no batch norm where the score
-    needs one, or if a score is not finite.
+    data: the prepared data, which only scores by gradients need. seed: of the images that gradients are taken on, and
+    of scores by chance. Raises ValueError if the net has no batch norm where the score needs one, or if a score is not
+    finite.
     """
-    score = get(Score, method, "pytorch")
-    asked = inspect.signature(score.function).parameters
-    common = {"generator": torch.Generator().manual_seed(seed)} if "generator" in asked else {}
+    asked, found = inspect.signature(score.function).parameters, {}
+    generator = torch.Generator().manual_seed(seed)
     slopes = gradients(net, data, seed) if "gradient" in asked else None
-    found = {}
     for kind in kinds:
         matrices = grouping.KINDS[kind](net)
-        extra = [dict(common) for _ in matrices]
+        given: dict[str, Sequence[Any]] = {}  # what the score asks for, of each matrix
+        if "generator" in asked:
+            given["generator"] = [generator] * len(matrices)
         if slopes is not None:
-            for values, gradient in zip(extra, grouping.KINDS[kind](slopes), strict=True):
-                values["gradient"] = gradient
+            given["gradient"] = grouping.KINDS[kind](slopes)
         if "scale" in asked:
-            for values, norm in zip(extra, norms(net).values(), strict=True):
-                values["scale"] = norm.weight.abs()
+            given["scale"] = [norm.weight.abs() for norm in norms(net).values()]
         with torch.no_grad():
-            found[kind] = [score(matrix, 1, **values) for matrix, values in zip(matrices, extra, strict=True)]
+            found[kind] = [
+                score(matrix, 1, **{name: values[number] for name, values in given.items()})
+                for number, matrix in enumerate(matrices)
+            ]
         if not all(vector.isfinite().all() for vector in found[kind]):
-            raise ValueError(f"{method} of some {kind} is not finite: the training diverged, try a lower learning rate")
+            raise ValueError(
+                f"{score.name} of some {kind} is not finite: the training diverged, try a lower learning rate"
+            )
     return found
 
 
-def gradients(net, data: Data, seed: int = 0):
+def gradients(net: nn.Module, data: Data | None, seed: int = 0) -> nn.Module:
     """A copy of the net that has, in place of each weight of a conv or linear layer, the gradient of the loss.
 
     The loss is the mean cross entropy over training images (GRADIENT_IMAGES of them, drawn by the seed), as they are in
     the data and with the net in evaluation mode.
     """
+    if data is None:
+        raise ValueError("a score by gradients needs the prepared data")
     number = min(GRADIENT_IMAGES, len(data.train))
     chosen = np.sort(np.random.default_rng(seed).choice(len(data.train), number, replace=False))
     slopes = copy.deepcopy(net).eval()
@@ -70,7 +78,7 @@ def gradients(net, data: Data, seed: int = 0):
     return slopes
 
 
-def norms(net) -> dict:
+def norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
     """The batch norm that each conv's output goes through: conv's name -> module, in the order of `groups.convs`."""
     modules, found = dict(net.named_modules()), {}
     for node in fx.symbolic_trace(net).graph.nodes:

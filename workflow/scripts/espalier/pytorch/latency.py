@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from espalier.backends import BACKENDS
 from espalier.run import software
 from espalier.training.timing import plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
 
@@ -33,7 +37,7 @@ def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     return OPENERS[kind](path, threads)
 
 
-def _pytorch(path, threads):
+def _pytorch(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     import torch
 
     from espalier.pytorch.models import load
@@ -48,14 +52,14 @@ def _pytorch(path, threads):
     return _channels_last, run
 
 
-def _onnx(path, threads):
+def _onnx(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     from espalier.pytorch.onnx_runtime import session
 
     opened = session(path, threads)
     return _channels_first, lambda images: opened.run(["logits"], {"images": images})[0]
 
 
-def _channels_last(images: np.ndarray):
+def _channels_last(images: np.ndarray) -> Tensor:
     from espalier.pytorch.evaluate import to_input, to_tensor
 
     return to_input(to_tensor(images), {"mean": 0.5, "std": 0.5})  # as `plain`

@@ -3,7 +3,15 @@
 A penalty gets the groups of a prune type: a list of matrices with one row per group.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from espalier.registry import Penalty, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @register(
@@ -14,7 +22,7 @@ from espalier.registry import Penalty, register
         cite="published CIFAR-100 study",
     )
 )
-def l2_groups(groups):
+def l2_groups(groups: Sequence[Tensor]) -> Tensor | int:
     """Sum of w^2: no square root and no group size, hence no group lasso. The same for filters and for channels, and
     twice that for both together."""
     return sum(matrix.square().sum() for matrix in groups)
@@ -28,6 +36,6 @@ def l2_groups(groups):
         cite="Yuan and Lin 2006; Wen et al. 2016, arXiv:1608.03665",
     )
 )
-def group_lasso(groups):
+def group_lasso(groups: Sequence[Tensor]) -> Tensor | int:
     """Sum over groups of sqrt(group size) * ||w||_2, which pulls whole groups to zero."""
     return sum(matrix.shape[1] ** 0.5 * matrix.norm(dim=1).sum() for matrix in groups)

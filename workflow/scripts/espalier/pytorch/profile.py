@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import importlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
@@ -13,6 +15,11 @@ from espalier.pytorch import runtime
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.models import load, weighted
 from espalier.run.files import sizes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Rule = Callable[[Any, Any, Any], int]  # (module, inputs, output) -> operations of that call, for one image
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Profile:
     published_macs: int
 
 
-def profile_model(model, input_size: int) -> Profile:
+def profile_model(model: nn.Module, input_size: int) -> Profile:
     """Count a net for one RGB (or, if its first conv says so, other) image of input_size x input_size pixels.
 
     Raises RuntimeError if thop's and PyTorch's own counter disagree on the multiply-accumulates.
@@ -50,18 +57,18 @@ def profile_model(model, input_size: int) -> Profile:
     return Profile(params, macs, flops, _thop(model, image, _published))
 
 
-def measure_model(path: str | Path, data: str | Path) -> dict:
+def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
     """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers. It computes
     on the device that the runtime was started with.
 
     Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
     """
-    data, net = load_data(data), load(path).to(runtime.device())
-    measured = accuracy(net, data) | costs(net, data.manifest["size"]) | sizes(path)
+    prepared, net = load_data(data), load(path).to(runtime.device())
+    measured = accuracy(net, prepared) | costs(net, prepared.manifest["size"]) | sizes(path)
     return {"measured": measured, "layers": [_row(name, module) for name, module in weighted(net).items()]}
 
 
-def accuracy(net, data: Data) -> dict:
+def accuracy(net: nn.Module, data: Data) -> dict[str, Any]:
     """How well a net (or what is called like one) does on the test images: top1 and top5 in percent, test_loss."""
     measured = evaluate(net, data.test, data.manifest)
     return {
@@ -72,14 +79,14 @@ def accuracy(net, data: Data) -> dict:
     }
 
 
-def costs(net, size: int) -> dict:
+def costs(net: nn.Module, size: int) -> dict[str, Any]:
     """The counts of a net for one image of size x size, and how many of its parameters are not zero."""
     tensors = [p.detach() for p in net.parameters()]
     params, nonzero = sum(t.numel() for t in tensors), sum(int(t.count_nonzero()) for t in tensors)
     return asdict(profile_model(net, size)) | {"nonzero_params": nonzero, "sparsity": 100 * (1 - nonzero / params)}
 
 
-def _row(name: str, module) -> dict:
+def _row(name: str, module: Any) -> dict[str, Any]:
     """How many of a layer's weights, and of its biases if it has them, are zero; of a conv that has zeros, how many in
     each filter too."""
     zeros = module.weight == 0
@@ -97,7 +104,7 @@ def _row(name: str, module) -> dict:
     return row
 
 
-def _shapes(model):
+def _shapes(model: nn.Module) -> nn.Module:
     """A copy of the net on the meta device: shapes without values, so that counting costs neither time nor memory."""
     import torch
 
@@ -106,66 +113,64 @@ def _shapes(model):
     return copy.deepcopy(model, memo)
 
 
-def _image(first, size: int):
+def _image(first: nn.Module, size: int) -> Tensor:
     import torch
 
     channels = getattr(first, "in_channels", 3)
     return torch.zeros(1, channels, size, size, device="meta")
 
 
-# Counting rules for thop: (module, inputs, output) -> operations of that call, for one image.
+# Counting rules for thop.
 
 
-def _conv(module, inputs, output):
+def _conv(module: Any, inputs: Any, output: Tensor) -> int:
     return output.numel() * (module.in_channels // module.groups) * module.kernel_size[0] * module.kernel_size[1]
 
 
-def _linear(module, inputs, output):
+def _linear(module: Any, inputs: Any, output: Tensor) -> int:
     return output.numel() * module.in_features
 
 
-def _nothing(module, inputs, output):
+def _nothing(module: Any, inputs: Any, output: Tensor) -> int:
     return 0
 
 
-def _conv_and_bias(module, inputs, output):
+def _conv_and_bias(module: Any, inputs: Any, output: Tensor) -> int:
     return _conv(module, inputs, output) + (output.numel() if module.bias is not None else 0)
 
 
-def _batch_norm(module, inputs, output):
+def _batch_norm(module: Any, inputs: Any, output: Tensor) -> int:
     return 2 * output.numel()
 
 
-def _adaptive_pool(module, inputs, output):
+def _adaptive_pool(module: Any, inputs: Any, output: Tensor) -> int:
     window = (inputs[0].shape[-2] // output.shape[-2]) * (inputs[0].shape[-1] // output.shape[-1])
     return (window + 1) * output.numel()
 
 
-def _rules(**rules):
+def _rules(**rules: Rule) -> dict[type, Rule]:
     from torch import nn
 
-    known = importlib.import_module(
-        "thop.profile"
-    ).register_hooks  # what thop has rules of its own for, none of them ours
+    known = importlib.import_module("thop.profile").register_hooks  # what thop has rules of its own for
     return dict.fromkeys(known, _nothing) | {getattr(nn, name): rule for name, rule in rules.items()}
 
 
-def _macs():
+def _macs() -> dict[type, Rule]:
     return _rules(Conv2d=_conv, Linear=_linear)
 
 
-def _published():
+def _published() -> dict[type, Rule]:
     """How thop counted when the CIFAR-100 study was made: biases of convs, two per output of a batch norm, and adaptive
     average pooling as its window's additions and one division."""
     return _rules(Conv2d=_conv_and_bias, Linear=_linear, BatchNorm2d=_batch_norm, AdaptiveAvgPool2d=_adaptive_pool)
 
 
-def _thop(model, image, rules) -> int:
+def _thop(model: nn.Module, image: Tensor, rules: Callable[[], dict[type, Rule]]) -> int:
     """thop's count of the net with our own rules for each kind of layer."""
     import thop
 
-    def hook(rule):
-        def count(module, inputs, output):
+    def hook(rule: Rule) -> Callable[[Any, Any, Any], None]:
+        def count(module: Any, inputs: Any, output: Tensor) -> None:
             module.total_ops += rule(module, inputs, output)
 
         return count

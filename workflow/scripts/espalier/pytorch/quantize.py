@@ -8,9 +8,9 @@ stays zero.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from espalier.run.threads import threads
 from espalier.training.calibration import Quantization, calibration
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import nn
+
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
 BATCH = 32  # calibration images per call; no bearing on their smallest and largest values
 TOLERANCE = 1e-4  # largest difference, as a share of the largest logit: float32 sums in another order stay far below
@@ -30,7 +34,7 @@ ONNX = "ONNX Runtime, onnxruntime.ai/docs/performance/model-optimizations"
 # Operators of ONNX Runtime with weights, and which of their inputs these are.
 INTEGER = {"QLinearConv": 3, "QGemm": 3, "QLinearMatMul": 3, "ConvInteger": 1, "MatMulInteger": 1}
 INTEGER |= {"MatMulIntegerToFloat": 1, "DynamicQuantizeMatMul": 1}
-FLOAT = dict.fromkeys(("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"), 1)
+FLOAT: dict[str, int] = dict.fromkeys(("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"), 1)
 INT8 = f"Jacob et al. 2018, arXiv:1712.05877; {ONNX}/quantization.html"
 
 
@@ -82,7 +86,7 @@ def _calibration_batches(quantization: Quantization, data: Data) -> list[np.ndar
     return [_input(data.train.images[part], data.manifest) for part in parts]
 
 
-def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict:
+def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]:
     """What is measured of an ONNX file: accuracy on the test images (percent), by ONNX Runtime, and sizes (bytes).
 
     All counts, non-zero parameters too, are those of the net that it was made from (`parent`). ONNX Runtime uses the
@@ -92,25 +96,30 @@ def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dic
     from espalier.pytorch.models import load
     from espalier.pytorch.profile import accuracy, costs
 
-    data = load_data(data)
-    measured = accuracy(Net(path, threads()), data) | costs(load(parent), data.manifest["size"]) | sizes(path)
+    prepared = load_data(data)
+    counts = costs(load(parent), prepared.manifest["size"])
+    measured = accuracy(Net(path, threads()), prepared) | counts | sizes(path)
     return {"measured": measured}
 
 
-def export(net, image_shape: tuple[int, int, int]):
+def export(net: nn.Module, image_shape: tuple[int, ...]) -> ModelProto:
     """A PyTorch net as an ONNX model with its weights inside, for any number of images of one shape (h, w, c).
 
     Raises ValueError if its weights are more than fits into one ONNX file (2 GiB).
     """
     import torch
 
+    from espalier.pytorch.models import spec_of
+
     size = sum(t.numel() * t.element_size() for t in net.state_dict().values())
     if size > LARGEST:
-        raise ValueError(f"{net.spec['name']} has {size:,} bytes of weights; an ONNX file holds at most {LARGEST:,}")
+        raise ValueError(
+            f"{spec_of(net)['name']} has {size:,} bytes of weights; an ONNX file holds at most {LARGEST:,}"
+        )
     height, width, channels = image_shape
     # Not the TorchScript exporter, though it takes 0.2 s and this one 3 s for VGG16-BN: it cannot express adaptive
     # pooling to more pixels than there are, as in VGG16 with small images. This one folds batch norms into convs, too.
-    program = torch.onnx.export(
+    program: Any = torch.onnx.export(
         net.eval(),
         (torch.zeros(2, channels, height, width),),  # not one image: a size of 1 would be taken for fixed
         dynamo=True,
@@ -125,7 +134,7 @@ def export(net, image_shape: tuple[int, int, int]):
     return model
 
 
-def anonymous(model):
+def anonymous(model: ModelProto) -> ModelProto:
     """The model without what tools put into it beside the net: stack traces, paths, operator sets not used."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
@@ -137,7 +146,7 @@ def anonymous(model):
     return model
 
 
-def compare(net, model, data) -> float:
+def compare(net: nn.Module, model: ModelProto, data: Data) -> float:
     """The largest |difference| between the logits of a net and of its export, over the first test images.
 
     Raises RuntimeError if it is more than rounding in float32 explains.
@@ -157,7 +166,7 @@ def compare(net, model, data) -> float:
     return difference
 
 
-def optimized(path: str | Path):
+def optimized(path: str | Path) -> ModelProto:
     """The model that ONNX Runtime makes of a file and runs on this CPU, before it rearranges memory."""
     import onnx
     import onnxruntime
@@ -172,7 +181,7 @@ def optimized(path: str | Path):
         return onnx.load(options.optimized_model_filepath)
 
 
-def int8_operators(model) -> tuple[list[str], list[str]]:
+def int8_operators(model: ModelProto) -> tuple[list[str], list[str]]:
     """The operators with weights (conv, linear) of an `optimized` model that compute in int8, and those that compute in
     float, by name. What a file says is not enough: int8 weights between float images are made float before each call.
     """
@@ -188,7 +197,7 @@ def int8_operators(model) -> tuple[list[str], list[str]]:
 
 
 @register(Scheme("float32", backend="pytorch", title="float32", cite=ONNX, quantizes=False))
-def float32(model, batches):
+def float32(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """The export as it is."""
     return model
 
@@ -202,7 +211,7 @@ def float32(model, batches):
         about_times="float16 is the storage: on a CPU ONNX Runtime computes in float32.",
     )
 )
-def float16(model, batches):
+def float16(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """Weights are stored in float16. On a CPU ONNX Runtime computes in float32: a smaller file, not a faster net."""
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -224,7 +233,7 @@ def float16(model, batches):
         "the range of its inputs in every call",
     )
 )
-def dynamic_int8(model, batches):
+def dynamic_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """Weights in int8 (linear layers: each output channel with its own scale); activations are quantized as they come,
     by their range in each call.
 
@@ -240,7 +249,7 @@ def dynamic_int8(model, batches):
 @register(
     Scheme("static_int8", backend="pytorch", title="static int8", cite=INT8, calibrated=True, trains=False, int8=True)
 )
-def static_int8(model, batches):
+def static_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """Weights (each output channel with its own scale) and activations in 8 bits, the ranges of activations fixed: the
     smallest and largest values on the calibration images.
 
@@ -260,7 +269,7 @@ def static_int8(model, batches):
 class _Reader:
     """Calibration batches as ONNX Runtime asks for them: one by one, then None."""
 
-    def __init__(self, batches: Iterable[np.ndarray]):
+    def __init__(self, batches: Iterable[np.ndarray]) -> None:
         self.batches = iter(batches)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -268,8 +277,8 @@ class _Reader:
         return None if images is None else {"images": images}
 
 
-def _quantized(quantize, model, *arguments, **options):
-    """What a function of onnxruntime.quantization, which works on files, makes of a model."""
+def _quantized(quantize: Callable[..., None], model: ModelProto, *arguments: Any, **options: Any) -> ModelProto:
+    """The model that a function of onnxruntime.quantization makes of another; these functions work on files."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -281,7 +290,7 @@ def _quantized(quantize, model, *arguments, **options):
         return onnx.load(out)
 
 
-def _input(images: np.ndarray, manifest: dict) -> np.ndarray:
+def _input(images: np.ndarray, manifest: dict[str, Any]) -> np.ndarray:
     """uint8 images (n, h, w, c) as the nets take them: (n, c, h, w) float32, normalised."""
     from espalier.pytorch.evaluate import to_input, to_tensor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -27,9 +28,11 @@ def start(threads: int, device: str = "cpu") -> None:
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler: a second
-    torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs; a twentieth of a training's time
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = False  # for finding bugs; a twentieth of a training's time
     torch.backends.cudnn.benchmark = False
-    for backend in (torch.backends.cudnn, torch.backends.cuda.matmul):
+    kernels: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    for backend in kernels:
         backend.allow_tf32 = False  # `precision: float32` is float32, not 10 of its 23 bits; for speed, bf16
 
 

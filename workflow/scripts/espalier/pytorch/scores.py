@@ -1,6 +1,6 @@
 """Importance scores: which groups of weights go first.
 
-A score reduces a weight over `dims` to one number per group; the higher, the longer the group is kept. The signed ones
+A score reduces a weight over `dims` to one number per group; groups with the lowest numbers go first. The signed ones
 (`mean`, `sum`) are as published: the most negative groups go first. A score says what it is a score `of`: filters,
 channels, blocks, or weights one by one. It may ask for more by naming it as a parameter:
 
@@ -8,43 +8,51 @@ channels, blocks, or weights one by one. It may ask for more by naming it as a p
 - `gradient`: of the loss on training images with respect to the weight, of the weight's shape
 - `generator`: a torch.Generator that the step's seed started
 
-Its option `scope` is the one it was published with, where that is not its prune type's first: `layer`, a share of each
+`scope` is the one that a score was published with, where that is not its prune type's first: `layer`, a share of each
 layer goes.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from espalier.registry import Score, register
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 SSL = "published CIFAR-100 study; Wen et al. 2016, Structured Sparsity Learning, arXiv:1608.03665"
 L1 = "Li et al. 2017, Pruning Filters for Efficient ConvNets, arXiv:1608.08710"
 GROUPS = ("filters", "channels", "blocks")  # whatever has many weights
+Dims = int | tuple[int, ...]
 
 
 @register(Score("group_lasso", backend="pytorch", title="Sum of squares", cite=SSL, of=GROUPS))
-def group_lasso(weight, dims):
+def group_lasso(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of w^2 over `dims`: the square of the norm that the group lasso penalises."""
     return weight.square().sum(dims)
 
 
 @register(Score("mean_abs", backend="pytorch", title="Mean absolute weight", cite=SSL, of=GROUPS))
-def mean_abs(weight, dims):
+def mean_abs(weight: Tensor, dims: Dims) -> Tensor:
     """Mean of |w| over `dims`."""
     return weight.abs().mean(dims)
 
 
 @register(Score("sum_abs", backend="pytorch", title="Sum of absolute weights", cite=L1, of=GROUPS))
-def sum_abs(weight, dims):
+def sum_abs(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of |w| over `dims`: the L1 norm, under the name that the published study gives it."""
     return _l1(weight, dims)
 
 
 @register(Score("mean", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS))
-def mean(weight, dims):
+def mean(weight: Tensor, dims: Dims) -> Tensor:
     """Mean of w over `dims`, with its sign."""
     return weight.mean(dims)
 
 
 @register(Score("sum", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS))
-def sum_signed(weight, dims):
+def sum_signed(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of w over `dims`, with its sign."""
     return weight.sum(dims)
 
@@ -59,7 +67,7 @@ def sum_signed(weight, dims):
         random=True,
     )
 )
-def random(weight, dims, generator):
+def random(weight: Tensor, dims: Dims, generator: Generator) -> Tensor:
     """A uniform random number for each group, whatever its weights."""
     import torch
 
@@ -67,7 +75,7 @@ def random(weight, dims, generator):
 
 
 @register(Score("l1", backend="pytorch", title="L1 norm", cite=L1, of=GROUPS, scope="layer"))
-def l1(weight, dims):
+def l1(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of |w| over `dims`."""
     return _l1(weight, dims)
 
@@ -82,7 +90,7 @@ def l1(weight, dims):
         scope="layer",
     )
 )
-def l2(weight, dims):
+def l2(weight: Tensor, dims: Dims) -> Tensor:
     """Square root of the sum of w^2 over `dims`."""
     return weight.square().sum(dims).sqrt()
 
@@ -97,7 +105,7 @@ def l2(weight, dims):
         needs="batch_norm",
     )
 )
-def bn_scale(weight, dims, scale):
+def bn_scale(weight: Tensor, dims: Dims, scale: Tensor) -> Tensor:
     """|gamma| of the batch norm that a filter's output goes through; its weights do not count."""
     return scale
 
@@ -112,13 +120,13 @@ def bn_scale(weight, dims, scale):
         scope="layer",
     )
 )
-def fpgm(weight, dims):
+def fpgm(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of the Euclidean distances to all groups of the layer: the group nearest to their geometric median, which the
     others can best stand in for, goes first."""
     import torch
 
-    dims = {dims} if isinstance(dims, int) else set(dims)
-    rows = weight.permute([d for d in range(weight.dim()) if d not in dims] + sorted(dims)).flatten(1)
+    inner = {dims} if isinstance(dims, int) else set(dims)
+    rows = weight.permute([d for d in range(weight.dim()) if d not in inner] + sorted(inner)).flatten(1)
     return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").sum(1)  # as exact as float32 can
 
 
@@ -131,7 +139,7 @@ def fpgm(weight, dims):
         of=(*GROUPS, "weights"),
     )
 )
-def taylor(weight, dims, gradient):
+def taylor(weight: Tensor, dims: Dims, gradient: Tensor) -> Tensor:
     """(Sum of gradient * w over `dims`)^2: to first order, the square of how much the loss changes without the group.
     Of the paper's two forms for groups this is the contribution of the group, which a gate on its output would have."""
     return (gradient * weight).sum(dims).square()
@@ -146,7 +154,7 @@ def taylor(weight, dims, gradient):
         of=GROUPS,
     )
 )
-def max_abs(weight, dims):
+def max_abs(weight: Tensor, dims: Dims) -> Tensor:
     """Largest |w| over `dims`: below a threshold, all weights of the group are."""
     return weight.abs().amax(dims)
 
@@ -160,10 +168,10 @@ def max_abs(weight, dims):
         of=("weights",),
     )
 )
-def magnitude(weight, dims):
+def magnitude(weight: Tensor, dims: Dims) -> Tensor:
     """|w|; each weight is a group of its own, `dims` has one entry."""
     return _l1(weight, dims)
 
 
-def _l1(weight, dims):
+def _l1(weight: Tensor, dims: Dims) -> Tensor:
     return weight.abs().sum(dims)

@@ -122,7 +122,7 @@ def draw_again(net: nn.Module, masks: Masks, seed: int, width: float) -> None:
 def to_device(net: nn.Module) -> None:
     """Move a net to the device that the runtime was started with, in place, in the memory order that is fast there."""
     device = runtime.device()
-    net.to(device, memory_format=torch.channels_last)
+    net.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (it has no stub)
     if device.type == "cuda":
         pool_by_products(net)
 
@@ -130,9 +130,9 @@ def to_device(net: nn.Module) -> None:
 def pool_by_products(net: nn.Module) -> None:
     """Compute the net's adaptive average pools as matrix products. On CUDA the pools' own gradient adds up in an order
     that varies, which deterministic algorithms refuse."""
-    for module in net.modules():
-        if isinstance(module, nn.AdaptiveAvgPool2d):
-            module.forward = functools.partial(_pooled, size=module.output_size)
+    pools: list[Any] = [module for module in net.modules() if isinstance(module, nn.AdaptiveAvgPool2d)]
+    for pool in pools:
+        pool.forward = functools.partial(_pooled, size=pool.output_size)
 
 
 def _pooled(images: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
@@ -159,7 +159,7 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
-    if not recipe.penalty:
+    if not recipe.penalty or not recipe.prune_type or not recipe.coefficient:
         return 0.0
     return recipe.coefficient * get(Penalty, recipe.penalty, "pytorch")(groups(net, recipe.prune_type))
 
@@ -228,7 +228,8 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
         for weight, mask in self.masks.items():
-            weight.grad *= mask
+            if weight.grad is not None:
+                weight.grad *= mask
         self.optimizer.step()
         sums.add(loss, logits, labels)
         return penalty.detach() if isinstance(penalty, torch.Tensor) else penalty

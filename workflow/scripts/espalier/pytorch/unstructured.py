@@ -6,62 +6,58 @@ import re
 
 import numpy as np
 import torch
+from torch import nn
 
 from espalier.datasets.prepare import Data
-from espalier.pytorch.importance import scores as judge
+from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import weighted
 from espalier.training.portion import portion
+from espalier.training.pruning import Pruning
 
 
-def zero_weights(
-    net,
-    method: str,
-    *,
-    scope: str = "global",
-    ratio: str | None = None,
-    threshold: float | None = None,
-    pattern: str | None = None,
-    data: Data | None = None,
-    seed: int = 0,
-) -> None:
+def zero_weights(net: nn.Module, pruning: Pruning, data: Data | None = None) -> None:
     """Set the weights that go to zero, in place.
 
-    ratio: of all conv and linear weights together, or of each tensor's if scope is "layer", the int(ratio * n) with the
-    lowest scores go; those that are zero already are the first of them. threshold: every weight and bias of these
-    layers below it in absolute value goes. pattern: "N:M", of each M consecutive weights along a layer's inputs the N
-    with the highest scores stay; layers whose number of inputs is no multiple of M are left. Of equal scores the
-    earlier weights go. data, seed: as for `judge.scores`.
+    A ratio is of all conv and linear weights together, or of each tensor's if the scope is "layer": the int(ratio * n)
+    with the lowest scores go; those that are zero already are the first of them. Below a threshold every weight and
+    bias of these layers goes, by its absolute value. Of a pattern "N:M", of each M consecutive weights along a layer's
+    inputs, the N with the highest scores stay; layers whose number of inputs is no multiple of M are left. Of equal
+    scores the earlier weights go. data: for scores by gradients.
     """
-    layers = weighted(net)
-    if threshold is not None:
-        if method != "magnitude":
-            raise ValueError(f"a threshold is for weights and biases by magnitude, not by {method}")
+    amount, layers = pruning.amount, weighted(net)
+    if amount.key == "threshold":
+        if pruning.score.name != "magnitude":
+            raise ValueError(f"a threshold is for weights and biases by magnitude, not by {pruning.score.name}")
         for tensor in tensors(net):
-            tensor[tensor.abs() < threshold] = 0
+            tensor[tensor.abs() < amount.value] = 0
         return
-    found = judge(net, ["weights"], method, data=data, seed=seed)["weights"]
+    found = importance(net, ["weights"], pruning.score, data=data, seed=pruning.seed)["weights"]
     scores = {name: s.reshape(layers[name].weight.shape) for name, s in zip(layers, found, strict=True)}
-    for name, layer in layers.items():  # what is gone stays gone, whatever its score
+    for name, layer in layers.items():  # a weight that is zero stays so, whatever its score
         scores[name] = torch.where(layer.weight.detach() == 0, -torch.inf, scores[name])
-    if pattern is not None:
-        gone = pattern_masks(scores, pattern)
-    elif scope == "layer":
-        gone = {name: lowest([score], ratio)[0] for name, score in scores.items()}
+    if amount.key == "pattern":
+        gone = pattern_masks(scores, amount.value)
+    elif pruning.scope == "layer":
+        gone = {name: lowest([score], amount.value)[0] for name, score in scores.items()}
     else:
-        gone = dict(zip(scores, lowest(list(scores.values()), ratio), strict=True))
+        gone = dict(zip(scores, lowest(list(scores.values()), amount.value), strict=True))
     for name, mask in gone.items():
         layers[name].weight.detach()[mask] = 0
 
 
-def tensors(net) -> list:
+def tensors(net: nn.Module) -> list[torch.Tensor]:
     """The weights and biases of the conv and linear layers, without their history."""
     found = [tensor for layer in weighted(net).values() for tensor in (layer.weight, layer.bias)]
     return [tensor.detach() for tensor in found if tensor is not None]
 
 
-def lowest(scores: list, ratio) -> list:
+def lowest(scores: list[torch.Tensor], ratio: str | float) -> list[torch.Tensor]:
     """Masks, one in the shape of each tensor, of the lowest int(ratio * n) of all their scores; of equal ones the first
-    go. Scores of -inf go in any case."""
+    go. Scores of -inf go in any case.
+
+    >>> [mask.tolist() for mask in lowest([torch.tensor([3.0, 1.0]), torch.tensor([2.0])], "0.67")]
+    [[False, True], [True]]
+    """
     flat = torch.cat([score.flatten() for score in scores]).numpy()
     number = max(portion(ratio, len(flat)), int(np.isneginf(flat).sum()))
     mask = np.zeros(len(flat), bool)
@@ -74,19 +70,23 @@ def lowest(scores: list, ratio) -> list:
 
 
 def numbers(pattern: str) -> tuple[int, int]:
-    """N and M of a pattern "N:M". Raises ValueError if it is none."""
+    """N and M of a pattern "N:M". Raises ValueError if it is none.
+
+    >>> numbers("2:4")
+    (2, 4)
+    """
     found = re.fullmatch(r"(\d+):(\d+)", str(pattern))
     if not found or not 0 < int(found[1]) < int(found[2]):
         raise ValueError(f"{pattern!r} is no pattern such as 2:4, the number of weights to keep of each so many")
     return int(found[1]), int(found[2])
 
 
-def stretches(weight, length: int):
+def stretches(weight: torch.Tensor, length: int) -> torch.Tensor:
     """A conv or linear weight as rows (..., length) of consecutive inputs, for each output and place in the kernel."""
     return weight.movedim(1, -1).unflatten(-1, (-1, length))
 
 
-def pattern_masks(scores: dict, pattern: str) -> dict:
+def pattern_masks(scores: dict[str, torch.Tensor], pattern: str) -> dict[str, torch.Tensor]:
     """Masks of the weights that a pattern "N:M" does not keep, of the layers that it fits."""
     keeps, length = numbers(pattern)
     masks = {}
@@ -99,33 +99,37 @@ def pattern_masks(scores: dict, pattern: str) -> dict:
     return masks
 
 
-def zeros(net) -> dict[str, int]:
+def zeros(net: nn.Module) -> dict[str, int]:
     """How many weights of each conv and linear layer are zero."""
     layers = weighted(net).items()
     return {name: layer.weight.numel() - int(layer.weight.count_nonzero()) for name, layer in layers}
 
 
-def check(net, before: dict[str, int], *, scope, ratio=None, threshold=None, pattern=None) -> None:
+def check(net: nn.Module, before: dict[str, int], pruning: Pruning) -> None:
     """Raise RuntimeError if a net (as read back) does not have the zeros that were asked for. before: those it had."""
+    checks = {"threshold": _check_threshold, "pattern": _check_pattern}
+    if pruning.amount.key in checks:
+        checks[pruning.amount.key](net, pruning.amount.value)
+        return
     after, layers = zeros(net), weighted(net)
-    if threshold is not None:
-        left = sum(int(((tensor != 0) & (tensor.abs() < threshold)).sum()) for tensor in tensors(net))
-        if left:
-            raise RuntimeError(f"{left} weights below {threshold} are left in the file")
-    elif pattern is not None:
-        keeps, length = numbers(pattern)
-        for name, layer in layers.items():
-            if layer.weight.shape[1] % length == 0:
-                most = int(stretches(layer.weight, length).count_nonzero(-1).max())
-                if most > keeps:
-                    raise RuntimeError(f"{name} has {most} of {length} weights in the file, not {pattern}")
-    else:
-        sets = [[name] for name in layers] if scope == "layer" else [list(layers)]
-        for names in sets:
-            total = sum(layers[name].weight.numel() for name in names)
-            asked = max(portion(ratio, total), sum(before[name] for name in names))
-            found = sum(after[name] for name in names)
-            if found != asked:
-                raise RuntimeError(
-                    f"{found} of {total} weights of {', '.join(names)} are zero in the file, not {asked}"
-                )
+    for names in [[name] for name in layers] if pruning.scope == "layer" else [list(layers)]:
+        total = sum(layers[name].weight.numel() for name in names)
+        asked = max(portion(pruning.amount.value, total), sum(before[name] for name in names))
+        found = sum(after[name] for name in names)
+        if found != asked:
+            raise RuntimeError(f"{found} of {total} weights of {', '.join(names)} are zero in the file, not {asked}")
+
+
+def _check_threshold(net: nn.Module, threshold: float) -> None:
+    left = sum(int(((tensor != 0) & (tensor.abs() < threshold)).sum()) for tensor in tensors(net))
+    if left:
+        raise RuntimeError(f"{left} weights below {threshold} are left in the file")
+
+
+def _check_pattern(net: nn.Module, pattern: str) -> None:
+    keeps, length = numbers(pattern)
+    for name, layer in weighted(net).items():
+        if layer.weight.shape[1] % length == 0:
+            most = int(stretches(layer.weight, length).count_nonzero(-1).max())
+            if most > keeps:
+                raise RuntimeError(f"{name} has {most} of {length} weights in the file, not {pattern}")

@@ -25,11 +25,9 @@ class Quantization:
 
     @classmethod
     def of(cls, step: Mapping[str, Any], backend: str) -> Quantization:
-        """A step's params: scheme (a registered name), and optionally the others. Raises ValueError for a scheme that
-        trains without a recipe, registry.UnknownName for an unknown scheme."""
+        """A step's params: scheme (a registered name), and optionally the others. Raises registry.UnknownName for an
+        unknown scheme."""
         scheme, recipe = get(Scheme, step["scheme"], backend), step.get("recipe")
-        if scheme.trains and not recipe:
-            raise ValueError(f"{scheme.name} trains the net, so it needs a recipe")
         return cls(**{**step, "scheme": scheme, "recipe": Recipe(**recipe) if recipe else None})
 
 

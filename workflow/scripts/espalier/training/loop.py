@@ -103,8 +103,9 @@ def _resumed(
     if kept is None:
         return [], None
     learner.restore(kept.state)
-    for row in kept.history if watch else ():
-        watch(row)
+    if watch:
+        for row in kept.history:
+            watch(row)
     return kept.history, kept.best
 
 

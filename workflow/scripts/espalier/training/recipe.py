@@ -54,7 +54,7 @@ class Training:
     @classmethod
     def of(cls, step: dict[str, Any]) -> Training:
         """A step's params, whose recipe is a dict."""
-        return cls(**step | {"recipe": Recipe(**step["recipe"])})
+        return cls(**{**step, "recipe": Recipe(**step["recipe"])})
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ from torch.nn import functional
 
 from espalier import registry
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models
-from espalier.pytorch import importance as judge
+from espalier.pytorch import groups, importance, models
+
+
+def scores(net, kinds, method, **how):
+    return importance.scores(net, kinds, registry.get(registry.Score, method, "pytorch"), **how)
 
 
 @pytest.fixture
@@ -23,10 +26,10 @@ def inputs(split):
 
 
 def test_gradients_of_a_linear_layer_in_closed_form(data, monkeypatch):
-    monkeypatch.setattr(judge, "GRADIENT_IMAGES", 10_000)  # all 1293
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 10_000)  # all 1293
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    slopes = judge.gradients(net, data)
+    slopes = importance.gradients(net, data)
     x = inputs(data.train).reshape(1293, 64)
     logits = x @ net[1].weight.detach().double().numpy().T + net[1].bias.detach().double().numpy()
     likelihood = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -45,8 +48,8 @@ def small():
 
 
 def test_taylor_is_the_square_of_how_the_loss_changes_with_a_gate_on_the_group(small, data, monkeypatch):
-    monkeypatch.setattr(judge, "GRADIENT_IMAGES", 10_000)
-    scores = judge.scores(small, ["filters", "channels"], "taylor", data=data)
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 10_000)
+    found = scores(small, ["filters", "channels"], "taylor", data=data)
     images, labels = torch.from_numpy(inputs(data.train)), torch.from_numpy(data.train.labels)
     net = small.double().eval()
 
@@ -61,16 +64,16 @@ def test_taylor_is_the_square_of_how_the_loss_changes_with_a_gate_on_the_group(s
     def expected(place):
         return ((loss(place, 1 + 1e-4) - loss(place, 1 - 1e-4)) / 2e-4) ** 2
 
-    assert scores["filters"][1].tolist() == pytest.approx([expected(np.s_[i]) for i in range(5)], rel=0.01)
-    assert scores["channels"][1].tolist() == pytest.approx([expected(np.s_[:, i]) for i in range(6)], rel=0.01)
+    assert found["filters"][1].tolist() == pytest.approx([expected(np.s_[i]) for i in range(5)], rel=0.01)
+    assert found["channels"][1].tolist() == pytest.approx([expected(np.s_[:, i]) for i in range(6)], rel=0.01)
 
 
 def test_the_seed_draws_the_images_of_a_gradient(small, data, monkeypatch):
-    monkeypatch.setattr(judge, "GRADIENT_IMAGES", 20)
-    monkeypatch.setattr(judge, "BATCH", 8)
-    seen, real = [], judge.to_tensor
-    monkeypatch.setattr(judge, "to_tensor", lambda images: seen.append(np.array(images)) or real(images))
-    one, again, other = (judge.gradients(small, data, seed)[3].weight.detach() for seed in (1, 1, 2))
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 20)
+    monkeypatch.setattr(importance, "BATCH", 8)
+    seen, real = [], importance.to_tensor
+    monkeypatch.setattr(importance, "to_tensor", lambda images: seen.append(np.array(images)) or real(images))
+    one, again, other = (importance.gradients(small, data, seed)[3].weight.detach() for seed in (1, 1, 2))
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert [len(images) for images in seen] == [8, 8, 4] * 3
     drawn = [{image.tobytes() for image in np.concatenate(seen[i : i + 3])} for i in (0, 3, 6)]
@@ -84,7 +87,7 @@ def test_judging_leaves_the_net_as_it_was(small, data):
     following = torch.rand(1)
     torch.manual_seed(5)
     for method in ("taylor", "random", "bn_scale"):
-        judge.scores(small, ["filters"], method, data=data)
+        scores(small, ["filters"], method, data=data)
     assert torch.equal(torch.rand(1), following)
     assert small.training and all(p.grad is None for p in small.parameters())
     assert all(torch.equal(value, before[key]) for key, value in small.state_dict().items())
@@ -93,48 +96,48 @@ def test_judging_leaves_the_net_as_it_was(small, data):
 def test_the_batch_norm_of_each_conv():
     net = models.build_model("resnet50", 10, width=1 / 16)
     names = {module: name for name, module in net.named_modules()}
-    found = {name: names[norm] for name, norm in judge.norms(net).items()}
+    found = {name: names[norm] for name, norm in importance.norms(net).items()}
     assert list(found) == list(groups.convs(net))
     for conv, norm in found.items():  # bn2 follows conv2, downsample.1 follows downsample.0
         assert norm == (conv[:-1] + "1" if "downsample" in conv else conv.replace("conv", "bn"))
 
     with torch.no_grad():
         net.layer1[0].bn2.weight.copy_(torch.tensor([0.5, -2.0, 0.0, 1.0]))
-    scores = dict(zip(found, judge.scores(net, ["filters"], "bn_scale")["filters"], strict=True))
-    assert scores["layer1.0.conv2"].tolist() == [0.5, 2, 0, 1]
+    of_filters = dict(zip(found, scores(net, ["filters"], "bn_scale")["filters"], strict=True))
+    assert of_filters["layer1.0.conv2"].tolist() == [0.5, 2, 0, 1]
 
 
 def test_a_score_by_batch_norms_names_the_convs_that_have_none():
     net = nn.Sequential(nn.Conv2d(1, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.BatchNorm2d(4))
     with pytest.raises(ValueError, match="no batch norm follows 2"):
-        judge.scores(net, ["filters"], "bn_scale")
+        scores(net, ["filters"], "bn_scale")
 
 
 def test_weights_that_are_not_finite_are_refused(small):
     small[0].weight.data[0, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match=r"l1 of some filters is not finite.*diverged"):
-        judge.scores(small, ["filters"], "l1")
+        scores(small, ["filters"], "l1")
 
 
 METHODS = registry.entries(registry.Score, "pytorch")
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_score_judges_the_groups_it_says_it_judges(method, digits):
+def test_every_score_ranks_the_groups_that_it_says(method, digits):
     torch.manual_seed(0)
     net, data = models.build_model("resnet50", 10, width=1 / 16), load_data(digits(32, 3))
     kinds = METHODS[method].of
     assert kinds and set(kinds) <= set(groups.KINDS)
-    found = judge.scores(net, kinds, method, data=data, seed=3)
+    found = scores(net, kinds, method, data=data, seed=3)
     for kind in kinds:
         assert [len(scores) for scores in found[kind]] == [len(matrix) for matrix in groups.KINDS[kind](net)]
-    again = judge.scores(net, kinds, method, data=data, seed=3)
+    again = scores(net, kinds, method, data=data, seed=3)
     assert all(torch.equal(a, b) for kind in kinds for a, b in zip(found[kind], again[kind], strict=True))
 
 
 def test_chance_draws_anew_for_every_layer_and_side():
     net = nn.Sequential(nn.Conv2d(20, 20, 1), nn.Conv2d(20, 20, 1))
-    found = judge.scores(net, ["filters", "channels"], "random", seed=1)
+    found = scores(net, ["filters", "channels"], "random", seed=1)
     drawn = [tuple(scores.tolist()) for kind in found.values() for scores in kind]
     assert len(set(drawn)) == 4
-    assert drawn != [tuple(s.tolist()) for k in judge.scores(net, found, "random", seed=2).values() for s in k]
+    assert drawn != [tuple(s.tolist()) for k in scores(net, found, "random", seed=2).values() for s in k]
