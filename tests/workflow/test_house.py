@@ -18,6 +18,7 @@ BIN = Path(sys.executable).parent
         ("ruff", "format", "--check", "."),
         ("snakefmt", "--check", "Snakefile", "workflow"),
         ("snakemake", "--lint"),
+        ("basedpyright", "--warnings"),
     ],
     ids=" ".join,
 )
