@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # The library lies beside the scripts. Jobs find it there by themselves; only this file has to be told.
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
@@ -16,6 +17,10 @@ from espalier.plan import grid
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job
 from espalier.plan.config import ConfigError, typed
+from espalier.run import locks
+
+if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
+    logger.info("removed the lock of a run that was killed on this machine")
 
 
 def only_submitted(config):
