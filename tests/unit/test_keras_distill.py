@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from a_recipe import DEFAULTS
 
+from espalier.datasets.prepare import write_manifest
 from espalier.keras import distill, models, prune, train
 from espalier.keras.runtime import start
 from espalier.run import progress
@@ -29,8 +30,8 @@ def data(request, digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("binary") / "data"
     shutil.copytree(digits(8, 1), folder)
     manifest = json.loads((folder / "manifest.json").read_text()) | {"classes": ["even", "odd"]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
     np.save(folder / "labels.npy", np.load(folder / "labels.npy") % 2)
+    write_manifest(folder, manifest)
     return folder
 
 

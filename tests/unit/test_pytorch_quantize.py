@@ -379,7 +379,7 @@ def changed(folder, target, split, value):
     images[begin:end] = value
     np.save(target / "images.npy", images)
     np.save(target / "labels.npy", np.load(folder / "labels.npy"))
-    (target / "manifest.json").write_text(json.dumps(manifest))
+    datasets.write_manifest(target, manifest)
     return target
 
 

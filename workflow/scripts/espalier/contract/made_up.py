@@ -21,7 +21,7 @@ from espalier.plan.grid import Grid
 from espalier.plan.job import Job
 from espalier.plan.steps import STEPS
 from espalier.run import records
-from espalier.run.files import write_json
+from espalier.run.integrity import write_sealed
 
 DIGITS = {"name": "digits", "size": 32, "channels": 3}
 FILTERS = {"prune_type": "filter_wise", "method": ["mean_abs", "random"], "ratio": [0.2, 0.4, 0.6]}
@@ -85,6 +85,7 @@ CONFIG = {
 }  # fmt: skip
 LAYERS = {"conv1": (64, 1_728), "conv2": (128, 73_728), "conv3": (256, 294_912), "classifier": (10, 2_560)}
 PARAMS = sum(weights for _, weights in LAYERS.values())
+FILES = {"model_sha256": 64 * "0", "data_sha256": 64 * "0"}
 SOFTWARE = {"python": "3.11.7", "torch": "2.0.1", "tensorflow": "2.0.1", "processor": "made up", "device": "cpu"}
 SECONDS = {"seconds": 9.0, "import_seconds": 2.0, "work_seconds": 6.0, "evaluate_seconds": 1.0}
 TIMING = SECONDS | {"peak_memory_mib": 500.0, "threads": 1}
@@ -107,11 +108,11 @@ def write(made_up: Grid, folder: str | Path) -> Path:
     for job in made_up.jobs.values():
         written.append(folder / job.node / "record.json")
         written[-1].parent.mkdir(parents=True)
-        records.write(written[-1], job.columns, _details(job), TIMING, SOFTWARE)
-    timed = [folder / f"{name}{seed}.json" for name, study in made_up.studies.items() for seed in study["seeds"]]
+        records.write(written[-1], job.columns, _details(job), TIMING, SOFTWARE, FILES)
     places = [(name, seed) for name, study in made_up.studies.items() for seed in study["seeds"]]
+    timed = [folder / name / f"seed{seed}" / "latency.json" for name, seed in places]
     for file, (name, seed) in zip(timed, places, strict=True):
-        write_json(file, {"rows": list(_times(made_up, name, seed)), "timing": TIMING, "software": SOFTWARE})
+        write_sealed(file, {"rows": list(_times(made_up, name, seed)), "timing": TIMING, "software": SOFTWARE})
     tidy.collect(written, timed, folder / "records")
     return folder / "records"
 

@@ -62,7 +62,8 @@ def check(path: str | Path, expected: str, named_in: str) -> None:
 
 def write_sealed(path: str | Path, value: dict[str, Any]) -> None:
     """Write a dict as JSON whose last key is the digest of the rest, and of the name of the folder: the file of another
-    folder is not taken for this one."""
+    folder is not taken for this one. A digest that the dict has already is left out."""
+    value = {key: part for key, part in value.items() if key != DIGEST}
     write_json(path, value | {DIGEST: _digest(value, path)})
 
 
