@@ -28,11 +28,6 @@ include: "workflow/rules/timing.smk"
 include: "workflow/rules/latency.smk"
 
 
-onstart:
-    if workflow.non_local_exec:
-        locks.jobs_run_elsewhere(Path(".snakemake").absolute())
-
-
 if not workflow.remote_exec:  # the report is made where Snakemake was started: a submitted job need not know of it
 
     include: "workflow/rules/items.smk"

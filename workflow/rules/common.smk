@@ -23,6 +23,11 @@ if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
 
 
+onstart:
+    if workflow.non_local_exec:
+        locks.jobs_run_elsewhere(Path(".snakemake").absolute())
+
+
 def only_submitted(config):
     """On a node of a cluster: the config with the studies of the submitted jobs alone. The others are checked and laid out
     where Snakemake was started."""
