@@ -829,7 +829,7 @@ def test_augmentations_that_end_at_the_right_size_are_accepted():
 
 def test_the_error_that_the_readme_shows_is_the_real_one():
     tree = yaml.safe_load((PROJECT / "config.yaml").read_text())
-    wrong = {"prune_type": "filter_wise", "method": "mean_ab", "ratio": 0.4}
+    wrong = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 40}
     tree["studies"]["cifar100_vgg16_bn"]["chains"] = [["train"], ["train", {"prune": wrong}]]
     shown = (PROJECT / "README.md").read_text()
     for line in str(error_of(tree)).splitlines():

@@ -98,10 +98,12 @@ def _tabled(trial: Trial, view: StudyView) -> str:
 def _found(trial: Trial, view: StudyView) -> str:
     from espalier.report.findings.finding import Finding
 
-    findings = trial.entry(view)
-    if not isinstance(findings, list) or not all(isinstance(finding, Finding) for finding in findings):
-        raise TypeError("it does not give a list of Finding (espalier.report.findings.finding)")
-    return "\n".join(map(repr, findings))
+    finding = trial.entry(view)
+    if finding is not None and not isinstance(finding, Finding):
+        raise TypeError(
+            f"it gives a {type(finding).__name__}: give a Finding of espalier.report.findings.finding, or None"
+        )
+    return repr(finding)
 
 
 _written: dict[str, Callable[[Trial, StudyView], str]] = {"figure": _drawn, "table": _tabled, "finding": _found}

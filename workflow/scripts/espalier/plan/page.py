@@ -43,11 +43,14 @@ Single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds
 A result is a chain of steps.
 A study lists its chains; a step is its name, or its name with keys:
 
-    chains:
-      - [train]
-      - - train: {penalty: group_lasso, prune_type: filter_wise}
-        - prune: {prune_type: filter_wise, method: [mean_abs, group_lasso], ratio: [0.2, 0.4]}
-        - finetune
+<!-- test: in studies.cifar100_vgg16_bn without latency -->
+```yaml
+chains:
+  - [train]
+  - - train: {penalty: group_lasso, prune_type: filter_wise}
+    - prune: {prune_type: filter_wise, method: [mean_abs, group_lasso], ratio: [0.2, 0.4]}
+    - finetune
+```
 
 * A list of values under a key is expanded as a product: the second entry above is four chains.
 * A list of alternatives under a step is expanded, too: `prune: [{...}, {...}]`.
