@@ -13,7 +13,7 @@ from slurm import Cluster
 
 pytestmark = pytest.mark.slurm
 
-UNEQUAL = ("timing", "software")  # what a record says of the clock, and of the machine
+UNEQUAL = ("timing", "software", "digest")  # what a record says of the clock and of the machine, and the digest of all
 
 
 def records(project: Project) -> dict[str, dict]:
