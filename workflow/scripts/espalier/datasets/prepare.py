@@ -100,7 +100,6 @@ def prepare(
     labels = np.concatenate([part.labels for part in parts])
     np.save(folder / "labels.npy", labels)
     digest.update(labels.tobytes())
-    ends = np.cumsum([len(part.chosen) for part in parts]).tolist()
     manifest = {
         "name": name,
         "title": entry.title,
@@ -110,16 +109,24 @@ def prepare(
         "mean": mean,
         "std": std,
         "classes": names,
-        "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
-        "counts": {
-            split: dict(zip(names, np.bincount(part.labels, minlength=len(names)).tolist(), strict=True))
-            for split, part in zip(SPLITS, parts, strict=True)
-        },
+        **_splits(parts, names),
         "repeated": repeated,
         "sha256": digest.hexdigest(),
         "source": raw.source,
     }
     return write_manifest(folder, manifest)
+
+
+def _splits(parts: list[_Part], names: list[str]) -> dict[str, dict]:
+    """What the manifest says of the splits: where each begins and ends, how many images of each class it has."""
+    ends = np.cumsum([len(part.chosen) for part in parts]).tolist()
+    return {
+        "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
+        "counts": {
+            split: dict(zip(names, np.bincount(part.labels, minlength=len(names)).tolist(), strict=True))
+            for split, part in zip(SPLITS, parts, strict=True)
+        },
+    }
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
