@@ -7,7 +7,7 @@ REPORT = {"collect_records", "draw_figure", "make_table", "make_run_table", "mak
 
 def without_times(record: dict) -> dict:
     """A record without what the clock and the machine's memory put in."""
-    record = {key: value for key, value in record.items() if key != "timing"}
+    record = {key: value for key, value in record.items() if key not in ("timing", "digest")}
     record["history"] = [{k: v for k, v in row.items() if k != "seconds"} for row in record["history"]]
     return record
 
@@ -33,7 +33,7 @@ def test_editing_the_pruning_module_reruns_pruning_and_what_follows_but_no_train
     planned = finished.planned()
     assert (planned["prune_pytorch"], planned["finetune_pytorch"], planned["scratch_pytorch"]) == (2, 3, 1)
     assert planned["quantize_pytorch"] == 1  # of the pruned net
-    followers = {"finetune_pytorch", "scratch_pytorch", "quantize_pytorch"}
+    followers = {"finetune_pytorch", "distill_pytorch", "scratch_pytorch", "quantize_pytorch"}
     assert set(planned) <= {"prune_pytorch", *followers, "measure_latency", *REPORT}
     finished.edit("workflow/scripts/espalier/pytorch/prune.py", "MULTIPLE = 4 + 4", "MULTIPLE = 8")
     assert finished.planned() == {}
@@ -108,7 +108,7 @@ def test_the_same_config_and_seed_give_identical_results_in_another_folder(small
     project.folder.joinpath("config.yaml").write_bytes(small_run.folder.joinpath("config.yaml").read_bytes())
     project.run("--cores", "2", "--", "models")
     records = sorted(p.relative_to(small_run.folder) for p in small_run.folder.glob("results/models/**/record.json"))
-    assert len(records) == 23
+    assert len(records) == 25
     for record in records:
         first, second = (json.loads((run.folder / record).read_text()) for run in (small_run, project))
         assert without_times(first) == without_times(second), record

@@ -86,7 +86,7 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):
     models = small_run.folder / "results" / "models"
     records = sorted(models.rglob("record.json"))
-    assert len(records) == 13 + 4 + 6
+    assert len(records) == 8 + 5 + 7 + 5  # VGG16-BN, ResNet50, MLP, CNN
     for path in records:
         record = json.loads(path.read_text())
         assert models / record["node"] == path.parent
@@ -132,9 +132,10 @@ def test_the_parts_of_a_record_add_up(small_run):
 
 def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
     timed = rows(small_run, "latency.csv")
-    # ResNet50: dense, pruned, fine-tuned in two ways; MLP: dense, weights twice, fine-tuned, units, from scratch. As
+    # ResNet50: dense, pruned, fine-tuned in two ways, distilled; MLP: dense, weights twice, fine-tuned, distilled, units,
+    # from scratch. As
     # exported: VGG16-BN: dense in float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
-    assert len(timed) == 4 + 6 + 3 + 3
+    assert len(timed) == 5 + 7 + 3 + 3
     assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
     assert {row["cores"] for row in timed} == {"2"} and all(float(row["load"]) >= 0 for row in timed)
     assert {row["baseline"] for row in timed} == {
