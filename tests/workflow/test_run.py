@@ -132,9 +132,9 @@ def test_the_parts_of_a_record_add_up(small_run):
 
 def test_latency_is_measured_for_the_pruned_nets_and_their_baselines(small_run):
     timed = rows(small_run, "latency.csv")
-    # ResNet50: dense, pruned, fine-tuned in two ways, distilled; MLP: dense, weights twice, fine-tuned, distilled, units,
-    # from scratch. As
-    # exported: VGG16-BN: dense in float32 and int8, pruned in int8; CNN: dense, and pruned by two schemes.
+    # ResNet50: dense, pruned, fine-tuned in two ways, distilled; MLP: dense, weights twice, fine-tuned, distilled,
+    # units, from scratch. As exported: VGG16-BN: dense in float32 and int8, pruned in int8; CNN: dense, and pruned by
+    # two schemes.
     assert len(timed) == 5 + 7 + 3 + 3
     assert all(float(row["median_ms"]) <= float(row["p90_ms"]) for row in timed)
     assert {row["cores"] for row in timed} == {"2"} and all(float(row["load"]) >= 0 for row in timed)
