@@ -130,8 +130,8 @@ def test_a_step_is_gradient_descent_on_the_smoothed_cross_entropy(squares, tmp_p
 def test_a_net_with_one_output_learns_by_the_cross_entropy_of_its_sigmoid(squares, tmp_path):
     shutil.copytree(squares, tmp_path / "data")
     manifest = load_data(squares).manifest | {"classes": ["left", "right"]}
-    write_manifest(tmp_path / "data", manifest)
     np.save(tmp_path / "data" / "labels.npy", np.arange(88) % 2)
+    write_manifest(tmp_path / "data", manifest)
     start = models.build_model(MODEL, (4, 4, 1), 2, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
     recipe = {"epochs": 1, "batch_size": 72, "momentum": 0.0, "warmup_epochs": 0, "milestones": []}
     recipe |= {"learning_rate": 0.5, "label_smoothing": 0.2}
