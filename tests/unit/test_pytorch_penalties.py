@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from a_recipe import a_recipe
 from torch import nn
 
 from espalier import registry
@@ -57,9 +58,9 @@ def test_gradients_of_the_closed_forms(two_convs):
 
 
 def test_the_recipe_multiplies_its_penalty_by_the_coefficient(two_convs):
-    recipe = {"penalty": "l2_groups", "prune_type": "filter_and_channel_wise", "coefficient": 0.1}
-    assert penalty_of(two_convs, recipe).item() == pytest.approx(6)
-    assert penalty_of(two_convs, recipe | {"penalty": None}) == 0
+    keys = {"penalty": "l2_groups", "prune_type": "filter_and_channel_wise", "coefficient": 0.1}
+    assert penalty_of(two_convs, a_recipe(**keys)).item() == pytest.approx(6)
+    assert penalty_of(two_convs, a_recipe(**keys | {"penalty": None})) == 0
 
 
 def test_a_residual_block_is_penalised_as_one_group():
