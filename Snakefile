@@ -42,18 +42,16 @@ if not workflow.remote_exec:  # the report is made where Snakemake was started: 
         input:
             rules.write_pages.output,
 
+    rule models:
+        input:
+            [model_of(node) for node in GRID.jobs],
 
-rule models:
-    input:
-        [model_of(node) for node in GRID.jobs],
-
-
-# What was deleted although everything that is made of it is there, `all` does not miss; this does.
-rule everything:
-    input:
-        report_items(),
-        rules.collect_records.output,
-        rules.models.input,
-        [record_beside(model_of(node)) for node in GRID.jobs],
-        expand(rules.prepare_dataset.output, dataset=GRID.datasets()),
-        all_latency(),
+    # What was deleted although everything that is made of it is there, `all` does not miss; this does.
+    rule everything:
+        input:
+            report_items(),
+            rules.collect_records.output,
+            rules.models.input,
+            [record_beside(model_of(node)) for node in GRID.jobs],
+            expand(rules.prepare_dataset.output, dataset=GRID.datasets()),
+            all_latency(),
