@@ -777,6 +777,18 @@ def test_a_newly_registered_name_is_allowed_at_once(own_register):
     assert any("newest" in node for node in grid.build(tree).jobs)
 
 
+def test_a_width_of_an_architecture_that_has_none_is_refused(own_register):
+    @registry.register(registry.Model("narrow", backend="pytorch", title="", has=("convs",)))
+    def narrow(num_classes):
+        raise AssertionError("a check of a config builds no net")
+
+    study = {"backend": "pytorch", "dataset": {"name": "digits", "size": 32}, "train": {"epochs": 2}}
+    study |= {"chains": [["train"]], "model": {"name": "narrow"}}
+    assert grid.build({"studies": {"a": study}}).jobs
+    with pytest.raises(ConfigError, match=r"studies\.a\.model\.width: narrow has one width"):
+        grid.build({"studies": {"a": study | {"model": {"name": "narrow", "width": 0.5}}}})
+
+
 def test_annotations_that_only_type_checkers_can_read_do_not_hinder_the_check_of_arguments(own_register):
     def annotated(num_classes: int, depth: int = 2, layer: "nn.Module" = None) -> "nn.Module":  # noqa: F821
         raise AssertionError("a check of a config builds no net")

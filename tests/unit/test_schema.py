@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +13,13 @@ import yaml
 from espalier.plan import page
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import Table, defaults, key, limits, rules, table
+from espalier.plan.recipe import Recipe
 from espalier.plan.schema import Config, Dataset, Model, document
 from espalier.plan.steps import STEPS
 from espalier.plan.steps.prune import Prune
 from espalier.plan.steps.quantize import Quantize
 from espalier.plan.validate import check_keys, validate
+from espalier.training.recipe import Recipe as TrainingRecipe
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -55,6 +58,11 @@ def test_functions_of_the_library_have_the_defaults_of_the_config(keys, module, 
     own = {name: p.default for name, p in parameters.items() if p.default is not p.empty and name in usual}
     assert set(own) >= shared
     assert own == {name: usual[name] for name in own}
+
+
+def test_a_recipe_of_the_config_is_what_the_library_is_called_with():
+    keys, library = ([field.name for field in fields(recipe)] for recipe in (Recipe, TrainingRecipe))
+    assert sorted(keys) == sorted(library)
 
 
 def parts_of(schema, path=()):

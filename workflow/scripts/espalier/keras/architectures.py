@@ -51,8 +51,8 @@ def mlp(pixels: Any, num_classes: int, width: float = 1.0) -> Any:
 def cifar10_cnn(pixels: Any, num_classes: int, width: float = 1.0) -> Any:
     """Two convolutions with max pooling, a hidden layer of 256 units, an output layer. width: factor on all but that.
 
-    The document of the CIFAR-10 study does not print its Keras net, only the size of its file, 4.11 MiB. This one, of
-    1,070,794 parameters at 32x32x3 and ten classes, is as large: its .h5 file without optimizer has 4,310,384 bytes.
+    The document of the CIFAR-10 study does not print its Keras net, only the size of its file, 4.11 MiB. This net has
+    1,070,794 parameters at 32x32x3 and ten classes, and an .h5 file (without optimizer) of 4,310,384 bytes, 4.11 MiB.
     """
     from espalier.keras.runtime import keras
 
@@ -111,8 +111,8 @@ def mobilenet_v2(
 ) -> Any:
     """The MobileNetV2 of keras.applications, global average pooling, an output layer.
 
-    width: its `alpha`, on the widths that keras.applications rounds to multiples of 8. batch_norm_momentum: what the
-    batch norms' moving averages keep at each step; of Keras's own 0.999 they need thousands of steps. The ImageNet
+    width: its `alpha`; keras.applications rounds the widths to multiples of 8. batch_norm_momentum: the share that the
+    batch norms' moving averages keep at each step; with Keras's 0.999 they need thousands of steps. The ImageNet
     weights were trained on pixels from -1 to 1: mean and std 0.5.
     """
     from espalier.keras.runtime import keras
@@ -126,7 +126,7 @@ def mobilenet_v2(
 
 @register(Init("normal", backend="keras", title="Normal distribution"))
 def normal(stddev: Annotated[float, {"exclusiveMinimum": 0}] = 0.05) -> Draw:
-    """N(0, stddev^2), whatever the size of the layer."""
+    """N(0, stddev^2) for layers of any size."""
     return lambda generator, shape: generator.normal(0.0, stddev, shape)
 
 

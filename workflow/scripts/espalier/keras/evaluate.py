@@ -1,4 +1,4 @@
-"""How well a net does on a split of a data set."""
+"""Loss and accuracy of a net on a split of a data set."""
 
 from __future__ import annotations
 

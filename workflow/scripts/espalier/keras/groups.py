@@ -1,4 +1,4 @@
-"""What a prune type prunes: the layers whose weights or units go, and how they are taken out of a net.
+"""What a prune type prunes: the layers that lose weights or units, and how these are removed from a net.
 
 A prune type's function is called with the net, the score, the ratio, the scope and a random generator, and returns the
 pruned net.

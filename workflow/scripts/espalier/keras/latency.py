@@ -1,4 +1,4 @@
-"""A saved net as a pair of functions to be timed: what comes before a call, and the call."""
+"""A saved net as a pair of functions to be timed: one prepares a batch, the other is timed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that the nets are timed with."""
+    """The versions of the software that the nets are timed with, for the record."""
     return software.versions(*BACKENDS["keras"].packages) | {"device": "cpu"}
 
 

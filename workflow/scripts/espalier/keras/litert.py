@@ -1,7 +1,7 @@
-"""TFLite files by LiteRT, the runtime that they are made for: what a file predicts, and which operators it holds.
+"""TFLite files and LiteRT, the runtime that they are made for: what a file predicts, and which operators it holds.
 
-A file takes normalised images (n, h, w, c) float32 and returns logits (n, classes), or (n, 1) of a binary net, float32,
-whatever it computes with in between.
+A file takes normalised images (n, h, w, c) float32 and returns logits (n, classes), for a binary net (n, 1), in
+float32; in between it may compute in other formats.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Net:
 
 
 def predict(path: str | Path, images: np.ndarray, threads: int) -> np.ndarray:
-    """What the file in `path` gives for normalised images (n, h, w, c) float32: (n, outputs)."""
+    """The outputs of the file in `path` for normalised images (n, h, w, c) float32: (n, outputs)."""
     net = Net(path, threads)
     return np.concatenate([net(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 

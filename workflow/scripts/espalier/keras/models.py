@@ -1,10 +1,10 @@
 """Keras nets: building them, and files that hold no code.
 
-A net takes uint8 images (n, h, w, c) and returns logits (n, classes): normalising pixels is its first layer, so that a
+A net takes uint8 images (n, h, w, c) and returns logits (n, classes). Its first layer normalises pixels, so that the
 file is all that is needed to use it. A net of two classes has one output z (n, 1), the logit of the second class, as
-the published nets have: it stands for the two logits [0, z], whose softmax is the sigmoid of z. A model file is a
-.keras file of an uncompiled net: configuration and weights, no optimizer. Two nets with the same weights have the same
-file, byte for byte.
+the published nets have: this means the two logits [0, z], whose softmax is the sigmoid of z. A model file is a .keras
+file of an uncompiled net: configuration and weights, no optimizer. Nets with the same weights have the same file, byte
+for byte.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def build_model(
 
     keras.utils.set_random_seed(seed)
     options = {key: value for key, value in model.items() if key not in ("name", "weights", "fallback")}
+    if options.get("width") == 1.0:  # an architecture need not take one
+        del options["width"]
     images = keras.Input(image_shape, dtype="uint8", name="images")
     pixels = keras.layers.Rescaling(1 / (255 * std), offset=-mean / std, name="normalise")(images)
     logits = get(Model, model["name"], "keras")(pixels, num_classes, **options)
@@ -69,10 +71,11 @@ def initialised(net: Any, init: dict[str, Any] | None, seed: int) -> Any:
 
 
 def pretrain(net: Any, model: dict[str, Any]) -> str:
-    """Give a new net the weights that `model` asks for, in place; returns what it starts from, "random" or "imagenet".
+    """Give a new net the weights that `model` asks for, in place; returns which they are, "random" or "imagenet".
 
     With `weights: imagenet` all layers but the output layer get the weights that keras.applications fetches. Raises
-    ValueError for a net that has no such weights, RuntimeError if they cannot be had, unless `fallback` is "random".
+    ValueError for a net that has no such weights, RuntimeError if they cannot be fetched, unless `fallback` is
+    "random".
     """
     if model.get("weights", "random") == "random":
         return "random"
@@ -143,7 +146,7 @@ def save(net: Any, path: str | Path) -> None:
 
 
 def save_h5(net: Any, path: str | Path, *, optimizer: bool = False) -> None:
-    """Write a net as the published studies did, to an HDF5 file, with the optimizer it is compiled with or without."""
+    """Write a net to an HDF5 file, as the published studies did, with or without the optimizer it is compiled with."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
         net.save(path, include_optimizer=optimizer)
@@ -153,8 +156,8 @@ def load(path: str | Path) -> Any:
     """The net in a .keras file, uncompiled. Raises ValueError for any other file; code in a file (Lambda layers) is
     refused.
 
-    What keras.models.load_model does, but that the weights' file is taken out of the archive first: read through the
-    archive, every step back in it begins anew, which is most of the time for a net of a few large matrices.
+    As keras.models.load_model, except that the weights' file is first extracted. Inside the archive every step back in
+    the file starts again at its beginning, which takes most of the time for a net of a few large matrices.
     """
     from espalier.keras.runtime import keras
 

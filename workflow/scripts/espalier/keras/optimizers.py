@@ -1,4 +1,4 @@
-"""The optimizers of the recipes, as Keras has them."""
+"""The optimizers of the recipes."""
 
 from __future__ import annotations
 

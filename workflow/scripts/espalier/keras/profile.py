@@ -1,4 +1,4 @@
-"""What a saved net costs and how well it does, measured on its file."""
+"""Counts, sizes and accuracy of a net, measured on its file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
     """Load the net in `path` and measure it on the test split of the prepared data set `data`.
 
     Returns {"measured": {...}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and
-    sparsity in percent; params, nonzero_params and sparsity count every parameter, biases too; a layer's `weights` and
-    `zeros`, and macs, leave biases out; filter_zeros, of a convolution that has zeros, is how many each filter has.
-    flops = 2 * macs, per image. Sizes in bytes; models.save stores the members of a .keras file as they are, so it is
-    in zipped_bytes, the file deflated, that zeros count. h5_bytes and h5_zipped_bytes: the same of the net as the
-    published studies saved it, an .h5 file without optimizer and without the layer that normalises pixels.
+    sparsity in percent; params, nonzero_params and sparsity count every parameter, biases too. A layer's `weights` and
+    `zeros`, and macs, are without biases; filter_zeros, of a convolution that has zeros, is how many each filter has.
+    flops = 2 * macs, per image. Sizes in bytes: models.save does not compress the members of a .keras file, so zeros
+    make a difference in zipped_bytes, the size of the deflated file. h5_bytes and h5_zipped_bytes: the same of the net
+    as the published studies saved it, an .h5 file without optimizer and without the layer that normalises pixels.
     """
     net = models.load(path)
     test = datasets.load(data).test
@@ -33,7 +33,7 @@ def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
 
 
 def accuracy(found: dict[str, Any], test: Split) -> dict[str, Any]:
-    """What `evaluate` found on the test images, by the names of a record."""
+    """The results of `evaluate` on the test images, under the names of a record."""
     return {"top1": found["top1"], "top5": found["top5"], "test_loss": found["loss"], "test_images": len(test)}
 
 
@@ -46,7 +46,7 @@ def costs(net: Any) -> dict[str, Any]:
 
 
 def count_macs(net: Any) -> int:
-    """Multiply-accumulates of one image, in closed form: each weight is used once for every position of the output.
+    """Multiply-accumulates for one image, in closed form: each weight is used once for every position of the output.
 
     A dense layer has one position (in * out), a convolution one per output pixel (h * w * k * k * in / groups * out).
     """

@@ -1,8 +1,7 @@
-"""Quantization of a trained net into a TFLite file, after its training or with some more of it.
+"""Quantization of a trained net into a TFLite file, after its training or with more training.
 
-The file takes images that are normalised already, in float32, and gives logits in float32, by every scheme: the int8
-nets begin with an operator that quantizes the images and end with one that turns the logits back. How many images a
-call has is left open.
+With every scheme the file takes normalised images in float32 and returns logits in float32: the int8 nets begin with an
+operator that quantizes the images and end with one that turns the logits back. A call may have any number of images.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 COMPARED = 256  # test images on which the file's outputs are compared with Keras's
 INTEGERS = ("INT8", "INT16")  # what a calibrated net computes with; activations of 16 bits go with weights of 8
-TOLERANCE = 1e-4  # of the largest output: what float32 nets may differ by, as sums are taken in another order
+TOLERANCE = 1e-4  # share of the largest output by which float32 nets may differ, since sums have another order
 
 
 def quantize_model(
@@ -123,16 +122,16 @@ def _compared(path: str | Path, net: Any, images: np.ndarray) -> float:
 
 
 def _batched(function: Callable[..., Any], images: np.ndarray) -> np.ndarray:
-    """What a function of TensorFlow's gives for images, a few at a time: a large net's activations fill memory."""
+    """The results of a TensorFlow function for images, a few at a time: a large net's activations fill memory."""
     size = litert.BATCH
     return np.concatenate([np.asarray(function(images[i : i + size])) for i in range(0, len(images), size)])
 
 
 def _simulated(inner: Any, normalise: Any, images: np.ndarray | None) -> tuple[Any, Any]:
-    """A float net, and the same that rounds weights and activations as int8 does (TFMOT), ready to be trained.
+    """The net with weights and activations rounded as int8 does (TFMOT), ready to be trained.
 
-    inner: a net of normalised images; normalise: the layer to put before it; images: normalised ones, to calibrate by.
-    Returns the rounding net of normalised images and, with its weights, that of uint8 images.
+    inner: a net of normalised images. normalise: the layer to put before it. images: normalised images to calibrate on.
+    Returns the rounding net of normalised images and the rounding net of uint8 images, which share their weights.
     """
     from espalier.keras.runtime import keras, toolkit
 
@@ -144,10 +143,10 @@ def _simulated(inner: Any, normalise: Any, images: np.ndarray | None) -> tuple[A
 
 
 def _set_ranges(rounding: Any, inner: Any, images: np.ndarray | None) -> None:
-    """Begin with the range of each activation as it is on `images`, in place.
+    """Start with the range that each activation has on `images`, in place.
 
-    TFMOT begins with -6 to 6 everywhere and moves a thousandth of the way at each step: a training of less than
-    thousands of steps would cut the activations off, and round small ones coarsely.
+    TFMOT starts with -6 to 6 everywhere and moves by a thousandth at each step: a training of fewer than thousands of
+    steps would cut large activations off and round small ones coarsely.
     """
     from espalier.keras.runtime import keras, tf
 
@@ -173,12 +172,12 @@ def _set_ranges(rounding: Any, inner: Any, images: np.ndarray | None) -> None:
 
 
 def _converted(net: Any, scheme: Scheme, images: np.ndarray | None) -> bytes:
-    """The TFLite file of a net of normalised images. The converter's talk is not shown; its errors are raised."""
+    """The TFLite file of a net of normalised images. The converter's output is not shown; its errors are raised."""
     from espalier.keras.runtime import silent, tf
 
     given = tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="images")
-    # A SavedModel with nothing but the forward graph: the converter makes one of a Keras net itself, but with all that
-    # could be trained or resumed, which for a deep net takes minutes.
+    # A SavedModel of the forward graph alone. The one that the converter itself makes from a Keras net also has what is
+    # needed to train further, which takes minutes for a deep net.
     module: Any = tf.Module()
     module.kept = net.variables
     module.forward = tf.function(lambda images: {"logits": net(images, training=False)}, input_signature=[given])

@@ -1,7 +1,7 @@
 """Starting TensorFlow for a job: quiet, deterministic, on a fixed number of threads, on one device.
 
-This is the one place that imports TensorFlow; others take `tf` and `keras` from here, inside their functions. Whatever
-builds the graph of jobs must not import this module: it takes seconds.
+Only this module imports TensorFlow; others take `tf` and `keras` from here, inside their functions. What builds the
+graph of jobs must not import this module, since that takes seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Nothing to standard error, from C++ either: TensorFlow's libraries write there before their log level is set."""
+    """Discard standard error, also that of C++: TensorFlow's libraries write there before their log level is set."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -48,16 +48,16 @@ def without(*modules: str) -> Iterator[None]:
             sys.modules.pop(module, None)
 
 
-# Keras loads pandas and SciPy where they are installed, for data frames and affine transforms of images. This workflow
-# gives it neither, and they take half a second.
+# Keras imports pandas and SciPy where they are installed, for data frames and affine transforms of images. This
+# workflow uses neither with Keras, and they take half a second.
 with silent(), without("pandas", "scipy"):
     import tensorflow as tf
     import tf_keras as keras  # noqa: F401 (taken from here by all others)
 
 
 def toolkit() -> Any:
-    """The TensorFlow Model Optimization toolkit (TFMOT). When it loads it looks in Keras 3 for a module that only
-    Keras 2 had, which takes a second and fails: so Keras 3 is hidden from it."""
+    """The TensorFlow Model Optimization toolkit (TFMOT). Its import looks in Keras 3 for a module that only Keras 2
+    had, which takes a second and fails, so Keras 3 is hidden from it."""
     with silent(), without("keras"):
         import tensorflow_model_optimization
     return tensorflow_model_optimization
@@ -93,8 +93,8 @@ def start(threads: int, device: str = "cpu") -> None:
 
 @contextlib.contextmanager
 def as_built() -> Iterator[None]:
-    """Graphs run as TensorFlow was told to, not rewritten first. On a CPU no step of a training is faster by that, and
-    the first one of a net with 150 variables, or with TFMOT's branches, comes seconds later."""
+    """Run graphs as they are, without rewriting them first. On a CPU rewriting makes no training step faster, and
+    delays the first one by seconds for a net with 150 variables or with TFMOT's branches."""
     before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
@@ -109,7 +109,7 @@ def kind_of_device() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it, and of the device that it computes on."""
+    """The versions of the software, and the device, for the record."""
     cards = tf.config.get_visible_devices("GPU")
     card = tf.config.experimental.get_device_details(cards[0]).get("device_name", "") if cards else ""
     return software.versions(*BACKENDS["keras"].packages) | {"device": f"cuda ({card})" if cards else "cpu"}

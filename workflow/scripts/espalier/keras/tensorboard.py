@@ -10,8 +10,8 @@ from typing import Any
 class Board:
     """Event files in `folder`/train and `folder`/validation. Without a folder nothing is written.
 
-    The logs are to hold the whole training, once: what an earlier attempt left is removed, so a resumed training has to
-    add its earlier epochs again.
+    The logs hold the whole training once: files of an earlier attempt are removed, so a resumed training must add its
+    earlier epochs again.
     """
 
     def __init__(self, folder: str | Path | None, net: Any) -> None:

@@ -88,7 +88,7 @@ def fit(
 ) -> dict[str, Any]:
     """Train the learner's net in place, with TensorBoard's logs if they are to be kept; see `loop.run`.
 
-    identity: what tells this training from others beside the recipe, the seed, the data and the file `parent`.
+    identity: what else distinguishes this training from others than the recipe, the seed, the data and `parent`.
     """
     board = Board(keeping.tensorboard, learner.net)
     trained = loop.run(learner, [*identity, learner.seed], keeping, parent=parent, watch=board.add)

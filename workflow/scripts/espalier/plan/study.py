@@ -29,6 +29,7 @@ def check_study(study: dict[str, Any], path: list) -> None:
     _check_images(dataset, model, [*path, "dataset"])
     own = {key: value for key, value in study["model"].items() if key not in OF_MODEL}
     check_arguments(model, own, [*path, "model"], given=BY_LIBRARY)
+    _check_width(study["model"]["width"], model, [*path, "model", "width"])
     if study["model"]["weights"] == "imagenet":
         _check_imagenet(study, model, [*path, "model", "weights"])
     if study["published"] is not None:
@@ -68,6 +69,15 @@ def _check_classes(given: list[str], dataset: registry.Dataset, path: list) -> N
                 allowed=", ".join(names),
                 corrected=[nearest(name, [n for n in names if n not in given])],
             )
+
+
+def _check_width(width: float, model: registry.Model, path: list) -> None:
+    """A width, of an architecture that has one."""
+    parameters = inspect.signature(model.function).parameters.values()
+    if width != 1 and not any(p.name == "width" or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise ConfigError(
+            path, f"{model.name} has one width: its function takes none", allowed="1.0", corrected={"width": 1.0}
+        )
 
 
 def _check_images(dataset: dict[str, Any], model: registry.Model, path: list) -> None:

@@ -1,7 +1,7 @@
 """The architectures that a config can name, and how their initial weights are drawn.
 
-An architecture's function lays out the modules of the dense net. Its weights are those that its modules draw when they
-are made, unless the registration says how they are drawn: `initial`.
+An architecture's function lays out the modules of the dense net. Its initial weights are the ones that these modules
+draw when they are made, unless the registration says how they are drawn: `initial`.
 """
 
 from __future__ import annotations

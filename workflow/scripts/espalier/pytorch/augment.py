@@ -1,7 +1,7 @@
-"""Augmentations: whole batches of uint8 images (n, c, h, w) in, the same out, each image changed on its own.
+"""Augmentations: functions of a whole batch of uint8 images (n, c, h, w), which change each image on its own.
 
-Randomness comes from the generator alone, a CPU's, wherever the images lie: a resumed training sees the very images it
-would have seen, and one on another device the same.
+Randomness comes only from the generator, which is the CPU's on every device: a resumed training sees exactly the images
+that it would have seen, and a training on another device sees the same images.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Pixels = Annotated[int, {"minimum": 1}]
 Share = Annotated[float, {"minimum": 0, "maximum": 1}]
-Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue to its opposite
+Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue into its opposite
 
 
 def augment(images: Tensor, steps: Sequence[str | dict[str, Any]], generator: Generator) -> Tensor:
@@ -72,7 +72,7 @@ def horizontal_flip(images: Tensor, generator: Generator, probability: Share = 0
 def color_jitter(images: Tensor, strength: Strength, generator: Generator) -> Tensor:
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
-    By how much, and which of the four comes first, is drawn for each image, as torchvision's ColorJitter does it.
+    The four amounts and their order are drawn for each image, as torchvision's ColorJitter does it.
     """
     import torch
 
@@ -82,7 +82,7 @@ def color_jitter(images: Tensor, strength: Strength, generator: Generator) -> Te
     turns = torch.rand(n, kinds, generator=generator).argsort(1)
     amounts = (torch.rand(n, kinds, generator=generator) * 2 - 1) * strength
     for turn in range(kinds):
-        places, parts = [], []  # the images that have a change at this turn have it together
+        places, parts = [], []  # images with the same change at this turn are changed together
         for kind, change in enumerate(CHANGES):
             places.append((turns[:, turn] == kind).nonzero().flatten())
             amount = amounts[places[-1], kind].to(device, non_blocking=True)
@@ -99,8 +99,8 @@ def autoaugment(
 ) -> Tensor:
     """AutoAugment's policy for `cifar10`, `imagenet` or `svhn`, by torchvision's tables and operations.
 
-    Each image draws a pair of operations, whether either is applied, and its sign; those that an operation is applied
-    to with the same strength get it together.
+    For each image a pair of operations is drawn, whether either is applied, and its sign. Images that get the same
+    operation with the same strength get it together.
     """
     import torch
     from torchvision.transforms import v2
@@ -132,8 +132,8 @@ def autoaugment(
 
 
 def _in_place(parts: list[Tensor], places: list[Tensor]) -> Tensor:
-    """The images of all parts in one batch, each at its place in it (CPU). Writing into a batch in place of this makes
-    CUDA sort, for each part, where it must be deterministic."""
+    """The images of all parts in one batch, each at its place in it (CPU). Writing the parts into a batch would be
+    slower: where CUDA must be deterministic, it sorts for each part."""
     import torch
 
     return torch.cat(parts)[torch.cat(places).argsort().to(parts[0].device, non_blocking=True)]

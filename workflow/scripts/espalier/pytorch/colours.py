@@ -1,7 +1,8 @@
-"""Changes of colour, of each image of a batch by an amount of its own.
+"""Changes of colour, each image of a batch by its own amount.
 
-torchvision's formulas (transforms.v2.functional), whose functions take one amount for all images. Images are (n, c, h,
-w) uint8, amounts (n,) on the same device; an amount of 0 changes nothing (a hue by a grey level, for rounding).
+The formulas are those of torchvision (transforms.v2.functional), whose functions take one amount for all images. Images
+are (n, c, h, w) uint8, amounts (n,) on the same device. An amount of 0 changes nothing (a hue by a grey level, because
+of rounding).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From uint8 images to the net's input, and how well a net does on a split."""
+"""The net's input from uint8 images, and the accuracy of a net on a split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from espalier.datasets.prepare import Split
 
 
 def to_input(images: torch.Tensor, manifest: dict[str, Any]) -> torch.Tensor:
-    """uint8 images (n, c, h, w) as normalised float32 in channels-last order, which convs on a CPU are faster with."""
+    """uint8 images (n, c, h, w) as normalised float32 in channels-last order, in which convs are faster on a CPU."""
     images = images.to(torch.float32, memory_format=torch.channels_last)
     return images.div_(255).sub_(manifest["mean"]).div_(manifest["std"])
 
@@ -31,11 +31,15 @@ def resident(split: Split, device: torch.device) -> Split:
 
 @torch.inference_mode()
 def evaluate(net: torch.nn.Module, split: Split, manifest: dict[str, Any], batch_size: int = 128) -> dict[str, float]:
-    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net over a split, of arrays or tensors,
-    in float32, on the device that the net is on. Batches of 128 take no more memory than a training of such does."""
+    """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net on a split (of arrays or tensors).
+
+    Computed in float32 on the net's device. Batches of 128 take no more memory than training with such batches does.
+    """
     net.eval().to(memory_format=torch.channels_last)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
-    loss, top1, top5 = 0.0, 0, 0  # tensors, of which the device is asked for the values at the end
+    loss: Any = 0.0  # the sums are tensors: to read their values is to wait for the device, which is done at the end
+    top1: Any = 0
+    top5: Any = 0
     for start in range(0, len(split), batch_size):
         labels = torch.as_tensor(split.labels[start : start + batch_size]).to(device)
         images = to_tensor(split.images[start : start + batch_size]).to(device)  # as uint8: a quarter of the bytes

@@ -1,4 +1,4 @@
-"""An exported net in place of the PyTorch net."""
+"""An exported net as a PyTorch module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from espalier.pytorch.onnx_runtime import session
 
 
 class Net(torch.nn.Module):
-    """An ONNX file (or its bytes) as a module, so that it is evaluated by the very code that evaluates PyTorch nets."""
+    """An ONNX file (or its bytes) as a module, so that the same code evaluates it as evaluates PyTorch nets."""
 
     def __init__(self, model: str | Path | bytes, threads: int) -> None:
         super().__init__()

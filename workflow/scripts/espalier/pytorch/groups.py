@@ -1,6 +1,6 @@
 """What a prune type prunes: the groups of weights of a net, as matrices with one row per group.
 
-Penalties sum over these rows, scores rank them, and the ratio that was really pruned counts them.
+Penalties sum over these rows, scores rank them, and the actual ratio counts them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def count(net: nn.Module, prune_type: str) -> int:
 
 def actual_ratio(before: nn.Module, after: nn.Module, prune_type: str) -> float:
     """Share of the groups of `before` that are gone in `after`: 1 - groups kept / all groups. A single weight is gone
-    if it is zero, any other group if the net no longer holds it."""
+    if it is zero, another group if the net no longer has it."""
     if get(PruneType, prune_type, "pytorch").by == ("weights",):
         kept = sum(int(matrix.count_nonzero()) for matrix in groups(after, prune_type))
     else:
@@ -140,7 +140,7 @@ def filter_and_channel_wise(net: nn.Module) -> list[Tensor]:
     )
 )
 def depth_wise(net: nn.Module) -> list[Tensor]:
-    """Residual blocks: what is left of one is its shortcut."""
+    """Residual blocks; only the shortcut of a removed block stays."""
     return blocks(net)
 
 

@@ -1,4 +1,4 @@
-"""The importance scores of a net's groups, and what a score may ask for beside the weights: gradients, batch norms."""
+"""The importance scores of a net's groups, and what else than weights a score may ask for: gradients, batch norms."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def scores(
 
 
 def gradients(net: nn.Module, data: Data | None, seed: int = 0) -> nn.Module:
-    """A copy of the net that has, in place of each weight of a conv or linear layer, the gradient of the loss.
+    """A copy of the net whose conv and linear layers have the gradient of the loss as their weights.
 
-    The loss is the mean cross entropy over training images (GRADIENT_IMAGES of them, drawn by the seed), as they are in
-    the data and with the net in evaluation mode.
+    The loss is the mean cross entropy over GRADIENT_IMAGES training images, drawn by the seed and not augmented, with
+    the net in evaluation mode.
     """
     if data is None:
         raise ValueError("a score by gradients needs the prepared data")

@@ -1,5 +1,5 @@
-"""A saved net as a pair of functions to be timed: what comes before a call, and the call. PyTorch is loaded only for a
-net that it runs."""
+"""A saved net as a pair of functions to be timed: one prepares a batch, the other is timed. PyTorch is imported only
+for a net that it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMEWORK = ".safetensors"  # the file that takes PyTorch to run
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that the nets are timed with."""
+    """The versions of the software that the nets are timed with, for the record."""
     return software.versions(*BACKENDS["pytorch"].packages) | {"device": "cpu"}
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from espalier.pytorch.memory import undefined, undefined_as_nan, undrawn
 from espalier.registry import Model, get
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def build_model(
 
     Random weights are those that the architecture's function draws, or its registered `initial`. Raises
     registry.UnknownName for an unknown name, ValueError for widths, blocks or weights that the architecture does not
-    have or if a parameter or buffer is given no value, and WeightsUnavailable if those of ImageNet cannot be had.
+    have or if a parameter or buffer is given no value, and WeightsUnavailable if those of ImageNet cannot be fetched.
     """
     given = {}
     if weights == "imagenet":
@@ -56,7 +56,7 @@ def build_model(
         )
         if initial:
             initial(net)
-    check_defined(net)
+    _check_defined(net)
     if given:
         last = list(weighted(net))[-1]
         new = {key: value for key, value in net.state_dict().items() if key.startswith(f"{last}.")}
@@ -92,7 +92,7 @@ def redrawn(net: nn.Module, seed: int, *, width: float = 1.0) -> nn.Module:
         else:
             for weight, before in inputs.items():
                 weight.data *= math.sqrt(before / math.prod(weight.shape[1:]))
-    check_defined(new)
+    _check_defined(new)
     return new
 
 
@@ -126,7 +126,7 @@ def _constructed(
     if draws:
         net = function(num_classes, **taken)
     else:
-        with torch.random.fork_rng(devices=[]), _undrawn():
+        with torch.random.fork_rng(devices=[]), undrawn():
             net = function(num_classes, **taken)
     net.spec = {"name": name, "num_classes": num_classes, "removed_blocks": []}
     if options := {key: value for key, value in arguments.items() if key not in usual}:
@@ -143,61 +143,12 @@ def _check_taken(name: str, function: Callable[..., Any], arguments: Mapping[str
         raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {', '.join(parameters)}")
 
 
-def _undrawn() -> AbstractContextManager[Any]:
-    """A context in which random initial weights are not drawn: parameters keep the memory that they have."""
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    constant = ("constant_", "ones_", "zeros_", "eye_", "dirac_")
-
-    class Undrawn(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            drawing = getattr(func, "__module__", None) == "torch.nn.init" and func.__name__ not in constant
-            if drawing or func in (torch.Tensor.uniform_, torch.Tensor.normal_):
-                tensor = args[0] if args else kwargs["tensor"]
-                if isinstance(tensor, torch.nn.Parameter):
-                    return tensor
-            return func(*args, **kwargs)
-
-    return Undrawn()
-
-
-# Memory that nobody has written to holds any value, from run to run another. It must not get into a net.
-
-
-@contextmanager
-def undefined_as_nan() -> Iterator[None]:
-    """New memory is filled with NaN (whole numbers: with the largest one), so that `check_defined` can find it."""
-    import torch
-
-    deterministic: Any = torch.utils.deterministic
-    mode, fill = torch.get_deterministic_debug_mode(), deterministic.fill_uninitialized_memory
-    torch.set_deterministic_debug_mode("warn")
-    deterministic.fill_uninitialized_memory = True
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(mode)
-        deterministic.fill_uninitialized_memory = fill
-
-
-def check_defined(net: nn.Module) -> None:
+def _check_defined(net: nn.Module) -> None:
     """Raise ValueError if a parameter or buffer of a net that was made in `undefined_as_nan` was given no value."""
-    if names := [name for name, tensor in tensors_of(net).items() if _undefined(tensor)]:
+    if names := [name for name, tensor in tensors_of(net).items() if undefined(tensor)]:
         model = get(Model, spec_of(net)["name"], "pytorch")
         where = f"the `initial` of {model.name}" if model.initial else f"the function of {model.name}"
         raise ValueError(f"{where} gives no value to {', '.join(names)}: set every parameter and buffer")
-
-
-def _undefined(tensor: Tensor) -> bool:
-    import torch
-
-    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
-        return True
-    if tensor.is_floating_point() or tensor.is_complex():
-        return bool(tensor.isnan().any())
-    return tensor.dtype != torch.bool and tensor.numel() > 0 and bool((tensor == torch.iinfo(tensor.dtype).max).all())
 
 
 class WeightsUnavailable(RuntimeError):
@@ -205,11 +156,11 @@ class WeightsUnavailable(RuntimeError):
 
 
 def imagenet_weights(name: str) -> dict[str, Tensor]:
-    """torchvision's first ImageNet weights of an architecture, those that the CIFAR-100 study began with.
+    """torchvision's first ImageNet weights of an architecture, which the CIFAR-100 study started from.
 
-    They are fetched once and kept where torch.hub keeps files (TORCH_HOME), checked against the hash in their name, and
+    They are fetched once, kept where torch.hub keeps files (TORCH_HOME), checked against the hash in their name, and
     read without running any code. Raises ValueError if the architecture has none, WeightsUnavailable if they cannot be
-    had.
+    fetched.
     """
     import pickle
     from http.client import HTTPException

@@ -1,4 +1,4 @@
-"""ONNX files, run by ONNX Runtime on the CPU. No PyTorch is needed for it."""
+"""Running ONNX files by ONNX Runtime on the CPU, without PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnxruntime
 
 
 def session(model: str | Path | bytes, threads: int) -> onnxruntime.InferenceSession:
-    """An ONNX file (or its bytes), ready to run on `threads` CPU threads, operators one after another.
+    """An ONNX file (or its bytes), ready to run on `threads` CPU threads, one operator after another.
 
     Input `images` (n, c, h, w) float32, normalised; output `logits` (n, classes) float32.
     """
@@ -17,7 +17,7 @@ def session(model: str | Path | bytes, threads: int) -> onnxruntime.InferenceSes
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors
-    # Idle threads of one net must not spin while another, in the same process, is being timed.
+    # Idle threads of one net must not spin while another net in the same process is timed.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     model = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

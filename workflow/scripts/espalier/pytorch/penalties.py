@@ -1,6 +1,6 @@
-"""Sparsity penalties: what is added to the loss, times a coefficient, so that whole groups of weights become small.
+"""Sparsity penalties: added to the loss, times a coefficient, they make whole groups of weights small.
 
-A penalty gets the groups of a prune type: a list of matrices with one row per group.
+A penalty is called with the groups of a prune type: a list of matrices with one row per group.
 """
 
 from __future__ import annotations

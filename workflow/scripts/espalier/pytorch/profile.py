@@ -1,4 +1,4 @@
-"""What a net costs and how well it does: counts, sizes, accuracy. Everything is measured on the file read back."""
+"""Counts, sizes and accuracy of a net, all measured on the file read back."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def profile_model(model: nn.Module, input_size: int) -> Profile:
 
 
 def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
-    """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers. It computes
-    on the device that the runtime was started with.
+    """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers, computed on
+    the device that the runtime was started with.
 
     Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
     """
@@ -69,7 +69,7 @@ def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
 
 
 def accuracy(net: nn.Module, data: Data) -> dict[str, Any]:
-    """How well a net (or what is called like one) does on the test images: top1 and top5 in percent, test_loss."""
+    """Accuracy of a net on the test images: top1 and top5 in percent, test_loss."""
     measured = evaluate(net, data.test, data.manifest)
     return {
         "top1": measured["top1"],
@@ -87,8 +87,7 @@ def costs(net: nn.Module, size: int) -> dict[str, Any]:
 
 
 def _row(name: str, module: Any) -> dict[str, Any]:
-    """How many of a layer's weights, and of its biases if it has them, are zero; of a conv that has zeros, how many in
-    each filter too."""
+    """How many weights and biases of a layer are zero; for a conv with zeros also how many in each filter."""
     zeros = module.weight == 0
     row = {
         "layer": name,
@@ -105,7 +104,7 @@ def _row(name: str, module: Any) -> dict[str, Any]:
 
 
 def _shapes(model: nn.Module) -> nn.Module:
-    """A copy of the net on the meta device: shapes without values, so that counting costs neither time nor memory."""
+    """A copy of the net on the meta device, shapes without values: counting then takes neither time nor memory."""
     import torch
 
     memo = {id(p): torch.nn.Parameter(torch.empty_like(p, device="meta")) for p in model.parameters()}
@@ -166,7 +165,7 @@ def _published() -> dict[type, Rule]:
 
 
 def _thop(model: nn.Module, image: Tensor, rules: Callable[[], dict[type, Rule]]) -> int:
-    """thop's count of the net with our own rules for each kind of layer."""
+    """thop's count of the net with these rules for each kind of layer."""
     import thop
 
     def hook(rule: Rule) -> Callable[[Any, Any, Any], None]:

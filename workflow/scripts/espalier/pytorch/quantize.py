@@ -1,8 +1,8 @@
 """Quantization after training: a PyTorch net exported to ONNX, in one of four number formats, for ONNX Runtime.
 
-A scheme takes the float32 export (batch norms folded into the convs by the exporter) and calibration batches, and
-returns the ONNX model that is written. Weights are symmetric around zero in every scheme: what pruning set to zero
-stays zero.
+A scheme is called with the float32 export (batch norms folded into the convs by the exporter) and calibration batches,
+and returns the ONNX model that is written. Weights are symmetric around zero in every scheme, so that weights that
+pruning set to zero stay zero.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 COMPARED = 256  # test images on which the export's outputs are compared with PyTorch's
-BATCH = 32  # calibration images per call; no bearing on their smallest and largest values
+BATCH = 32  # calibration images per call; the smallest and largest values do not depend on it
 TOLERANCE = 1e-4  # largest difference, as a share of the largest logit: float32 sums in another order stay far below
 LARGEST = 2**31 - 1  # bytes of a protobuf message, which an ONNX file with its weights inside is
 ONNX = "ONNX Runtime, onnxruntime.ai/docs/performance/model-optimizations"
@@ -87,10 +87,10 @@ def _calibration_batches(quantization: Quantization, data: Data) -> list[np.ndar
 
 
 def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]:
-    """What is measured of an ONNX file: accuracy on the test images (percent), by ONNX Runtime, and sizes (bytes).
+    """Measure an ONNX file: accuracy on the test images (percent) by ONNX Runtime, and sizes (bytes).
 
-    All counts, non-zero parameters too, are those of the net that it was made from (`parent`). ONNX Runtime uses the
-    job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
+    All counts, non-zero parameters too, are those of the net that the file was made from (`parent`). ONNX Runtime uses
+    the job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
     """
     from espalier.pytorch.exported import Net
     from espalier.pytorch.models import load
@@ -135,7 +135,7 @@ def export(net: nn.Module, image_shape: tuple[int, ...]) -> ModelProto:
 
 
 def anonymous(model: ModelProto) -> ModelProto:
-    """The model without what tools put into it beside the net: stack traces, paths, operator sets not used."""
+    """The model without stack traces, paths and unused operator sets, which tools add to it."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         part.ClearField("metadata_props")
@@ -167,7 +167,7 @@ def compare(net: nn.Module, model: ModelProto, data: Data) -> float:
 
 
 def optimized(path: str | Path) -> ModelProto:
-    """The model that ONNX Runtime makes of a file and runs on this CPU, before it rearranges memory."""
+    """The model that ONNX Runtime makes from a file and runs on this CPU, before it rearranges memory."""
     import onnx
     import onnxruntime
 
@@ -183,7 +183,7 @@ def optimized(path: str | Path) -> ModelProto:
 
 def int8_operators(model: ModelProto) -> tuple[list[str], list[str]]:
     """The operators with weights (conv, linear) of an `optimized` model that compute in int8, and those that compute in
-    float, by name. What a file says is not enough: int8 weights between float images are made float before each call.
+    float, by name. The file itself does not tell: int8 weights with float inputs are made float before each call.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     quantized, left = [], []
@@ -234,8 +234,8 @@ def float16(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     )
 )
 def dynamic_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
-    """Weights in int8 (linear layers: each output channel with its own scale); activations are quantized as they come,
-    by their range in each call.
+    """Weights in int8 (linear layers: each output channel with its own scale); activations are quantized in each call,
+    by their range in that call.
 
     Made for linear layers. A convolution (ConvInteger) is slower than in float32: ONNX Runtime has no fast kernel for
     it, and conv, bias and ReLU, one operator in float32, become seven.
@@ -253,12 +253,12 @@ def static_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """Weights (each output channel with its own scale) and activations in 8 bits, the ranges of activations fixed: the
     smallest and largest values on the calibration images.
 
-    Activations are unsigned: ONNX Runtime fuses residual additions of these alone. Of ResNet50 with signed ones it ran
-    20 of 53 convs, and all additions, in float.
+    Activations are unsigned: only these residual additions are fused by ONNX Runtime. With signed activations it ran 20
+    of 53 convs of ResNet50, and all additions, in float.
 
-    Weights use all 8 bits. ONNX Runtime can spare one (reduce_range) for CPUs without VNNI instructions, on which sums
-    of int8 products may saturate; on one that has them it gained nothing: the same time and 0.9 dB less signal to noise
-    in the logits of VGG16-BN. The accuracy that is reported is measured on the CPU at hand, saturation included.
+    Weights use all 8 bits. ONNX Runtime can use 7 (reduce_range) for CPUs without VNNI instructions, on which sums of
+    int8 products may saturate. On a CPU that has them this gained nothing: the same time, and 0.9 dB less signal to
+    noise in the logits of VGG16-BN. The reported accuracy is measured on the CPU at hand, saturation included.
     """
     from onnxruntime.quantization import QuantType, quantize_static
 

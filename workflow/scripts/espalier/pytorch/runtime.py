@@ -38,8 +38,8 @@ def start(threads: int, device: str = "cpu") -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One CPU thread for a while: for many small operations, in which threads wait for each other longer than they
-    work, on a busy machine ten times as long."""
+    """Use one CPU thread inside the block. In many small operations threads wait for each other longer than they work;
+    on a busy machine they take ten times as long."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -49,11 +49,11 @@ def one_thread() -> Iterator[None]:
 
 
 def device() -> torch.device:
-    """Where nets are trained and evaluated: the CPU, unless `start` was told otherwise."""
+    """The device that nets are trained and evaluated on: the CPU, unless `start` was called with another."""
     return _device
 
 
 def versions() -> dict[str, str]:
-    """What a record says of the software that made it, and of the device that it computes on."""
+    """The versions of the software, and the device, for the record."""
     name = f"cuda ({torch.cuda.get_device_name()})" if _device.type == "cuda" else "cpu"
     return software.versions(*BACKENDS["pytorch"].packages) | {"device": name}

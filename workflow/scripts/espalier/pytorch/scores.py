@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SSL = "published CIFAR-100 study; Wen et al. 2016, Structured Sparsity Learning, arXiv:1608.03665"
 L1 = "Li et al. 2017, Pruning Filters for Efficient ConvNets, arXiv:1608.08710"
-GROUPS = ("filters", "channels", "blocks")  # whatever has many weights
+GROUPS = ("filters", "channels", "blocks")  # groups of many weights
 Dims = int | tuple[int, ...]
 
 
@@ -68,7 +68,7 @@ def sum_signed(weight: Tensor, dims: Dims) -> Tensor:
     )
 )
 def random(weight: Tensor, dims: Dims, generator: Generator) -> Tensor:
-    """A uniform random number for each group, whatever its weights."""
+    """A uniform random number for each group; its weights do not matter."""
     import torch
 
     return torch.rand(weight.sum(dims).shape, generator=generator)
@@ -122,7 +122,7 @@ def bn_scale(weight: Tensor, dims: Dims, scale: Tensor) -> Tensor:
 )
 def fpgm(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of the Euclidean distances to all groups of the layer: the group nearest to their geometric median, which the
-    others can best stand in for, goes first."""
+    others can replace best, goes first."""
     import torch
 
     inner = {dims} if isinstance(dims, int) else set(dims)

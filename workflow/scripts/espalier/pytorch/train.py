@@ -69,11 +69,11 @@ def train_model(
 
 
 def initial_net(model: dict[str, Any], num_classes: int) -> tuple[nn.Module, str]:
-    """A net to begin with, and what weights it has: "random" or "imagenet".
+    """A new net, and which weights it has: "random" or "imagenet".
 
     model: {name, width, ...the architecture's own options}, and optionally weights, "random" or "imagenet", and
-    fallback, "random" to go on without those of ImageNet where they cannot be had. Raises models.WeightsUnavailable
-    then, if there is no fallback.
+    fallback, "random" to start from random weights where those of ImageNet cannot be fetched. Without a fallback
+    models.WeightsUnavailable is raised then.
     """
     weights = model.get("weights") or "random"
     given = {key: value for key, value in model.items() if key not in ("weights", "fallback")}
@@ -165,7 +165,7 @@ def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
 
 
 class Learner:
-    """A net in training (`loop.Learner`), on the device that it lies on.
+    """A net in training (`loop.Learner`), on the net's device.
 
     masks: a weight whose gradient is masked and that is zero stays zero with any optimizer: neither momentum nor decay
     moves it. loss: None is the cross entropy with the recipe's label smoothing.
@@ -258,7 +258,7 @@ class Learner:
         return {f"net.{name}": array for name, array in self.weights().items()} | remembered
 
     def restore(self, state: Arrays) -> None:
-        """Go back to a state; tensors lie in memory in the order in which they lay before."""
+        """Go back to a state; tensors have the same order in memory as before."""
         self.set_weights({name.removeprefix("net."): a for name, a in state.items() if name.startswith("net.")})
         remembered: dict[int, dict[str, torch.Tensor]] = {}
         for name, array in state.items():

@@ -1,4 +1,4 @@
-"""What both backends are told of a quantization, and which training images show it the ranges of activations."""
+"""Quantization, as both backends are called with it, and the training images that the ranges are calibrated on."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Checkpoint:
     """The latest state of one training, in a folder. Without a folder nothing is kept."""
 
     def __init__(self, folder: str | Path | None, identity: list[Any], parent: str | Path | None) -> None:
-        """identity: what tells this training from others, JSON-able; so does the content of the file `parent`."""
+        """identity: what distinguishes this training from others, as JSON; the content of `parent` does so too."""
         self.path = Path(folder) / "state.npz" if folder else None
         self.identity = fingerprint(identity, files=[parent]) if folder else None
 

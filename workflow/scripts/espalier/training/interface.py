@@ -2,7 +2,7 @@
 
 A function that runs a step writes a model to `out`. Its files are `data` (the folder of the prepared data set),
 `parent` (the net that the step is applied to) and `dense` (the one that the chain began with); `keeping` says what a
-training keeps beside its net; `step` are the params of the step's job. It returns what a record tells of the job:
+training keeps in addition to its net; `step` are the params of the step's job. It returns parts of the job's record:
 "measured", "history", "summary", "weights", "epochs". A function that measures a net returns "measured" and "layers".
 """
 

@@ -67,9 +67,9 @@ def run(
 ) -> dict[str, Any]:
     """Train a net for the epochs of its recipe; it then has the weights of the last epoch, or of the best one.
 
-    identity: what tells this training from others beside its recipe, data, kind of device and the file `parent`: a
-    state in `keeping.checkpoint` is used only if all are the same. watch: called with the row of every epoch, of those
-    before an interruption too.
+    identity: what else distinguishes this training from others than its recipe, data, kind of device and the file
+    `parent`: a state in `keeping.checkpoint` is used only if all are the same. watch: called with the row of every
+    epoch, also of those before an interruption.
 
     Returns {"history": [one row per epoch]}, accuracies in percent, and if the recipe selects the best epoch
     {"measured": {"selected_epoch"}}. Test images are looked at only if the recipe selects by them. Raises ValueError if

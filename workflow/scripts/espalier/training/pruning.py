@@ -1,4 +1,4 @@
-"""What is pruned, by which importance score, and how much: what both backends are told."""
+"""Pruning, as both backends are called with it: what is pruned, by which importance score, and how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a net is trained: what both backends are told."""
+"""Training, as both backends are called with it: the recipe, the step, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Keeping:
-    """What a training keeps beside its net, and where; nothing of what is None.
+    """What a training keeps in addition to its net, and where; None: it is not kept.
 
     checkpoint: folder for the state after each epoch; a training that finds one of the same recipe, seed, data, parent
     and kind of device goes on from there, and ends where it would have ended. tensorboard: folder for TensorBoard's
