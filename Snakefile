@@ -50,8 +50,10 @@ if not workflow.remote_exec:  # the report is made where Snakemake was started: 
     rule everything:
         input:
             report_items(),
-            rules.collect_records.output,
+            rules.collect_run.output,
+            expand(rules.collect_records.output, study=STUDIES),
             rules.models.input,
-            [record_beside(model_of(node)) for node in GRID.jobs],
+            expand(rules.measure.output, node=GRID.jobs),
+            [origin_of(model_of(node)) for node in GRID.jobs],
             expand(rules.prepare_dataset.output, dataset=GRID.datasets()),
-            all_latency(),
+            [file for study in STUDIES for file in latency_files(study)],

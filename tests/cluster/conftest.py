@@ -54,7 +54,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, cache:
     """The same run on the cluster. Not to be changed: take `finished` for that."""
     made = _project(tmp_path_factory.mktemp("submitted") / "project", cluster)
     made.env = {**cluster.env, "SNAKEMAKE_OUTPUT_CACHE": str(cache)}
-    made.run(*SLURM, "--cache", "train_pytorch", "--", RECORDS)
+    made.run(*SLURM, "--cache", "train", "--", RECORDS)
     return made
 
 

@@ -52,12 +52,12 @@ def test_a_trained_net_and_what_is_applied_to_it_are_one_submission_each(submitt
     # Two trainings, two chains of one net and one of the other, one timing; data sets and tables are made here.
     asked = sorted((job["what"], job["memory"], job["limit"]) for job in cluster.jobs() if "rule_" in job["what"])
     assert [what.partition("_wildcards")[0] for what, *_ in asked] == [
-        "rule_conv_finetune_pytorch_prune_pytorch_quantize_pytorch",
+        "rule_conv_finetune_measure_prune_quantize",
+        "rule_conv_seed0_train_measure_train",
         "rule_measure_latency",
-        "rule_mlp_finetune_keras_prune_keras",
-        "rule_mlp_prune_keras",
-        "rule_train_keras",
-        "rule_train_pytorch",
+        "rule_mlp_finetune_measure_prune",
+        "rule_mlp_measure_prune",
+        "rule_mlp_seed0_train_measure_train",
     ]
     assert {(memory, limit) for _, memory, limit in asked} == {
         ("2000M", "1:00:00"), ("2000M", "30:00"), ("2000M", "2:00:00"), ("2000M", "2:30:00"),
@@ -87,7 +87,7 @@ def test_a_job_that_fails_says_why_and_the_others_finish(finished: Project) -> N
     done = finished.snakemake(*SLURM, "--retries", "0", "--", RECORDS)
     assert done.returncode != 0
     node = "mlp/seed0/train/prune~weight~magnitude~0.70"
-    assert f"results/logs/{node}/finetune~learning_rate=1e+30.log" in done.stdout
+    assert f"results/logs/{node}/finetune~learning_rate=1e+30.keras.log" in done.stdout
     assert "the loss is not finite" in done.stdout
     models = finished.folder / "results" / "models"
     assert (models / node / "record.json").exists()  # which the group had finished
@@ -100,7 +100,7 @@ def test_jobs_that_are_cancelled_or_run_out_of_time_are_tried_again(
     pruned = ({"prune_type": "weight", "ratio": 0.5, "method": method} for method in ("cancelled", "too_long"))
     chains = [["train", {"prune": step}] for step in pruned]
     plugin = str(PROJECT / "tests/cluster/slow.py")
-    with_chains(finished, *chains, plugins=[plugin], resources={"prune": {"runtime": 1}})
+    with_chains(finished, *chains, plugins=[plugin], resources={kind: {"runtime": 1} for kind in ("prune", "measure")})
     assert finished.env
     finished.env |= {"BEGUN": str(tmp_path)}
     before = {job["id"] for job in cluster.jobs()}
@@ -112,7 +112,7 @@ def test_jobs_that_are_cancelled_or_run_out_of_time_are_tried_again(
     assert running.returncode == 0, output[-6000:]
     came = [(job["state"], job["limit"]) for job in cluster.jobs() if job["id"] not in before]
     assert sorted(came) == [
-        ("CANCELLED", "1:00"), ("COMPLETED", "2:00"), ("COMPLETED", "2:00"), ("TIMEOUT", "1:00"),
+        ("CANCELLED", "2:00"), ("COMPLETED", "4:00"), ("COMPLETED", "4:00"), ("TIMEOUT", "2:00"),
     ]  # fmt: skip
 
 
@@ -134,6 +134,6 @@ def test_after_an_interrupt_the_queue_is_empty(finished: Project, cluster: Clust
 def test_another_folder_takes_from_the_cache_what_the_cluster_has_computed(submitted: Project, fresh: Project) -> None:
     fresh.env = submitted.env
     node = "results/models/conv/seed0/train"
-    fresh.run(*SLURM, "--cache", "train_pytorch", "--", f"{node}/record.json")
-    taken = (fresh.folder / node / "record.json").read_bytes()
-    assert taken == (submitted.folder / node / "record.json").read_bytes()  # with its times: it was not computed again
+    fresh.run(*SLURM, "--cache", "train", "--", f"{node}/model.safetensors.json")
+    taken = (fresh.folder / node / "model.safetensors.json").read_bytes()
+    assert taken == (submitted.folder / node / "model.safetensors.json").read_bytes()  # with its times: from the cache

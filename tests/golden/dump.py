@@ -22,10 +22,10 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-# runs: the names of the functions that are called. device: how a job is run, as threads are. caption: words.
-LEFT_OUT = ("code", "versions", "runs", "device", "jobs_per_gpu", "caption")
+# runs, measuring: the names of the functions that are called. device: how a job is run, as threads are. tensorboard:
+# whether it writes logs beside its results. caption: words.
+LEFT_OUT = ("code", "versions", "runs", "measuring", "device", "jobs_per_gpu", "tensorboard", "library", "caption")
 RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
-DIGESTS = "digests.json"  # beside the files of a job, to compare them
 
 
 def jobs_of(config: str) -> list[str]:
@@ -51,12 +51,9 @@ def _job(job) -> dict:
     params = {key: value for key, value in job.params.items() if key not in LEFT_OUT}
     if "config" in params:
         params["config"] = {key: value for key, value in params["config"].items() if key not in RUN_BY}
-    models = [file for file in map(Path, job.input) if file.stem == "model"]
-    beside = {str(model.with_name("record.json")) for model in models}  # read with the model, to compare it
-    unsaid = (DIGESTS, "images.npy", "labels.npy") if job.rule.name == "measure_latency" else DIGESTS
     return {
-        "outputs": sorted(file for file in map(str, job.output) if not file.endswith(DIGESTS)),
-        "inputs": sorted(file for file in map(str, job.input) if file not in beside and not file.endswith(unsaid)),
+        "outputs": sorted(map(str, job.output)),
+        "inputs": sorted(map(str, job.input)),
         "message": job.message,
         "params": params,
     }

@@ -299,7 +299,7 @@ def versions(library):
     return {
         job: code.code_of_job(
             library / "run_step.py",
-            [f"espalier.pytorch.{module}" for module in STEPS[kind].modules],
+            ["espalier.pytorch.runtime", f"espalier.pytorch.{STEPS[kind].module}"],
             [(*use, "pytorch") for use in uses],
         )["digest"]
         for job, (kind, uses) in JOBS.items()
@@ -316,6 +316,9 @@ def versions(library):
         ("espalier/training/checkpoint.py", "going on after", "resuming after", {"train", "train with l2_groups"}),
         ("espalier/run/files.py", "compresslevel=6", "compresslevel=9", set(JOBS)),
         ("espalier/pytorch/quantize.py", "BATCH = 32", "BATCH = 64", {"quantize"}),
+        ("espalier/pytorch/profile.py", "", "X = 1\n", set()),  # measuring is a job of its own
+        ("espalier/pytorch/profile_exported.py", "", "X = 1\n", set()),
+        ("espalier/run/predictions.py", "", "X = 1\n", set()),
         ("espalier/plan/grid.py", "", "X = 1\n", set()),
         ("espalier/plan/steps/prune.py", "", "X = 1\n", set()),
         ("espalier/keras/train.py", "", "X = 1\n", set()),
@@ -333,6 +336,50 @@ def test_an_edit_of_the_library_reaches_the_jobs_that_use_it_and_no_others(libra
     assert {job for job in JOBS if after[job] != before[job]} == changed
 
 
+@pytest.mark.parametrize("module", sorted(code.NO_RESULT))
+def test_what_cannot_change_a_result_is_in_no_digest(library, module):
+    before = versions(library)
+    path = library / f"{module.replace('.', '/')}.py"
+    path.write_text(path.read_text() + "X = 1\n")
+    assert versions(library) == before
+
+
+def test_another_default_of_a_kind_of_entry_reaches_the_jobs_that_use_one_of_that_kind(library):
+    before = versions(library)
+    entry = registry.get(registry.Model, "vgg16_bn", "pytorch")
+    registry.register(replace(entry, smallest=entry.smallest + 1))(entry.function)
+    after = versions(library)
+    registry.register(entry)(entry.function)
+    assert all(before[job] != after[job] for job in JOBS)
+
+
+def planned(library):
+    """The code of a training, and the library's stamp, when a run is planned."""
+    forget()
+    return code.code_of_job(library / "run_step.py", ["espalier.pytorch.train"], [(*VGG, "pytorch")]), code.stamp()
+
+
+def test_an_edit_while_a_run_is_going_on_is_an_error_of_the_jobs_that_it_reaches(library):
+    job, stamp = planned(library)
+    code.check_unchanged(job, stamp)
+    path = library / "espalier" / "training" / "schedule.py"
+    text = path.read_text()
+    path.write_text(text.replace("return recipe", "return 1 * recipe", 1))
+    with pytest.raises(code.CodeChanged):
+        code.check_unchanged(job, stamp)
+    path.write_text(text)
+    code.check_unchanged(job, stamp)
+
+
+@pytest.mark.parametrize("file", ["training/schedule.py", "keras/train.py", "run/progress.py"])
+def test_an_edit_that_does_not_reach_a_job_is_none_of_it(library, file):
+    job, stamp = planned(library)
+    path = library / "espalier" / file
+    path.write_text(path.read_text() + ("X = 1\n" if file != "training/schedule.py" else "# a comment\n"))
+    assert code.stamp() != stamp
+    code.check_unchanged(job, stamp)
+
+
 BACKENDS = {
     "pytorch": {"numpy", "safetensors", "thop", "torch", "torchvision"},
     "keras": {"numpy", "tensorflow", "tensorflow_model_optimization", "tf_keras"},
@@ -342,7 +389,7 @@ BACKENDS = {
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_names_the_packages_of_its_backend_and_of_no_other(backend):
     modules = [f"espalier.{backend}.{module}" for module in ("runtime", "train", "profile")]
-    named = set(code.code_of_job(SCRIPTS / "run_step.py", modules)["versions"])
+    named = set(code.code_of_job(SCRIPTS / "measure.py", modules)["versions"])
     others = set().union(*BACKENDS.values()) - BACKENDS[backend]
     assert named >= BACKENDS[backend] and not named & others
     assert not named & {"jsonschema", "tqdm", "PyYAML", "snakemake", "pandas", "matplotlib"}

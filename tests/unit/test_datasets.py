@@ -658,6 +658,17 @@ def test_the_stamp_of_images_in_folders_changes_with_them(tmp_path):
     assert len(set(stamps)) == len(stamps)
 
 
+def test_the_stamp_of_a_file_changes_when_an_older_one_takes_its_place(tmp_path, digits_as_idx):
+    folder = put(tmp_path / "mnist", digits_as_idx)
+    first = datasets.stamp("mnist", tmp_path)
+    assert first and datasets.stamp("mnist", tmp_path) == first
+    file = next(folder.glob("train-images*"))
+    status, content = file.stat(), file.read_bytes()
+    file.write_bytes(content[::-1])
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns - 10**9))
+    assert datasets.stamp("mnist", tmp_path) != first
+
+
 def test_the_manifest_does_not_say_where_the_data_root_is(tmp_path, digits_as_idx):
     said = []
     for root in (tmp_path / "here", tmp_path / "there"):

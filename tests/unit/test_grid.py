@@ -99,7 +99,7 @@ def test_augmentations_that_differ_have_folders_that_differ():
         "train~augment=random_crop-32",
         "train~augment=resize-32",
         "train~augment=horizontal_flip",
-        "train~augment=random_crop-size-32-padding-2",
+        "train~augment=random_crop-padding-2-size-32",
     ]
 
 
@@ -497,6 +497,16 @@ def test_classes_are_in_the_name_of_a_data_set():
 
 
 SCHEDULE = {"epochs": 10, "learning_rate": 0.2, "warmup_epochs": 1, "warmup_from": 0.1, "milestones": [5, 8]}
+
+
+def test_the_order_of_keys_in_a_config_is_none_of_a_jobs_params():
+    recipe = {"epochs": 5, "augment": [{"random_crop": {"size": 32, "padding": 2}}]}
+    orders = []
+    for turned in (dict, lambda table: dict(reversed(table.items()))):
+        crop = {"random_crop": turned(recipe["augment"][0]["random_crop"])}
+        made = built([{"train": turned({"epochs": 2, "momentum": 0.5})}], train=turned(recipe | {"augment": [crop]}))
+        orders.append(repr([(node, job.params, job.columns) for node, job in made.jobs.items()]))
+    assert orders[0] == orders[1]
 
 
 def test_from_scratch_the_recipe_is_that_of_the_chains_training_without_its_penalty():

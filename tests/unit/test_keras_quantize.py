@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from espalier import registry
 from espalier.datasets import prepare as datasets
-from espalier.keras import litert, models, profile, quantize
+from espalier.keras import litert, models, profile, profile_exported, quantize
 from espalier.keras.runtime import keras, start
 from espalier.run import progress
 from espalier.training.calibration import calibration
@@ -234,7 +234,7 @@ def test_training_learns_and_gives_a_history(made, parent, digits):
     history = made["qat_int8"][1]["history"]
     assert [row["epoch"] for row in history] == [1, 2]
     assert history[1]["train_loss"] < history[0]["train_loss"]
-    before, after = (quantize.measure_model(made[s][0], digits(8, 1), parent)["measured"] for s in INT8[1:])
+    before, after = (profile_exported.measure_model(made[s][0], digits(8, 1), parent)["measured"] for s in INT8[1:])
     # A net with random weights, two epochs: by the draw of images and their order it ended 0.16 to 0.84 lower.
     assert after["test_loss"] < before["test_loss"] - 0.1
 
@@ -303,7 +303,7 @@ def test_a_scheme_that_leaves_an_operator_in_float_is_refused(own_register, pare
 def test_a_file_is_measured_by_what_it_gives_and_counted_as_its_parent(parent, made, digits):
     dense = profile.measure_model(parent, digits(8, 1))["measured"]
     for scheme in SCHEMES:
-        found = quantize.measure_model(made[scheme][0], digits(8, 1), parent)["measured"]
+        found = profile_exported.measure_model(made[scheme][0], digits(8, 1), parent)["measured"]
         same = ("params", "macs", "flops", "nonzero_params", "sparsity", "test_images")
         assert {key: found[key] for key in same} == {key: dense[key] for key in same}
         assert found["size_bytes"] == made[scheme][0].stat().st_size > found["zipped_bytes"]
@@ -321,7 +321,7 @@ def test_one_output_of_a_binary_net_decides_between_two_classes(digits, tmp_path
     np.save(folder / "images.npy", np.load(digits(8, 1) / "images.npy"))
     np.save(folder / "labels.npy", np.load(digits(8, 1) / "labels.npy") % 2)
     datasets.write_manifest(folder, source.manifest)
-    found = quantize.measure_model(tmp_path / "a.tflite", folder, tmp_path / "model.keras")["measured"]
+    found = profile_exported.measure_model(tmp_path / "a.tflite", folder, tmp_path / "model.keras")["measured"]
     odd = np.asarray(source.test.labels) % 2
     outputs = np.asarray(net(np.array(source.test.images)))[:, 0]
     assert found["top1"] == pytest.approx(100 * np.mean((outputs > 0) == odd))

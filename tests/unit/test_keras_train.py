@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from espalier.datasets.prepare import Split, write_manifest
 from espalier.datasets.prepare import load as load_data
-from espalier.keras import models, profile, prune, runtime, train
+from espalier.keras import models, profile, prune, runtime, scratch, train
 from espalier.keras.runtime import as_built, start, tf, versions
 from espalier.run import progress
 from espalier.training.recipe import Keeping, Recipe
@@ -47,7 +47,8 @@ def squares(tmp_path_factory):
 
 def trained(out, data, recipe=None, checkpoint=None, tensorboard=None, **options):
     step = {"model": MODEL, "recipe": RECIPE | (recipe or {}), "seed": 1} | options
-    return train.train_model(out, data=data, keeping=Keeping(checkpoint, tensorboard), **step)
+    run = scratch.train_model if options.get("scratch") else train.train_model
+    return run(out, data=data, keeping=Keeping(checkpoint, tensorboard), **{"dense": options.get("parent")} | step)
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -17,7 +17,7 @@ from torch import nn
 
 from espalier import registry
 from espalier.datasets import prepare as datasets
-from espalier.pytorch import models, quantize
+from espalier.pytorch import models, profile_exported, quantize
 from espalier.pytorch.exported import Net
 from espalier.pytorch.onnx_runtime import session
 from espalier.pytorch.profile import profile_model
@@ -409,7 +409,7 @@ def test_the_images_range_is_that_of_the_normalised_calibration_images(parent, d
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_what_is_measured_of_a_file(parent, made, digits, scheme):
     path = made[scheme][0]
-    measured = quantize.measure_model(path, digits(8, 1), parent)["measured"]
+    measured = profile_exported.measure_model(path, digits(8, 1), parent)["measured"]
     labels = datasets.load(digits(8, 1)).test.labels
     logits = logits_of(path, images_of(digits(8, 1))).astype(np.float64)
     best = np.argsort(-logits, axis=1, kind="stable")

@@ -14,7 +14,7 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import load as load_data
 from espalier.datasets.prepare import prepare
-from espalier.pytorch import groups, models, profile, prune, train
+from espalier.pytorch import groups, models, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -55,7 +55,9 @@ def deterministic():
 def details(out, digits, changes=None, checkpoint=None, **options):
     """What a training returns."""
     step = {"data": digits(8, 1), "model": MODEL, "seed": 7} | options
-    return train.train_model(out, keeping=Keeping(checkpoint), recipe=RECIPE | (changes or {}), **step)
+    run = scratch.train_model if options.get("scratch") else train.train_model
+    given = {"dense": options.get("parent"), "recipe": RECIPE | (changes or {})} | step
+    return run(out, keeping=Keeping(checkpoint), **given)
 
 
 @pytest.fixture

@@ -57,6 +57,9 @@ def made_up(folder, config, size=1000):
         files = {"model_sha256": nets[job.node], "data_sha256": job.columns["dataset"]}
         files |= {"parent_sha256": nets[job.parent]} if job.parent else {}
         columns = job.columns | {"epochs": job.columns["epochs"] or 1}
+        records.write_origin(node / f"{model.name}.json", job.node, {}, TIMING, SOFTWARE, files)
+        (node / "predictions.npz").write_bytes(model.read_bytes())
+        files["predictions_sha256"] = sha256(node / "predictions.npz")
         details = {"measured": MEASURED, "layers": [LAYER | {"layer": f"layer{n}"} for n in range(16)]}
         records.write(node / "record.json", columns, details, TIMING, SOFTWARE, files)
         record_files.append(node / "record.json")
@@ -66,7 +69,8 @@ def made_up(folder, config, size=1000):
             timed.append(folder / "records" / name / f"seed{seed}" / "latency.json")
             rows = [{"study": name, "seed": seed, "node": node} for node in plan.timed(name, seed)]
             write_sealed(timed[-1], {"rows": rows, "timing": TIMING, "software": SOFTWARE})
-    tidy.collect(record_files, timed, folder / "records")
+    for study in ("", *plan.studies):
+        tidy.collect(record_files, timed, folder / "records" / study)
     return plan
 
 
@@ -99,7 +103,8 @@ def test_a_run_as_it_was_written_has_no_fault(run, capsys):
 
 
 EVERY_FILE = (
-    f"{NET}/model.safetensors", f"{NET}/record.json", f"{NET}/quantize~float32/model.onnx",
+    f"{NET}/model.safetensors", f"{NET}/model.safetensors.json", f"{NET}/record.json", f"{NET}/predictions.npz",
+    "records/net/results.csv", f"{NET}/quantize~float32/model.onnx",
     f"{DATA}/manifest.json", f"{DATA}/images.npy", f"{DATA}/labels.npy", f"{DATA}/timing.json",
     "records/net/seed0/latency.json", "records/results.csv", "records/layers.csv", "records/digests.json",
 )  # fmt: skip
@@ -140,10 +145,11 @@ def test_what_is_no_longer_planned_is_stale_and_what_no_job_writes_is_foreign(ru
 
 
 def test_a_net_whose_parent_is_another_now_is_stale(run):
-    record = records.read(run / NET / "record.json")
     (run / NET / "model.safetensors").write_bytes(b"another training")
-    record["files"]["model_sha256"] = sha256(run / NET / "model.safetensors")
-    write_sealed(run / NET / "record.json", record)
+    for file in ("record.json", "model.safetensors.json"):
+        record = records.read(run / NET / file)
+        record["files"]["model_sha256"] = sha256(run / NET / "model.safetensors")
+        write_sealed(run / NET / file, record)
     children = ("prune~filter_wise~mean_abs~0.20", "prune~filter_wise~mean_abs~0.40", "quantize~float32")
     assert sorted(found(run)) == [("stale", f"{NET}/{child}") for child in children]
 
@@ -171,7 +177,7 @@ def test_a_wrong_config_is_one_message(run, text, capsys):
 
 def test_a_run_that_is_not_there_is_missing(run, tmp_path, capsys):
     assert main(["verify", str(tmp_path / "nothing")]) == 1
-    assert "6 results: 0 damaged, 23 missing" in capsys.readouterr().out
+    assert "6 results: 0 damaged, 41 missing" in capsys.readouterr().out
 
 
 def test_a_thousand_results_take_seconds(tmp_path):

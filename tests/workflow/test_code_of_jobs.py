@@ -82,7 +82,7 @@ def with_a_statement(text, function):
 
 def test_every_job_declares_its_code(before):
     for output, (_, code) in before.items():
-        assert set(code) - {"described"} == {"digest", "uses", "versions"}, output
+        assert set(code) - {"described"} == {"digest", "uses", "versions", "of"}, output
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ PYTORCH, KERAS = "(vgg|resnet)", "(mlp|cnn)"
 
 
 PACKAGES = {  # package -> the outputs of the jobs that compute with it
-    "torch": rf"(models|records)/{PYTORCH}/.*",
-    "onnxruntime": rf"models/.*\.onnx|records/{PYTORCH}/.*latency\.json",
-    "tf_keras": rf"(models|records)/{KERAS}/.*",
-    "ai_edge_litert": rf"models/.*\.tflite|records/{KERAS}/.*latency\.json",
+    "torch": rf"models/{PYTORCH}/.*|records/{PYTORCH}/.*latency\.json",
+    "onnxruntime": rf"models/.*(\.onnx|{PYTORCH}.*quantize[^/]*/record\.json)|records/{PYTORCH}/.*latency\.json",
+    "tf_keras": rf"models/{KERAS}/.*|records/{KERAS}/.*latency\.json",
+    "ai_edge_litert": rf"models/.*(\.tflite|{KERAS}.*quantize[^/]*/record\.json)|records/{KERAS}/.*latency\.json",
     "matplotlib": r"figures/.*|pages",
     "jsonschema": r"none",
 }

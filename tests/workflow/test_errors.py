@@ -74,7 +74,7 @@ def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finishe
     )
     done = finished.snakemake("--cores", "1")
     assert done.returncode != 0
-    log = "results/logs/vgg/seed0/train~learning_rate=1e+30.log"
+    log = "results/logs/vgg/seed0/train~learning_rate=1e+30.safetensors.log"
     assert f"{log})" in done.stdout
     assert "error: the loss is not finite in epoch 1: lower learning_rate" in done.stdout
     assert "FloatingPointError" in (finished.folder / log).read_text()

@@ -7,7 +7,16 @@ from project import PROJECT, Project, copy
 
 PLUGIN = "examples/plugin/my_methods.py"
 CONFIG = ("--configfile", "examples/plugin/config.yaml")
-REPORT = {"collect_records", "draw_figure", "make_table", "make_run_table", "make_runtime_table", "write_overview"}
+REPORT = {
+    "measure",
+    "collect_records",
+    "collect_run",
+    "draw_figure",
+    "make_table",
+    "make_run_table",
+    "make_runtime_table",
+    "write_overview",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +57,17 @@ def test_editing_a_comment_of_a_plugin_reruns_nothing(example):
 def test_editing_its_score_reruns_what_is_scored_by_it(example):
     example.edit(PLUGIN, "weight.pow(4)", "weight.square().square()")
     jobs = planned(example)
-    assert (jobs.pop("prune_pytorch"), jobs.pop("finetune_pytorch")) == (1, 1)
+    assert (jobs.pop("prune"), jobs.pop("finetune")) == (1, 1)
     assert set(jobs) <= REPORT
 
 
 def test_editing_its_model_leaves_the_data_alone_and_editing_its_data_leaves_nothing(example):
     example.edit(PLUGIN, "round(32 * width)", "round(width * 32)")
-    assert planned(example)["train_pytorch"] == 1 and "prepare_dataset" not in planned(example)
+    assert planned(example)["train"] == 1 and "prepare_dataset" not in planned(example)
     example.edit(PLUGIN, "round(width * 32)", "round(32 * width)")
     assert planned(example) == {}
     example.edit(PLUGIN, "np.arange(400) % 2", "np.arange(400) // 2 % 2")
-    assert planned(example)["prepare_dataset"] == 1 and planned(example)["prune_pytorch"] == 2
+    assert planned(example)["prepare_dataset"] == 1 and planned(example)["prune"] == 2
 
 
 def test_editing_its_figure_redraws_it(example):
@@ -73,7 +82,7 @@ def test_a_module_that_it_imports_beside_it_counts(example):
     example.run("--cores", "1", *CONFIG, "--", "models")
     assert planned(example, "--", "models") == {}
     example.edit("examples/plugin/my_helper.py", "4", "2 + 2")
-    assert planned(example, "--", "models")["prune_pytorch"] == 2
+    assert planned(example, "--", "models")["prune"] == 2
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_it_works_from_another_directory_and_in_a_module_of_another_workflow(exa
         "use rule * from espalier as espalier_*\n"
     )
     where = ("--directory", str(tmp_path / "elsewhere"))
-    assert example_run.planned("--configfile", str(config), *where)["train_pytorch"] == 1
+    assert example_run.planned("--configfile", str(config), *where)["train"] == 1
     data = "results/data/stripes_8x8x3/manifest.json"
     example_run.run("--snakefile", str(tmp_path / "Snakefile"), *where, "--cores", "1", data)
     assert (tmp_path / "elsewhere" / data).exists()

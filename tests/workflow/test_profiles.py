@@ -54,13 +54,13 @@ def test_jobs_ask_for_time_memory_disk_and_a_gpu_as_the_config_says(project):
     done = subprocess.run([sys.executable, "-c", LIST], cwd=project.folder, capture_output=True, text=True)
     jobs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     asked = dict(jobs)
-    assert asked["train_keras"] == {"runtime": 20, "mem_mb": 3000, "disk_mb": 1000, "gpu": 1}
-    assert asked["prune_keras"] == {"runtime": 60, "mem_mb": 1234, "disk_mb": 1000, "gpu": 1}
+    assert asked["train"] == {"runtime": 20, "mem_mb": 3000, "disk_mb": 1000, "gpu": 1}
+    assert asked["prune"] == {"runtime": 60, "mem_mb": 1234, "disk_mb": 1000, "gpu": 1}
     assert asked["measure_latency"] == {"runtime": 30, "mem_mb": 1234, "disk_mb": 7, "gpu": None}
 
 
 def test_a_submitted_job_finds_itself_in_what_it_reads_of_the_workflow(project):
     # As an executor starts Snakemake on a node: a node's rules are read there, the report's are not.
-    target = "prune_keras:node=mnist_mlp/seed0/train~init=glorot/prune~unit~l2~0.50"
-    on_node = ("--mode", "remote", "--executor", "dryrun", "--force", "--allowed-rules", "prune_keras", "--cores", "1")
-    assert "prune_keras" in project.run(*on_node, "--target-jobs", target)
+    target = "prune:format=keras,node=mnist_mlp/seed0/train~init=glorot/prune~unit~l2~0.50"
+    on_node = ("--mode", "remote", "--executor", "dryrun", "--force", "--allowed-rules", "prune", "--cores", "1")
+    assert "pruning mlp, glorot, unit l2 0.50" in project.run(*on_node, "--target-jobs", target)

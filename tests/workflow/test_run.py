@@ -6,8 +6,11 @@ import re
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 from project import PROJECT
+
+from espalier.run import predictions
 
 # Of the files of a backend's nets, and of those that are quantized.
 SUFFIXES = {"pytorch": ([".safetensors"], [".onnx"]), "keras": ([".keras"], [".tflite"])}
@@ -32,16 +35,15 @@ def test_the_default_config_plans_the_published_rows(project):
     """
     planned = project.planned()
     assert planned["prepare_dataset"] == 4  # 32x32 of two normalisations, 28x28 grey, 48x48 of two classes
-    assert planned["train_pytorch"] == (1 + 3 + 3) + 2 + 2
-    assert planned["prune_pytorch"] == (15 + 3 + 2 + 2 + 2) + (4 + 1 + 2 + 1) + (1 + 2 + 2 + 2)
-    assert planned["finetune_pytorch"] == (15 + 3 + 2 + 2 + 2 + 1) + (4 + 1 + 2 + 1 + 1) + (1 + 2 + 2 + 1)
-    assert planned["quantize_pytorch"] == (4 + 2) + (2 + 2) + (2 + 2)
-    assert planned["train_keras"] == 2 + 1 + 1 + 1
-    assert planned["prune_keras"] == (2 * 2 * 10 + 2 + 2) + (3 + 2) + (4 + 2) + (1 + 2)
-    assert planned["finetune_keras"] == (2 + 1) + (2 + 1) + (2 + 1)
-    assert planned["quantize_keras"] == (3 + 1) + (3 + 1) + (2 + 1) + (5 + 1 + 3)
+    assert planned["train"] == (1 + 3 + 3) + 2 + 2 + (2 + 1 + 1 + 1)
+    in_pytorch = (15 + 3 + 2 + 2 + 2) + (4 + 1 + 2 + 1) + (1 + 2 + 2 + 2)
+    assert planned["prune"] == in_pytorch + (2 * 2 * 10 + 2 + 2) + (3 + 2) + (4 + 2) + (1 + 2)
+    in_pytorch = (15 + 3 + 2 + 2 + 2 + 1) + (4 + 1 + 2 + 1 + 1) + (1 + 2 + 2 + 1)
+    assert planned["finetune"] == in_pytorch + (2 + 1) + (2 + 1) + (2 + 1)
+    assert planned["quantize"] == (4 + 2) + (2 + 2) + (2 + 2) + (3 + 1) + (3 + 1) + (2 + 1) + (5 + 1 + 3)
+    assert planned["measure"] == sum(planned[step] for step in ("train", "prune", "finetune", "quantize"))
     assert planned["measure_latency"] == 7
-    assert planned["collect_records"] == planned["write_overview"] == 1
+    assert planned["collect_records"] == 7 and planned["collect_run"] == planned["write_overview"] == 1
 
 
 def test_every_figure_and_table_that_a_study_gets_is_planned(project):
@@ -58,20 +60,19 @@ def test_every_figure_and_table_that_a_study_gets_is_planned(project):
 
 def test_a_run_of_one_study_plans_that_study_only(project):
     planned = project.planned("--config", "run=[cifar100_resnet50]", "seeds=[0,1,2]")
-    assert (planned["train_pytorch"], planned["prune_pytorch"], planned["finetune_pytorch"]) == (6, 24, 27)
-    assert "train_keras" not in planned
+    assert (planned["train"], planned["prune"], planned["finetune"]) == (6, 24, 27)
 
 
 def test_a_config_on_the_command_line_replaces_the_default(project):
     shutil.copy2(PROJECT / "tests" / "config" / "small.yaml", project.folder / "other.yaml")
     planned = project.planned("--configfile", "other.yaml")
-    assert (planned["train_pytorch"], planned["prune_pytorch"], planned["prune_keras"]) == (3, 2, 4)
+    assert (planned["train"], planned["prune"]) == (3 + 2, 2 + 4)
 
 
 def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert project.planned("--directory", str(elsewhere))["prune_keras"] == 58
+    assert project.planned("--directory", str(elsewhere))["prune"] == 39 + 58
     (elsewhere / "Snakefile").write_text(
         f"configfile: {str(project.folder / 'config.yaml')!r}\n"
         f"module espalier:\n    snakefile: {str(project.folder / 'Snakefile')!r}\n    config: config\n"
@@ -80,7 +81,7 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     output = project.run(
         "--snakefile", str(elsewhere / "Snakefile"), "--directory", str(elsewhere), "-n", "espalier_all"
     )
-    assert re.search(r"^espalier_prune_keras +58$", output, flags=re.M)
+    assert re.search(r"^espalier_prune +97$", output, flags=re.M)
 
 
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):
@@ -90,10 +91,22 @@ def test_every_node_has_a_model_and_a_record_that_agree(small_run):
     for path in records:
         record = json.loads(path.read_text())
         assert models / record["node"] == path.parent
-        (file,) = path.parent.glob("model.*")
+        (file,) = set(path.parent.glob("model.*")) - set(path.parent.glob("*.json"))
         assert file.suffix in SUFFIXES[record["backend"]][record["step"] == "quantize"]
         assert record["measured"]["size_bytes"] == file.stat().st_size
         assert record["measured"]["flops"] == 2 * record["measured"]["macs"]
+
+
+def test_every_record_has_the_predictions_that_its_accuracy_is_of(small_run):
+    for path in (small_run.folder / "results" / "models").rglob("record.json"):
+        record, splits = json.loads(path.read_text()), predictions.read(path.with_name("predictions.npz"))
+        assert set(splits) == {"test", "validation"}
+        test = splits["test"]
+        assert len(test.label) == record["measured"]["test_images"]
+        assert 100 * test.correct.mean() == pytest.approx(record["measured"]["top1"])
+        assert -np.log(test.likelihood).mean() == pytest.approx(record["measured"]["test_loss"], rel=1e-4)
+        assert (test.confidence[test.correct] == test.likelihood[test.correct]).all()
+        assert (test.likelihood <= test.confidence).all() and test.predicted.dtype == np.uint8
 
 
 def test_pruned_nets_are_smaller_on_disk_and_zeros_only_when_zipped(small_run):

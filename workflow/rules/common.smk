@@ -14,8 +14,9 @@ sys.path.append(str(SCRIPTS))
 from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
 from espalier.plan import grid
+from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
-from espalier.run.code import code_of_job
+from espalier.run.code import code_of_job, stamp
 from espalier.plan.config import ConfigError, typed
 from espalier.run import locks
 
@@ -48,6 +49,7 @@ except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
+LIBRARY = stamp()
 try:
     DATA_ROOT = datasets.data_root(GRID.config["data_root"])
 except ValueError as error:
@@ -59,6 +61,12 @@ wildcard_constraints:
     study="|".join(STUDIES),
     seed=r"\d+",
     item="[a-z0-9_]+",
+
+
+def library_as_planned(wildcards, resources):
+    """What a job compares the library with when it begins and ends. Snakemake does not compare params whose function takes
+    `resources`: the digest among `code` says what a result depends on."""
+    return LIBRARY
 
 
 def job_of(wildcards):
@@ -74,9 +82,9 @@ def model_of(node):
     return f"<results>/models/{node}/{BACKENDS[job.backend].format_of(job.step).file}"
 
 
-def record_beside(model):
-    """The record of a model's file."""
-    return str(Path(model).with_name("record.json"))
+def origin_of(model):
+    """The file in which the job that made a net writes what only it knows of the net."""
+    return f"{model}.json"
 
 
 def dataset_of(study):
@@ -99,8 +107,9 @@ def sources_of_data(wildcards):
 
 
 def parameters_of_data(wildcards):
-    """How a data set is prepared, and for one that is read from files where from, and a stamp of images in folders."""
-    dataset = GRID.datasets()[wildcards.dataset]
+    """How a data set is prepared, and for one that is read from files where from, and a stamp of these files: one that is
+    replaced by an older file is another one, too."""
+    dataset = sorted_keys(GRID.datasets()[wildcards.dataset])
     if not datasets.reads_files(dataset["name"]):
         return {"how": dataset}
     stamp = looked_up(datasets.stamp, dataset)
@@ -120,3 +129,7 @@ def data_of_study(wildcards):
 
 def folder_of_data(wildcards, input):
     return str(Path(input.data[0]).parent)
+
+
+def record_of(node):
+    return f"<results>/models/{node}/record.json"

@@ -21,6 +21,7 @@ rule prepare_dataset:
     params:
         dataset=parameters_of_data,
         code=code_of_data,
+        library=library_as_planned,
     message:
         "preparing the data set {wildcards.dataset}"
     script:

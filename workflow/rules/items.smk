@@ -11,7 +11,7 @@ from espalier.analysis.labels import setup_line
 
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
 RUN_BY = ("threads", "device", "memory_mb", "resources")
-REPORTED = {n: {k: v for k, v in study.items() if k not in RUN_BY} for n, study in STUDIES.items()}
+REPORTED = {n: sorted_keys({k: v for k, v in study.items() if k not in RUN_BY}) for n, study in STUDIES.items()}
 
 
 def title_of_study(wildcards):
@@ -114,7 +114,8 @@ def timed_rules():
     of_run = [name for name in tables.run_names() if name != "runtime"]
     files = {
         "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
-        "collect_records": ["<results>/benchmarks/collect_records.tsv"],
+        "collect_records": [f"<results>/benchmarks/records/{study}.tsv" for study in STUDIES],
+        "collect_run": ["<results>/benchmarks/records.tsv"],
         "draw_figure": benchmarks_of("figures"),
         "make_table": benchmarks_of("tables"),
         "make_run_table": [f"<results>/benchmarks/tables/{name}.tsv" for name in of_run],

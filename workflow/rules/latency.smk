@@ -4,7 +4,7 @@
 rule measure_latency:
     input:
         models=timed_models,
-        records=records_of_timed_models,
+        origins=origins_of_timed_models,
         data=data_of_study,
     output:
         record="<results>/records/{study}/seed{seed}/latency.json",
@@ -23,6 +23,7 @@ rule measure_latency:
         threads=threads_of_calls,
         how=how_nets_are_timed,
         code=code_of_latency,
+        library=library_as_planned,
     message:
         "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     script:

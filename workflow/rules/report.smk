@@ -1,11 +1,54 @@
-# From records to the report: one tidy table, then tables and figures, each a function of it and of nothing else. Which
-# figures and tables a study gets, the register says: each declares what it is `when`.
+# From records to the report: the tidy tables of each study and those of the run, then tables and figures, each a function
+# of these and of nothing else; so another row of one study redraws that study and no other. Which figures and tables a
+# study gets, the register says: each declares what it is `when`.
+
+
+def latency_of_study(wildcards):
+    return latency_files(wildcards.study)
+
+
+def records_of_study(wildcards):
+    return [record_of(job.node) for job in GRID.of(wildcards.study)]
+
+
+def number_of_records(wildcards):
+    return len(GRID.of(wildcards.study))
 
 
 rule collect_records:
     input:
-        records=[f"<results>/models/{node}/record.json" for node in GRID.jobs],
-        latency=all_latency(),
+        records=records_of_study,
+        latency=latency_of_study,
+    output:
+        results="<results>/records/{study}/results.csv",
+        history="<results>/records/{study}/history.csv",
+        layers="<results>/records/{study}/layers.csv",
+        summary="<results>/records/{study}/summary.csv",
+        latency="<results>/records/{study}/latency.csv",
+        digests="<results>/records/{study}/digests.json",
+    log:
+        "<results>/logs/records/{study}.log",
+    benchmark:
+        "<results>/benchmarks/records/{study}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        **asks("report"),
+    params:
+        number=number_of_records,
+        code=code_of_job(SCRIPTS / "collect_records.py"),
+    message:
+        "collecting {params.number} records of {wildcards.study}"
+    script:
+        "../scripts/collect_records.py"
+
+
+use rule collect_records as collect_run with:
+    input:
+        records=[record_of(node) for node in GRID.jobs],
+        latency=[file for study in STUDIES for file in latency_files(study)],
     output:
         results="<results>/records/results.csv",
         history="<results>/records/history.csv",
@@ -14,22 +57,15 @@ rule collect_records:
         latency="<results>/records/latency.csv",
         digests="<results>/records/digests.json",
     log:
-        "<results>/logs/collect_records.log",
+        "<results>/logs/records/run.log",
     benchmark:
-        "<results>/benchmarks/collect_records.tsv"
+        "<results>/benchmarks/records.tsv"
     localrule: True
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        **asks("report"),
     params:
         number=len(GRID.jobs),
         code=code_of_job(SCRIPTS / "collect_records.py"),
     message:
-        "collecting {params.number} records"
-    script:
-        "../scripts/collect_records.py"
+        "collecting the {params.number} records of the run"
 
 
 rule draw_figure:
@@ -102,6 +138,8 @@ rule make_table:
 
 
 use rule make_table as make_run_table with:
+    input:
+        **rules.collect_run.output,
     output:
         csv="<results>/tables/{item}.csv",
         html=report(
@@ -131,7 +169,7 @@ use rule make_table as make_run_table with:
 
 use rule make_run_table as make_runtime_table with:
     input:
-        **rules.collect_records.output,
+        **rules.collect_run.output,
         **timed_rules(),
     output:
         csv="<results>/tables/runtime.csv",
@@ -161,7 +199,7 @@ use rule make_run_table as make_runtime_table with:
 
 rule write_overview:
     input:
-        **rules.collect_records.output,
+        **rules.collect_run.output,
     output:
         report(
             "<results>/tables/overview.html",
@@ -192,7 +230,7 @@ rule write_overview:
 
 rule write_pages:
     input:
-        **rules.collect_records.output,
+        **rules.collect_run.output,
         shown=files_of_pages(),
         manifests=[f"<results>/data/{name}/manifest.json" for name in GRID.datasets()],
     output:

@@ -1,5 +1,6 @@
-# The steps of chains: for each kind of step (espalier.plan.steps) one rule in each backend, since a rule's outputs cannot
-# depend on its wildcards. All run the same script, which calls the backend's function that the kind of step names.
+# The steps of chains: for each kind of step (espalier.plan.steps) one rule. It runs the backend's function that the kind of
+# step names, and writes the net with what only its job knows. Then every net is measured, by a rule of its own: after an
+# edit of what counts and evaluates nets is measured again, and nothing is trained.
 
 
 def parent_of_node(wildcards):
@@ -11,36 +12,47 @@ def dense_of_node(wildcards):
     return model_of(GRID.trained(job_of(wildcards)))
 
 
+NETS = {"parent": parent_of_node, "dense": dense_of_node}
+
+
 def inputs_of(step):
-    """The input functions of a kind of step, by name. The nets that it reads are compared with their records."""
-    known = {"parent": parent_of_node, "dense": dense_of_node, "data": data_of_study}
-    nets = [known[name] for name in ("parent", "dense") if name in step.reads]
+    """The input functions of a kind of step, by name. The nets that it reads are compared with their origins."""
+    nets = [NETS[name] for name in ("parent", "dense") if name in step.reads]
 
-    def records(wildcards):
-        return [record_beside(net(wildcards)) for net in nets]
+    def origins(wildcards):
+        return [origin_of(net(wildcards)) for net in nets]
 
-    return {name: known[name] for name in step.reads} | ({"records": records} if nets else {})
-
-
-def outputs_of(step, backend):
-    """The output files of a kind of step, by name."""
-    files = {
-        "model": f"<results>/models/{{node}}/{BACKENDS[backend].format_of(step.kind).file}",
-        "record": "<results>/models/{node}/record.json",
-    }
-    if step.tensorboard and backend == "keras":
-        files["tensorboard"] = directory("<results>/logs/tensorboard/{node}/events")
-    return files
+    known = NETS | {"data": data_of_study}
+    return {name: known[name] for name in step.reads} | ({"origins": origins} if nets else {})
 
 
-def nodes_of(step, backend):
-    """A regular expression for the nodes of a kind of step in the studies of a backend."""
-    studies = "|".join(name for name, study in STUDIES.items() if study["backend"] == backend) or "none"
-    return rf"(?:{studies})/seed\d+/(?:[^/]+/)*{step.kind}(?:~[^/]+)?"
+def inputs_of_measuring(wildcards):
+    """The files that a net is measured with."""
+    nets = {"model": model_of(wildcards.node)}
+    nets |= {name: NETS[name](wildcards) for name in STEPS[job_of(wildcards).step].measured_with}
+    return nets | {"origins": [origin_of(net) for net in nets.values()], "data": data_of_study(wildcards)}
+
+
+def nodes_of(*kinds):
+    """A regular expression for the nodes of these kinds of step."""
+    return rf"(?:{'|'.join(STUDIES)})/seed\d+/(?:[^/]+/)*(?:{'|'.join(kinds)})(?:~[^/]+)?"
+
+
+def formats_of(step):
+    """A regular expression for the formats of the nets that a kind of step makes, of all backends."""
+    return "|".join(re.escape(backend.format_of(step.kind).suffix) for backend in BACKENDS.values())
 
 
 def threads_of_node(wildcards):
     return STUDIES[job_of(wildcards).study]["threads"]
+
+
+def backend_of_node(wildcards):
+    return job_of(wildcards).backend
+
+
+def environment_of_node(wildcards):
+    return f"../../envs/{backend_of_node(wildcards)}.yaml"
 
 
 def parameters_of_node(wildcards):
@@ -59,44 +71,114 @@ def label_of_node(wildcards):
 def code_of_node(wildcards):
     """What a node's job is covered by."""
     job = job_of(wildcards)
-    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", *STEPS[job.step].modules)]
+    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", STEPS[job.step].module)]
     return code_of_job(SCRIPTS / "run_step.py", modules, job.uses)
 
 
-for step in STEPS.values():
-    for backend in BACKENDS:
+def measuring_of_node(wildcards):
+    """How a node's net is measured."""
+    step = STEPS[job_of(wildcards).step]
+    return {"function": step.measure, "measured_with": step.measured_with}
 
-        rule:
-            name:
-                f"{step.kind}_{backend}"
-            input:
-                **inputs_of(step),
-            output:
-                **outputs_of(step, backend),
-            log:
-                "<results>/logs/{node}.log",
-            wildcard_constraints:
-                node=nodes_of(step, backend),
-            cache: backend in step.cached
-            group:
-                None if step.kind == "train" else study_of  # what is applied to a trained net is submitted as one
-            conda:
-                f"../../envs/{backend}.yaml"
-            threads: threads_of_node
-            resources:
-                **asks(step.kind),
-                gpu=gpu_of_node,
-            params:
-                step=parameters_of_node,
-                columns=columns_of_node,
-                label=label_of_node,
-                backend=backend,
-                data=folder_of_data,
-                device=device_of_node,
-                jobs_per_gpu=jobs_per_gpu,
-                runs=step.runs,
-                code=code_of_node,
-            message:
-                step.message
-            script:
-                "../scripts/run_step.py"
+
+def code_of_measuring(wildcards):
+    """What the job is covered by that measures a node's net."""
+    job = job_of(wildcards)
+    measure = STEPS[job.step].measure.partition(".")[0]
+    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", measure)]
+    return code_of_job(SCRIPTS / "measure.py", modules, [use for use in job.uses if use[0] == "model"])
+
+
+def measuring_by_step(wildcards, resources):
+    """What the job of a step needs to measure its net at once, while the framework is loaded. It has no bearing on the
+    net, so it is a param that Snakemake does not compare: one whose function takes `resources`."""
+    return measuring_of_node(wildcards) | {"code": code_of_measuring(wildcards)}
+
+
+def tensorboard_of_node(wildcards, resources):
+    """Whether the job of a step writes logs for TensorBoard. They are no output: not every backend has them, and no
+    result depends on them."""
+    job = job_of(wildcards)
+    return STEPS[job.step].tensorboard and BACKENDS[job.backend].tensorboard
+
+
+def group_of_node(wildcards):
+    """What is submitted as one job: a training with the measuring of its net; all that is applied to a trained net."""
+    job = job_of(wildcards)
+    return job.study if job.parent else job.node.replace("/", "_")
+
+
+for step in STEPS.values():
+
+    rule:
+        name:
+            step.kind
+        input:
+            **inputs_of(step),
+        output:
+            model="<results>/models/{node}/model.{format}",
+            origin="<results>/models/{node}/model.{format}.json",
+        log:
+            "<results>/logs/{node}.{format}.log",
+        wildcard_constraints:
+            node=nodes_of(step.kind),
+            format=formats_of(step),
+        cache: step.cached
+        group:
+            group_of_node
+        conda:
+            environment_of_node
+        threads: threads_of_node
+        resources:
+            **asks(step.kind),
+            gpu=gpu_of_node,
+        params:
+            step=parameters_of_node,
+            label=label_of_node,
+            backend=backend_of_node,
+            data=folder_of_data,
+            device=device_of_node,
+            jobs_per_gpu=jobs_per_gpu,
+            runs=step.function,
+            measuring=measuring_by_step,
+            tensorboard=tensorboard_of_node,
+            code=code_of_node,
+            library=library_as_planned,
+        message:
+            step.message
+        script:
+            "../scripts/run_step.py"
+
+
+rule measure:
+    input:
+        unpack(inputs_of_measuring),
+    output:
+        record="<results>/models/{node}/record.json",
+        predictions="<results>/models/{node}/predictions.npz",
+    log:
+        "<results>/logs/{node}.measured.log",
+    wildcard_constraints:
+        node=nodes_of(*STEPS),
+    group:
+        group_of_node
+    conda:
+        environment_of_node
+    threads: threads_of_node
+    resources:
+        **asks("measure"),
+        gpu=gpu_of_node,
+    params:
+        columns=columns_of_node,
+        label=label_of_node,
+        backend=backend_of_node,
+        data=folder_of_data,
+        device=device_of_node,
+        jobs_per_gpu=jobs_per_gpu,
+        measuring=measuring_of_node,
+        code=code_of_measuring,
+        library=library_as_planned,
+    message:
+        "measuring {params.label}"
+    script:
+        "../scripts/measure.py"

@@ -12,8 +12,8 @@ def timed_models(wildcards):
     return [model_of(node) for node in timed_nodes(wildcards)]
 
 
-def records_of_timed_models(wildcards):
-    return [record_beside(model) for model in timed_models(wildcards)]
+def origins_of_timed_models(wildcards):
+    return [origin_of(model) for model in timed_models(wildcards)]
 
 
 def backend_of_study(wildcards):
@@ -39,13 +39,10 @@ def code_of_latency(wildcards):
     return code_of_job(SCRIPTS / "measure_latency.py", modules, [("model", model, backend)])
 
 
-def all_latency():
-    return [
-        f"<results>/records/{name}/seed{seed}/latency.json"
-        for name, study in STUDIES.items()
-        for seed in study["seeds"]
-        if "latency" in study
-    ]
+def latency_files(study):
+    """The files with the times of a study's nets, if it times any."""
+    seeds = STUDIES[study]["seeds"] if "latency" in STUDIES[study] else []
+    return [f"<results>/records/{study}/seed{seed}/latency.json" for seed in seeds]
 
 
 def cores_of_latency(wildcards):

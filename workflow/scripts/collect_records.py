@@ -1,4 +1,4 @@
-"""Rule collect_records: all records into tidy tables."""
+"""Rules collect_records, collect_run: the records of a study, or of the run, as tidy tables."""
 
 from pathlib import Path
 

@@ -10,8 +10,8 @@ from espalier.training import timing as latency
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
     load = os.getloadavg()[0]
-    for model, record in zip(this.input.models, this.input.records, strict=True):
-        records.check_net(model, record)
+    for model, origin in zip(this.input.models, this.input.origins, strict=True):
+        records.check_net(model, origin)
     predictors = this.module("latency")
     if any(Path(model).suffix == predictors.FRAMEWORK for model in this.input.models):
         this.backend()  # the runtimes of quantized nets come seconds sooner without it

@@ -15,6 +15,11 @@ class Format:
     file: str
     runtime: str
 
+    @property
+    def suffix(self) -> str:
+        """The end of the file's name, without a dot."""
+        return self.file.rpartition(".")[2]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
@@ -24,6 +29,7 @@ class Backend:
     net: Format  # of trained and pruned nets
     quantized: Format  # of quantized and exported nets
     packages: tuple[str, ...]  # whose versions a record names
+    tensorboard: bool = False  # its trainings write logs for TensorBoard
 
     def format_of(self, step: str) -> Format:
         """The format of the net that a kind of step makes.
@@ -47,6 +53,7 @@ BACKENDS: dict[str, Backend] = {
             name="keras",
             net=Format("model.keras", "TensorFlow"),
             quantized=Format("model.tflite", "LiteRT"),
+            tensorboard=True,
             packages=("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"),
         ),
     )

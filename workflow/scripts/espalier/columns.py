@@ -172,6 +172,7 @@ LATENCY = (
 FILES = (
     Column("model_sha256", str, "SHA-256 of the model's file."),
     Column("parent_sha256", str, "SHA-256 of the parent's model, as the step read it.", optional=True),
+    Column("predictions_sha256", str, "SHA-256 of `predictions.npz`.", optional=True),
     Column("data_sha256", str, "SHA-256 of the images and labels, as the manifest of the data set names it."),
 )
 

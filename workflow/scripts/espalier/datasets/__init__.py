@@ -49,18 +49,20 @@ def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
 
 
 def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
-    """Digest of the names, sizes and times of the images that a data set has in folders; None if it has none there."""
-    folders = [source for source in _found(name, root, path) if source.is_dir()]
-    digest = hashlib.sha256()
-    for folder in folders:
-        inside = []
-        for file in sorted(folder.iterdir()):
-            check_name(folder, file.name)
-            if not file.is_dir():
-                check_regular(file)
-            inside.append((file.name, file.stat().st_size, file.stat().st_mtime_ns))
-        digest.update(f"{folder.parent.name}/{folder.name} {inside}\n".encode())
-    return digest.hexdigest()[:16] if folders else None
+    """Digest of the names, sizes and times of the files that a data set is read from, of those in folders too; None if
+    there are none."""
+    found, digest = [source for source in _found(name, root, path) if source.exists()], hashlib.sha256()
+    for source in found:
+        files = [source]
+        if source.is_dir():
+            files = sorted(source.iterdir())
+            for file in files:
+                check_name(source, file.name)
+                if not file.is_dir():
+                    check_regular(file)
+        inside = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        digest.update(f"{source.parent.name}/{source.name} {inside}\n".encode())
+    return digest.hexdigest()[:16] if found else None
 
 
 def _found(name: str, root: str | Path, path: str | None) -> list[Path]:

@@ -16,11 +16,13 @@ def evaluate(net: Any, split: Split) -> dict[str, Any]:
     """Mean cross entropy `loss`, and accuracies `top1` and `top5` in percent, of a net; None each on an empty split."""
     if not len(split.labels):
         return {"loss": None, "top1": None, "top5": None}
-    batches = range(0, len(split.labels), BATCH)
-    return evaluated(
-        np.concatenate([np.asarray(net(np.asarray(split.images[i : i + BATCH]), training=False)) for i in batches]),
-        np.asarray(split.labels),
-    )
+    return evaluated(outputs(net, split.images), np.asarray(split.labels))
+
+
+def outputs(net: Any, images: np.ndarray) -> np.ndarray:
+    """What a net gives for images (n, h, w, c) uint8, of which there is at least one: (n, classes), or (n, 1)."""
+    batches = range(0, len(images), BATCH)
+    return np.concatenate([np.asarray(net(np.asarray(images[i : i + BATCH]), training=False)) for i in batches])
 
 
 def evaluated(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -6,7 +6,9 @@ float32; in between it may compute in other formats.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +40,11 @@ def predict(path: str | Path, images: np.ndarray, threads: int) -> np.ndarray:
     """The outputs of the file in `path` for normalised images (n, h, w, c) float32: (n, outputs)."""
     net = Net(path, threads)
     return np.concatenate([net(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
+
+
+def batched(function: Callable[..., Any], images: np.ndarray) -> np.ndarray:
+    """What a function of TensorFlow's gives for images, a few at a time: a large net's activations fill memory."""
+    return np.concatenate([np.asarray(function(images[i : i + BATCH])) for i in range(0, len(images), BATCH)])
 
 
 def weighted_operators(path: str | Path) -> list[dict]:

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from espalier.datasets import prepare as datasets
-from espalier.datasets.prepare import Split
+from espalier.datasets.prepare import Data
 from espalier.keras import models
-from espalier.keras.evaluate import evaluate
+from espalier.keras.evaluate import evaluated, outputs
 from espalier.run.files import sizes, zipped_size
+from espalier.run.predictions import of_logits
 
 
 def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
     """Load the net in `path` and measure it on the test split of the prepared data set `data`.
 
-    Returns {"measured": {...}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and
-    sparsity in percent; params, nonzero_params and sparsity count every parameter, biases too. A layer's `weights` and
-    `zeros`, and macs, are without biases; filter_zeros, of a convolution that has zeros, is how many each filter has.
+    Returns {"measured": {...}, "predictions": {split: Predictions of the test images, and of the validation images if
+    there are any}, "layers": [one row per layer that carries weights, in forward order]}. top1, top5 and sparsity in
+    percent; params, nonzero_params and sparsity count every parameter, biases too. A layer's `weights` and `zeros`, and
+    macs, are without biases; filter_zeros, of a convolution that has zeros, is how many each filter has.
     flops = 2 * macs, per image. Sizes in bytes: models.save does not compress the members of a .keras file, so zeros
     make a difference in zipped_bytes, the size of the deflated file. h5_bytes and h5_zipped_bytes: the same of the net
     as the published studies saved it, an .h5 file without optimizer and without the layer that normalises pixels.
     """
     net = models.load(path)
-    test = datasets.load(data).test
-    measured = accuracy(evaluate(net, test), test) | costs(net) | sizes(path) | _h5_sizes(net)
-    return {"measured": measured, "layers": [_row(layer) for layer in models.weighted_layers(net)]}
+    details = accuracy(lambda images: outputs(net, images), datasets.load(data))
+    details["measured"] |= costs(net) | sizes(path) | _h5_sizes(net)
+    return details | {"layers": [_row(layer) for layer in models.weighted_layers(net)]}
 
 
-def accuracy(found: dict[str, Any], test: Split) -> dict[str, Any]:
-    """The results of `evaluate` on the test images, under the names of a record."""
-    return {"top1": found["top1"], "top5": found["top5"], "test_loss": found["loss"], "test_images": len(test)}
+def accuracy(predict: Callable[[np.ndarray], np.ndarray], data: Data) -> dict[str, Any]:
+    """Accuracy and predictions of a net: {"measured": of the test images, by the names of a record, "predictions":
+    {split: the prediction for each image}}.
+
+    predict: images (n, h, w, c) uint8 -> outputs (n, classes), or (n, 1) of a binary net.
+    """
+    splits = {"test": data.test} | ({"validation": data.validation} if len(data.validation) else {})
+    metrics, predictions = {}, {}
+    for name, split in splits.items():
+        outputs_of_split, labels = predict(split.images), np.asarray(split.labels)
+        logits = models.two_logits(outputs_of_split)
+        metrics[name] = evaluated(outputs_of_split, labels)
+        predictions[name] = of_logits(logits, labels, logits.argmax(axis=1))
+    test = metrics["test"]
+    measured = {"top1": test["top1"], "top5": test["top5"], "test_loss": test["loss"], "test_images": len(data.test)}
+    return {"measured": measured, "predictions": predictions}
 
 
 def costs(net: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ operator that quantizes the images and end with one that turns the logits back. 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,8 @@ import numpy as np
 
 from espalier.datasets import prepare as datasets
 from espalier.datasets.prepare import Data, Split
-from espalier.keras import litert, models, profile, train
-from espalier.keras.evaluate import evaluated
+from espalier.keras import litert, models, train
 from espalier.registry import Scheme, register
-from espalier.run.files import sizes
 from espalier.run.threads import threads
 from espalier.training.calibration import Quantization, calibration
 from espalier.training.recipe import KEEP_NOTHING, Keeping
@@ -98,33 +95,14 @@ def _checked_operators(out: str | Path, scheme: Scheme) -> dict[str, int]:
     return {"int8_operators": number}
 
 
-def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]:
-    """Measure a TFLite file on the test split of the prepared data set `data`, by LiteRT on the job's threads.
-
-    Returns {"measured": {...}} as `profile.measure_model` does, top1, top5, test_loss and sizes of the file itself. The
-    counts, params, macs, nonzero_params and sparsity, are those of `parent`, the .keras file it was made of:
-    quantization changes how a weight is written, not how many there are. (Small weights become zeros of int8, too.)
-    """
-    net, test = models.load(parent), datasets.load(data).test
-    outputs = litert.predict(path, _batched(net.get_layer("normalise"), test.images), threads())
-    found = profile.accuracy(evaluated(outputs, np.asarray(test.labels)), test)
-    return {"measured": found | profile.costs(net) | sizes(path)}
-
-
 def _compared(path: str | Path, net: Any, images: np.ndarray) -> float:
     """The largest |difference| between the outputs of a float32 file and of the net it was made of."""
-    expected = _batched(net, images)
-    given = litert.predict(path, _batched(net.get_layer("normalise"), images), threads())
+    expected = litert.batched(net, images)
+    given = litert.predict(path, litert.batched(net.get_layer("normalise"), images), threads())
     difference, limit = abs(given - expected).max(), TOLERANCE * max(1.0, abs(expected).max())
     if not difference <= limit:
         raise RuntimeError(f"the outputs of {path} differ from Keras's by {difference:.3g}, more than {limit:.3g}")
     return float(difference)
-
-
-def _batched(function: Callable[..., Any], images: np.ndarray) -> np.ndarray:
-    """The results of a TensorFlow function for images, a few at a time: a large net's activations fill memory."""
-    size = litert.BATCH
-    return np.concatenate([np.asarray(function(images[i : i + size])) for i in range(0, len(images), size)])
 
 
 def _simulated(inner: Any, normalise: Any, images: np.ndarray | None) -> tuple[Any, Any]:

@@ -21,7 +21,6 @@ from espalier.datasets.prepare import load as load_data
 from espalier.keras.evaluate import evaluate
 from espalier.keras.models import build_model, kernels, load, pretrain, redrawn, save, weighted_layers
 from espalier.keras.optimizers import make_optimizer
-from espalier.keras.profile import count_macs
 from espalier.keras.tensorboard import Board
 from espalier.training import loop
 from espalier.training.checkpoint import Arrays, Row
@@ -40,12 +39,14 @@ def train_model(
     parent: str | Path | None = None,
     dense: str | Path | None = None,
     keeping: Keeping = KEEP_NOTHING,
+    macs: Callable[[Any], int] | None = None,
     **step: Any,
 ) -> dict[str, Any]:
     """Train a net on the device that the runtime was started with, and write it to `out`.
 
     data: a prepared data set. parent: a model file to train further, None for a new net; its weights that are zero,
-    pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`. step: what `Training` says.
+    pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`; macs: what counts
+    the multiply-accumulates of a net for that (`scratch.train_model` gives it). step: what `Training` says.
     Each epoch derives the order of the images from the seed and its number.
 
     Returns what `loop.run` does; if the weights were new, {"weights": "random" or "imagenet"}, what the training really
@@ -53,7 +54,7 @@ def train_model(
     """
     training, prepared = Training.of(step), load_data(data)
     net, weights = (load(parent), None) if parent else initial_net(training, prepared)
-    recipe, masks = budgeted(training, net, dense), zero_masks(net) if parent else {}
+    recipe, masks = budgeted(training, net, dense, macs), zero_masks(net) if parent else {}
     if training.scratch:
         net, masks = draw_again(net, masks, recipe.init, training.seed)
         weights = "random"
@@ -74,13 +75,16 @@ def initial_net(training: Training, data: Data) -> tuple[Any, str]:
     return net, pretrain(net, training.model)
 
 
-def budgeted(training: Training, net: Any, dense: str | Path | None) -> Recipe:
-    """The recipe; for `scratch: flops` with the epochs that cost the MACs that it costs the net in the file `dense`."""
+def budgeted(training: Training, net: Any, dense: str | Path | None, macs: Callable[[Any], int] | None) -> Recipe:
+    """The recipe; for `scratch: flops` with the epochs that cost the MACs that it costs the net in the file `dense`.
+
+    macs: counts the multiply-accumulates of a net.
+    """
     if training.scratch != "flops":
         return training.recipe
-    if dense is None:
-        raise ValueError("`scratch: flops` needs the dense net, whose MACs are the budget")
-    return stretched(training.recipe, Fraction(count_macs(load(dense)), count_macs(net)))
+    if dense is None or macs is None:
+        raise ValueError("`scratch: flops` needs the dense net, whose MACs are the budget, and what counts them")
+    return stretched(training.recipe, Fraction(macs(load(dense)), macs(net)))
 
 
 def fit(

@@ -18,6 +18,7 @@ from espalier.plan.chains import Given
 from espalier.plan.config import check
 from espalier.plan.explain import ConfigError, dotted
 from espalier.plan.job import Job
+from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS, label
 from espalier.plan.steps.step import Place
 from espalier.plan.study import check_study, dataset_id
@@ -164,7 +165,7 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         step = STEPS[given.kind]
         with given.checked():
             planned = step.plan(Place(study, given.values, given.path, jobs, columns))
-        params = planned.params | {"seed": step_seed(study["name"], seed, position, step.kind)}
+        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, position, step.kind)})
         parent = jobs[-1].node if jobs else None
         node = f"{parent or root}/{step.folder(given.values if planned.given is None else planned.given)}"
         columns = columns | planned.columns | {"node": node, "parent": parent, "step": step.kind}

@@ -25,10 +25,21 @@ def slug(value: Any) -> str:
     ('normal-0.1', '5-8', 'none', '2-4', 'false')
     """
     if isinstance(value, dict) and "name" in value:
-        return "-".join(slug(v) for v in value.values())
+        return "-".join([slug(value["name"]), *(slug(value[key]) for key in sorted(value) if key != "name")])
     if isinstance(value, dict):
-        return "-".join(f"{slug(k)}-{slug(v)}" for k, v in value.items())
+        return "-".join(f"{slug(k)}-{slug(v)}" for k, v in sorted(value.items()))
     if isinstance(value, list):
         return "-".join(slug(v) for v in value) or "none"
     written = str(value).lower() if isinstance(value, bool) or value is None else str(value)
     return "".join(c if c.isalnum() or c in "._+" else "-" for c in written)
+
+
+def sorted_keys(value: Any) -> Any:
+    """A value with the keys of its dicts in one order, however they were written: Snakemake compares params as text.
+
+    >>> sorted_keys({"b": [{"d": 1, "c": 2}], "a": 0})
+    {'a': 0, 'b': [{'c': 2, 'd': 1}]}
+    """
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list | tuple) else value

@@ -43,6 +43,7 @@ class Resources:
 DEFAULTS = {
     "data": Resources(runtime=60, mem_mb=2000, disk_mb=10000),
     **{kind: Resources(runtime=step.runtime) for kind, step in STEPS.items()},
+    "measure": Resources(runtime=30),
     "latency": Resources(runtime=30),
     "report": Resources(runtime=30, mem_mb=1000),
 }

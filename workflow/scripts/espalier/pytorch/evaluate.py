@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,17 @@ def resident(split: Split, device: torch.device) -> Split:
 
 
 @torch.inference_mode()
-def evaluate(net: torch.nn.Module, split: Split, manifest: dict[str, Any], batch_size: int = 128) -> dict[str, float]:
+def evaluate(
+    net: torch.nn.Module,
+    split: Split,
+    manifest: dict[str, Any],
+    batch_size: int = 128,
+    seen: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
+) -> dict[str, float]:
     """Mean cross entropy (`loss`), `top1` and `top5` accuracy in percent of a net on a split (of arrays or tensors).
 
     Computed in float32 on the net's device. Batches of 128 take no more memory than training with such batches does.
+    seen: called with each batch's logits (n, classes) and its likeliest classes (n, up to 5), the likeliest first.
     """
     net.eval().to(memory_format=torch.channels_last)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
@@ -45,8 +53,11 @@ def evaluate(net: torch.nn.Module, split: Split, manifest: dict[str, Any], batch
         images = to_tensor(split.images[start : start + batch_size]).to(device)  # as uint8: a quarter of the bytes
         logits = net(to_input(images, manifest))
         loss += functional.cross_entropy(logits, labels, reduction="sum").double()
-        hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+        likeliest = logits.topk(min(5, logits.shape[1])).indices
+        hits = likeliest == labels[:, None]
         top1 += hits[:, 0].sum()
         top5 += hits.sum()
+        if seen:
+            seen(logits, likeliest)
     n = len(split)
     return {"loss": float(loss) / n, "top1": 100 * int(top1) / n, "top5": 100 * int(top5) / n}

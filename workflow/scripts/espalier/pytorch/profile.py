@@ -9,14 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espalier.datasets.prepare import Data
+import numpy as np
+
+from espalier.datasets.prepare import Data, Split
 from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import runtime
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.models import load, weighted
 from espalier.run.files import sizes
+from espalier.run.predictions import Predictions, of_logits
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 Rule = Callable[[Any, Any, Any], int]  # (module, inputs, output) -> operations of that call, for one image
@@ -61,22 +65,37 @@ def measure_model(path: str | Path, data: str | Path) -> dict[str, Any]:
     """Accuracy on the test images (percent), counts and sizes (bytes) of the net in a file, and its layers, computed on
     the device that the runtime was started with.
 
-    Returns {"measured": {...}, "layers": [a row for each conv and linear layer]}; zipped_bytes is the file deflated.
+    Returns {"measured": {...}, "predictions": {split: Predictions}, "layers": [a row for each conv and linear layer]};
+    zipped_bytes is the file deflated.
     """
     prepared, net = load_data(data), load(path).to(runtime.device())
-    measured = accuracy(net, prepared) | costs(net, prepared.manifest["size"]) | sizes(path)
-    return {"measured": measured, "layers": [_row(name, module) for name, module in weighted(net).items()]}
+    details = accuracy(net, prepared)
+    details["measured"] |= costs(net, prepared.manifest["size"]) | sizes(path)
+    return details | {"layers": [_row(name, module) for name, module in weighted(net).items()]}
 
 
 def accuracy(net: nn.Module, data: Data) -> dict[str, Any]:
-    """Accuracy of a net on the test images: top1 and top5 in percent, test_loss."""
-    measured = evaluate(net, data.test, data.manifest)
-    return {
-        "top1": measured["top1"],
-        "top5": measured["top5"],
-        "test_loss": measured["loss"],
-        "test_images": len(data.test),
-    }
+    """Accuracy and predictions of a net: {"measured": of the test images (top1 and top5 in percent, test_loss),
+    "predictions": {"test": Predictions, and "validation" if there are such images}}."""
+    measured, predictions = predicted(net, data.test, data.manifest)
+    both = {"test": predictions}
+    if len(data.validation):
+        both["validation"] = predicted(net, data.validation, data.manifest)[1]
+    test = {"top1": measured["top1"], "top5": measured["top5"], "test_loss": measured["loss"]}
+    return {"measured": test | {"test_images": len(data.test)}, "predictions": both}
+
+
+def predicted(net: nn.Module, split: Split, manifest: dict[str, Any]) -> tuple[dict[str, float], Predictions]:
+    """The result of `evaluate` and the net's prediction for each image of the split."""
+    logits, classes = [], []
+
+    def seen(of_batch: torch.Tensor, likeliest: torch.Tensor) -> None:
+        logits.append(of_batch.cpu().numpy())
+        classes.append(likeliest[:, 0].cpu().numpy())
+
+    measured = evaluate(net, split, manifest, seen=seen)
+    labels = np.asarray(split.labels)
+    return measured, of_logits(np.concatenate(logits), labels, np.concatenate(classes))
 
 
 def costs(net: nn.Module, size: int) -> dict[str, Any]:

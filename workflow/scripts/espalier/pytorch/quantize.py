@@ -17,7 +17,6 @@ import numpy as np
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
 from espalier.registry import Scheme, register
-from espalier.run.files import sizes
 from espalier.run.threads import threads
 from espalier.training.calibration import Quantization, calibration
 from espalier.training.recipe import KEEP_NOTHING, Keeping
@@ -84,22 +83,6 @@ def _calibration_batches(quantization: Quantization, data: Data) -> list[np.ndar
     chosen = calibration(data.train, quantization.calibration_images, quantization.seed)
     parts = np.array_split(chosen, -(-len(chosen) // BATCH))
     return [_input(data.train.images[part], data.manifest) for part in parts]
-
-
-def measure_model(path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]:
-    """Measure an ONNX file: accuracy on the test images (percent) by ONNX Runtime, and sizes (bytes).
-
-    All counts, non-zero parameters too, are those of the net that the file was made from (`parent`). ONNX Runtime uses
-    the job's threads (OMP_NUM_THREADS), one if that is not set. Returns {"measured": {...}}.
-    """
-    from espalier.pytorch.exported import Net
-    from espalier.pytorch.models import load
-    from espalier.pytorch.profile import accuracy, costs
-
-    prepared = load_data(data)
-    counts = costs(load(parent), prepared.manifest["size"])
-    measured = accuracy(Net(path, threads()), prepared) | counts | sizes(path)
-    return {"measured": measured}
 
 
 def export(net: nn.Module, image_shape: tuple[int, ...]) -> ModelProto:

@@ -20,7 +20,6 @@ from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
 from espalier.pytorch.models import WeightsUnavailable, build_model, load, redrawn, save, tensors_of, weighted
-from espalier.pytorch.profile import profile_model
 from espalier.registry import Penalty, get
 from espalier.training import loop
 from espalier.training.checkpoint import Arrays, Row
@@ -39,12 +38,14 @@ def train_model(
     parent: str | Path | None = None,
     dense: str | Path | None = None,
     keeping: Keeping = KEEP_NOTHING,
+    macs: Callable[[Any], int] | None = None,
     **step: Any,
 ) -> dict[str, Any]:
     """Train a net on the device that the runtime was started with, and write it to `out`.
 
     data: a prepared data set. parent: a model file to train further, None for a new net; its weights that are zero,
-    pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`. step: what `Training` says.
+    pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`; macs: what counts
+    the multiply-accumulates of a net for that (`scratch.train_model` gives it). step: what `Training` says.
     Each epoch derives its randomness (order, augmentation, dropout) from the seed and its number.
 
     Returns what `loop.run` does; if the weights were new, {"weights": "random" or "imagenet"}, what the training really
@@ -55,7 +56,7 @@ def train_model(
     training, prepared = Training.of(step), load_data(data)
     torch.manual_seed(training.seed)
     net, weights = (load(parent), None) if parent else initial_net(training.model, len(prepared.classes))
-    recipe = budgeted(training, net, dense, prepared.manifest["size"])
+    recipe = budgeted(training, net, dense, macs)
     to_device(net)
     masks = zero_masks(net) if parent else {}
     if training.scratch:
@@ -89,18 +90,18 @@ def initial_net(model: dict[str, Any], num_classes: int) -> tuple[nn.Module, str
         return build_model(num_classes=num_classes, **given), "random"
 
 
-def budgeted(training: Training, net: nn.Module, dense: str | Path | None, size: int) -> Recipe:
+def budgeted(
+    training: Training, net: nn.Module, dense: str | Path | None, macs: Callable[[nn.Module], int] | None
+) -> Recipe:
     """The recipe; for `scratch: flops` with the epochs that cost as many MACs as it costs the net in the file `dense`.
 
-    size: side of an image, in pixels.
+    macs: counts the multiply-accumulates of a net.
     """
     if training.scratch != "flops":
         return training.recipe
-    if dense is None:
-        raise ValueError("`scratch: flops` needs the dense net, whose MACs are the budget")
-    return stretched(
-        training.recipe, Fraction(profile_model(load(dense), size).macs, profile_model(net, size).macs)
-    )  # fmt: skip
+    if dense is None or macs is None:
+        raise ValueError("`scratch: flops` needs the dense net, whose MACs are the budget, and what counts them")
+    return stretched(training.recipe, Fraction(macs(load(dense)), macs(net)))
 
 
 def zero_masks(net: nn.Module) -> Masks:

@@ -7,15 +7,17 @@ digest    of the syntax trees of the rule's script, of every module of this libr
           modules import (transitively, imports inside functions too), and of the registered functions that the job
           uses; and of the files next to a module (a style, a script for browsers) that its constant RESOURCES names.
           A plug-in's file, and what it imports beside it, count as the library's modules do
+of        the rule's script and the named modules, by which a running job checks its digest
 uses      these registered functions; while the job runs, the register gives out no others (registry.only)
 described entries whose fields the job asks for, without calling them: what a prune type or a scheme is to a table.
           Their fields are in the digest, their functions are not
 plugins   where the plug-ins are that the job imports: those that registered something it uses
 versions  of the packages that this code imports, as they are installed here
 
-Two things are left out of the digest on purpose: comments and docstrings, which change nothing that is computed; and
-registered functions that the job does not name. A registered function is only ever reached through the register, so
-adding a method to a file, or editing its neighbour, reruns nothing that does not use it.
+Three things are left out of the digest on purpose: comments and docstrings, which change nothing that is computed;
+modules that cannot change a result (NO_RESULT); and registered functions that the job does not name. A registered
+function is only ever reached through the register, so adding a method to a file, or editing its neighbour, reruns
+nothing that does not use it.
 """
 
 from __future__ import annotations
@@ -37,6 +39,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Packages that change nothing that is computed: they check a record, or show progress.
 NOT_COMPUTING = frozenset({"jsonschema", "tqdm", "yaml"})
+# Modules of this library that cannot change a result, and are in no digest. What the register says of an entry that a
+# job uses is in the job's digest; how the register works is not.
+NO_RESULT = frozenset(
+    f"{PACKAGE}.{module}"
+    for module in (
+        "plugins",
+        "registry",
+        "run.code",  # this one
+        "run.gpus",  # which GPU a job has
+        "run.handover",  # only what the measuring job would find itself is taken over
+        "run.progress",  # what is shown on the terminal
+        "run.software",  # what a record says of versions and of the machine
+    )
+)
+
+
+class CodeChanged(Exception):
+    """The library was edited while a run was going on."""
+
 
 Use = tuple[str, str, str]  # kind, name and backend of a registered entry
 Trees = tuple[tuple[str, ast.Module], ...]  # modules with what of them is left, the script as ""
@@ -56,15 +77,42 @@ def code_of_job(
     uses, described = tuple(sorted(set(uses))), tuple(sorted(set(described) - set(uses)))
     arguments = Path(script), tuple(sorted(set(modules))), uses, described
     code = {"digest": _digest(*arguments), "uses": [list(use) for use in uses], "versions": _versions(*arguments)}
+    code["of"] = [Path(script).name, *arguments[1]]
     code |= {"described": [list(use) for use in described]} if described else {}
     places = [plugin.place for plugin in plugins.loaded() if plugin.module in dict(_reached(*arguments))]
     return code | ({"plugins": places} if places else {})
 
 
+def stamp() -> str:
+    """A digest of this library's files as they are, comments too: a hundredth of the time that `code_of_job` takes."""
+    files = sorted(path for path in ROOT.rglob("*") if path.suffix in (".py", ".css", ".js"))
+    contents = [f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:16]
+
+
+def check_unchanged(code: dict[str, Any], planned: str | None) -> None:
+    """Raise CodeChanged if this library no longer is what a running job was planned with.
+
+    code: of the job, planned: the library's `stamp` when the job was planned; None if that is not known.
+    """
+    if planned is None or (planned == stamp() and not code.get("plugins")):
+        return
+    script, *modules = code["of"]
+    uses, described = ([tuple(use) for use in code.get(key, ())] for key in ("uses", "described"))
+    for cached in (_digest, _versions, _reached, _residue):
+        cached.cache_clear()
+    if code_of_job(ROOT / script, modules, uses, described)["digest"] != code["digest"]:
+        raise CodeChanged(
+            "the code that this job runs was edited after the run was planned, so that nobody knows which version its "
+            "result would be of. Start Snakemake again: what is finished stays, and a training goes on where it was if "
+            "the edit was undone"
+        )
+
+
 @functools.cache
 def _digest(script: Path, modules: tuple[str, ...], uses: tuple[Use, ...], described: tuple[Use, ...]) -> str:
     reached = _reached(script, modules, uses, described)
-    parts = [_fields(entry) for entry in _entries(described)]
+    parts = [_fields(entry) for entry in _entries((*uses, *described))]
     parts += [f"{module} {_dump(tree)}" for module, tree in reached]
     parts += [file for module, tree in reached for file in _resources(module, tree)]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
@@ -100,7 +148,7 @@ def _followed(script: Path, begin: set[str], used: dict[str, set[str]]) -> dict[
     waiting = begin | _imported_by("", script, reached[""])
     while waiting:
         module = waiting.pop()
-        if module not in reached and (path := _path(module)):
+        if module not in reached and module not in NO_RESULT and (path := _path(module)):
             reached[module] = _residue(path, frozenset(used.get(module, ())))
             waiting |= _imported_by(module, path, reached[module])
     return reached
@@ -113,8 +161,13 @@ def _entries(uses: Iterable[Use]) -> list[registry.Entry]:
 def _fields(entry: registry.Entry) -> str:
     """All that an entry says of itself; its function aside, and where its plug-in is."""
     values = [(field.name, getattr(entry, field.name)) for field in fields(entry)]
-    named = [(name, value) for name, value in values if name not in ("function", "plugin")]
+    named = [(name, _named(value)) for name, value in values if name not in ("function", "plugin")]
     return f"{entry.kind} {named!r}"
+
+
+def _named(value: Any) -> Any:
+    """A field's value; of a function its name, since its code is among the modules."""
+    return f"{value.__module__}.{value.__qualname__}" if callable(value) else value
 
 
 def _imported_by(module: str, path: Path, tree: ast.Module) -> set[str]:

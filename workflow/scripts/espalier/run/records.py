@@ -48,9 +48,24 @@ def write(
     write_sealed(path, record)
 
 
+def write_origin(
+    path: str | Path,
+    node: str,
+    details: dict[str, Any],
+    timing: dict[str, float],
+    software: dict[str, str],
+    files: dict[str, str],
+) -> None:
+    """Write what only the job that made a net knows of it, for the job that measures the net to put into its record.
+
+    details: what the backend's function returned; the rest as for `write`. `read` reads it.
+    """
+    write_sealed(path, {"node": node, "details": details, "files": files, "timing": timing, "software": software})
+
+
 def read(path: str | Path) -> dict[str, Any]:
-    """The record of a node, as it was written; raises Damaged if it is not, or if it is the record of another node than
-    the one whose folder it lies in."""
+    """The record of a node or the origin of its net, as it was written. Raises Damaged if it is not, or if it is that
+    of another node than the one whose folder it lies in."""
     record = read_sealed(path)
     node, folder = str(record.get("node")), Path(path).parent
     if folder.parts[-len(PurePosixPath(node).parts) :] != PurePosixPath(node).parts:
@@ -59,17 +74,17 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def check_net(net: str | Path, path: str | Path) -> dict[str, str]:
-    """Compare a model's file with its record in `path`; raises Damaged. Returns the digests that the record names."""
+    """Compare a model's file with its origin in `path`; raises Damaged. Returns the digests that the origin names."""
     files = read(path)["files"]
     check(net, files["model_sha256"], str(path))
     return files
 
 
 def of_files_read(nets: dict[str, str], known: Iterable[str], data: str | Path) -> dict[str, str]:
-    """Compare the nets that a job reads with their records; raises Damaged. Returns what its own record says of the
+    """Compare the nets that a job reads with their origins; raises Damaged. Returns what its own record says of the
     files it read (espalier.columns.FILES).
 
-    nets: "parent", "dense" -> model file; known: their records, in the same order; data: folder of the data set, whose
+    nets: "parent", "dense" -> model file; known: their origins, in the same order; data: folder of the data set, whose
     arrays are compared with its manifest when they are loaded.
     """
     images = read_sealed(Path(data) / "manifest.json")["sha256"]
@@ -93,4 +108,17 @@ def merged(*details: dict[str, Any]) -> dict[str, Any]:
     for part in details:
         together |= {key: value for key, value in part.items() if key != "measured"}
     together["measured"] = {key: value for part in details for key, value in part.get("measured", {}).items()}
+    return together
+
+
+def added(*timings: dict[str, float]) -> dict[str, float]:
+    """The timing of several jobs as of one: seconds add up, of memory and threads it is the most.
+
+    >>> added({"seconds": 2.0, "threads": 1}, {}, {"seconds": 0.5, "evaluate_seconds": 0.25, "threads": 1})
+    {'seconds': 2.5, 'threads': 1, 'evaluate_seconds': 0.25}
+    """
+    together: dict[str, float] = {}
+    for key, value in (item for timing in timings for item in timing.items()):
+        of_both = (together.get(key, 0), value)
+        together[key] = sum(of_both) if key.endswith("seconds") else max(of_both)
     return together

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier import plugins, registry
-from espalier.run import gpus
+from espalier.run import code, gpus
 from espalier.run.fingerprint import fingerprint
 
 
@@ -35,6 +35,7 @@ class RunningJob:
         self.wildcards, self.cores = snakemake.wildcards, snakemake.threads  # the cores that it was given
         self.threads = snakemake.params.get("threads", self.cores)  # those that it uses
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
+        self.library: str | None = snakemake.params.get("library")  # its stamp when the job was planned
         self.device: str = snakemake.params.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
@@ -62,9 +63,9 @@ class RunningJob:
         self.software = runtime.versions()
         return loaded
 
-    def functions(self, run: str, measure: str) -> list[Callable[..., dict]]:
-        """Start the job's framework and return two functions of its backend, each named as "module.function"."""
-        names = [name.split(".") for name in (run, measure)]
+    def functions(self, *functions: str) -> list[Callable[..., dict[str, Any]]]:
+        """Start the job's framework and return these functions of its backend, each named as "module.function"."""
+        names = [name.split(".") for name in functions]
         modules = self.backend(*(module for module, _ in names))
         return [getattr(module, name) for module, (_, name) in zip(modules, names, strict=True)]
 
@@ -82,19 +83,26 @@ class RunningJob:
         seconds = time.perf_counter() - self.started
         return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
 
-    def record(self, *details: dict, files: dict[str, str]) -> None:
-        """Write the node's record from what the library's functions returned. files: digests of what the job read."""
-        from espalier.run import integrity, records
-
-        files = {"model_sha256": integrity.sha256(self.output.model), **files}
-        timing, measured = self.timing(), records.merged(*details)
-        records.write(self.output.record, self.params.columns, measured, timing, self.software, files)
-
     @property
     def checkpoint(self) -> Path:
         """Folder for the state of a training while it runs, next to the log. Each version of the code and of its
         packages has a folder of its own: no training begins with one version and ends with another."""
         return self.log.with_suffix(".checkpoint") / fingerprint(self.code)[:16]
+
+    @property
+    def handover(self) -> Path:
+        """Folder for what the job of a step measures of its net, next to the logs of the node."""
+        return self._logs / f"{self.wildcards.node}.measured"
+
+    @property
+    def tensorboard(self) -> Path | None:
+        """Folder for TensorBoard's logs, of a training of a backend that writes them."""
+        return self._logs / "tensorboard" / self.wildcards.node / "events" if self.params.tensorboard else None
+
+    @property
+    def _logs(self) -> Path:
+        """Folder of all logs, of a job of a node."""
+        return self.log.parents[self.wildcards.node.count("/")]
 
     def forget_checkpoint(self) -> None:
         """Remove the state of the training, after its model is written."""
@@ -138,8 +146,10 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
             os.dup2(log.fileno(), stream)
         try:
             plugins.load(plugins.find(this.code.get("plugins", ()), [Path.cwd()]))
+            code.check_unchanged(this.code, this.library)
             with registry.only(this.code.get("uses", ()), this.code.get("described", ())):
                 yield this
+            code.check_unchanged(this.code, this.library)
         except Exception as error:
             traceback.print_exc()
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -102,7 +102,10 @@ class Inspection:
             digests = self._read(folder / "record.json", records.read).get("files", {})
             nets[job.node] = digests.get("model_sha256")
             model = folder / BACKENDS[job.backend].format_of(job.step).file
-            self._compare(model, nets[job.node], "record.json")
+            origin = self._read(model.with_name(f"{model.name}.json"), records.read).get("files", {})
+            nets[job.node] = origin.get("model_sha256", nets[job.node])
+            self._compare(model, nets[job.node], f"{model.name}.json")
+            self._compare(folder / "predictions.npz", digests.get("predictions_sha256"), "record.json")
             if job.parent and digests and nets[job.parent] not in (None, digests["parent_sha256"]):
                 self._fault("stale", folder, "it was made from another net than its parent now is")
 
@@ -114,10 +117,11 @@ class Inspection:
                     self._fault("damaged", path, "it holds the times of another study or seed")
 
     def _tables(self) -> None:
-        folder = self.results / "records"
-        digests = self._read(folder / "digests.json")
-        for file in TABLES:
-            self._compare(folder / file, digests.get(file), "digests.json")
+        for study in ("", *self.grid.studies):
+            folder = self.results / "records" / study
+            digests = self._read(folder / "digests.json")
+            for file in TABLES:
+                self._compare(folder / file, digests.get(file), "digests.json")
 
     def _unplanned(self) -> None:
         """What lies in the folders and is not planned."""

@@ -3,7 +3,8 @@
 A function that runs a step writes a model to `out`. Its files are `data` (the folder of the prepared data set),
 `parent` (the net that the step is applied to) and `dense` (the one that the chain began with); `keeping` says what a
 training keeps in addition to its net; `step` are the params of the step's job. It returns parts of the job's record:
-"measured", "history", "summary", "weights", "epochs". A function that measures a net returns "measured" and "layers".
+"measured", "history", "summary", "weights", "epochs". A function that measures a net returns "measured",
+"predictions" and "layers".
 """
 
 from __future__ import annotations
@@ -45,6 +46,22 @@ class TrainModule(Protocol):
         parent: str | Path | None = None,
         dense: str | Path | None = None,
         keeping: Keeping = ...,
+        macs: Callable[[Any], int] | None = None,
+        **step: Any,
+    ) -> dict[str, Any]: ...
+
+
+class ScratchModule(Protocol):
+    """Training a pruned net from new weights."""
+
+    def train_model(
+        self,
+        out: str | Path,
+        *,
+        data: str | Path,
+        parent: str | Path,
+        dense: str | Path,
+        keeping: Keeping = ...,
         **step: Any,
     ) -> dict[str, Any]: ...
 
@@ -82,7 +99,7 @@ class PruneModule(Protocol):
 
 
 class QuantizeModule(Protocol):
-    """Quantization, and measuring a quantized net by its runtime."""
+    """Quantization."""
 
     def quantize_model(
         self,
@@ -94,6 +111,10 @@ class QuantizeModule(Protocol):
         keeping: Keeping = ...,
         **step: Any,
     ) -> dict[str, Any]: ...
+
+
+class ProfileExportedModule(Protocol):
+    """Measuring a quantized net by its runtime."""
 
     def measure_model(self, path: str | Path, data: str | Path, parent: str | Path) -> dict[str, Any]: ...
 
@@ -120,9 +141,11 @@ MODULES: dict[str, type] = {
     "runtime": RuntimeModule,
     "models": ModelsModule,
     "train": TrainModule,
+    "scratch": ScratchModule,
     "distill": DistillModule,
     "prune": PruneModule,
     "quantize": QuantizeModule,
     "profile": ProfileModule,
+    "profile_exported": ProfileExportedModule,
     "latency": LatencyModule,
 }

@@ -127,6 +127,6 @@ QUANTIZE = Step(
     reads=("parent", "data"),
     device=False,
     function="quantize.quantize_model",
-    measure="quantize.measure_model",
+    measure="profile_exported.measure_model",
     measured_with=("parent",),
 )

@@ -107,4 +107,5 @@ SCRATCH = Step(
     words=words,
     reads=("parent", "dense", "data"),
     tensorboard=True,
+    function="scratch.train_model",
 )

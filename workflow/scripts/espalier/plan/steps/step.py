@@ -68,25 +68,21 @@ class Step:
 
     # The files that it reads: data, parent (the net that it is applied to), dense (the one that the chain began with).
     reads: tuple[str, ...]
-    tensorboard: bool = False  # Keras writes TensorBoard logs of it
+    tensorboard: bool = False  # a backend that can writes logs for TensorBoard
     runtime: int = 60  # minutes that its job may take, where the config says nothing else
     device: bool = True  # it computes on the study's device; if not, on the CPU
-    cached: tuple[str, ...] = ()  # the backends whose results Snakemake's cache between workflows may hold
+    cached: bool = False  # Snakemake's cache between workflows may hold its results
 
-    # Functions of the backend: one writes the model's file, the other measures it, given these of the read files too.
+    # Functions of the backend: one writes the model's file, the other, in a job of its own, measures it, given these of
+    # the read files too.
     function: str = "train.train_model"
     measure: str = "profile.measure_model"
     measured_with: tuple[str, ...] = ()
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """The modules of the backend that its job imports by name."""
-        return tuple(dict.fromkeys(name.partition(".")[0] for name in (self.function, self.measure)))
-
-    @property
-    def runs(self) -> dict[str, Any]:
-        """What its job has to call, as params of its rules."""
-        return {"function": self.function, "measure": self.measure, "measured_with": self.measured_with}
+    def module(self) -> str:
+        """The module of the backend that its job imports by name."""
+        return self.function.partition(".")[0]
 
     def folder(self, given: dict[str, Any]) -> str:
         """The name of its folder: its kind and what the chain says of it.

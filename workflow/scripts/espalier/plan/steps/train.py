@@ -54,5 +54,5 @@ TRAIN = Step(
     words=words,
     reads=("data",),
     tensorboard=True,
-    cached=("pytorch",),
+    cached=True,
 )

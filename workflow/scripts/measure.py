@@ -1,0 +1,27 @@
+"""Rule measure: measure a net on its file; write its record, and what it predicts."""
+
+from espalier.run import handover, predictions, records
+from espalier.run.integrity import sha256
+from espalier.run.shim import job
+
+with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+    beside = {name: this.input[name] for name in this.params.measuring["measured_with"]}
+    records.of_files_read({"model": this.input.model} | beside, this.input.origins, this.params.data)
+    origin = records.read(this.input.origins[0])
+    taken = handover.take(this.handover, handover.key(this.code, origin["files"]))
+    if taken:
+        measured, timing = taken
+    else:
+        (measure,) = this.functions(this.params.measuring["function"])
+        with this.timed("evaluate"):
+            measured, timing = measure(this.input.model, this.params.data, **beside), {}
+    predictions.write(this.output.predictions, measured.pop("predictions"))
+    records.write(
+        this.output.record,
+        this.params.columns,
+        records.merged(origin["details"], measured),
+        timing=records.added(origin["timing"], timing, this.timing()),
+        software=origin["software"],
+        files=origin["files"] | {"predictions_sha256": sha256(this.output.predictions)},
+    )
+    handover.forget(this.handover)
