@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         pixels = {"size": 32, "channels": 3, "validation": 0.1, "mean": 0.45, "std": 0.225}
-        data.prepare(folder / "data", name="digits", **pixels)
+        data.prepare(folder / "data", data.Preparation(name="digits", **pixels))
         torch.manual_seed(0)
         models.save(models.build_model("vgg16_bn", 10, width=0.25), folder / "net.safetensors")
         nets, spent = {}, {}

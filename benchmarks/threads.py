@@ -46,7 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for study in jobs.studies.values():
             prepared = Path(folder) / study["name"]
-            data.prepare(prepared, **study["dataset"], data_root=datasets.data_root(jobs.config["data_root"]))
+            data.prepare(
+                prepared, data.Preparation(**study["dataset"], data_root=datasets.data_root(jobs.config["data_root"]))
+            )
             job = jobs.of(study["name"], study["seeds"][0])[0]
             epochs = 10 if study["backend"] == "keras" else 2
             arguments = {**job.params, "recipe": {**job.params["recipe"], "epochs": epochs}}

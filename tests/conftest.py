@@ -50,7 +50,9 @@ def digits(tmp_path_factory):
     @functools.cache
     def folder(size, channels):
         made = tmp_path_factory.mktemp("data") / f"digits_{size}x{size}x{channels}"
-        data.prepare(made, name="digits", size=size, channels=channels, validation=0.1, mean=0.45, std=0.225)
+        data.prepare(
+            made, data.Preparation(name="digits", size=size, channels=channels, validation=0.1, mean=0.45, std=0.225)
+        )
         return made
 
     return folder

@@ -60,7 +60,7 @@ def test_splits_do_not_depend_on_size_and_channels(digits, prepared):
 
 
 def test_the_same_data_set_twice_is_the_same_to_the_byte(digits, tmp_path):
-    manifest = data.prepare(tmp_path, size=8, channels=1, **PLAIN)
+    manifest = data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN))
     assert manifest == data.load(digits(8, 1)).manifest
     for file in ("images.npy", "labels.npy"):
         assert (tmp_path / file).read_bytes() == (digits(8, 1) / file).read_bytes()
@@ -68,7 +68,7 @@ def test_the_same_data_set_twice_is_the_same_to_the_byte(digits, tmp_path):
 
 def test_the_digest_tells_data_sets_apart(digits, tmp_path):
     digests = {json.loads((digits(*how) / "manifest.json").read_text())["sha256"] for how in ((8, 1), (16, 3))}
-    digests.add(data.prepare(tmp_path, size=8, channels=1, **PLAIN | {"validation": 0.2})["sha256"])
+    digests.add(data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN | {"validation": 0.2}))["sha256"])
     assert len(digests) == 3
 
 
@@ -78,12 +78,14 @@ def test_the_digest_is_of_the_labels_too(own_register, tmp_path):
         content = (images, labels, images, labels, ["a", "b"])
         registry.register(registry.Dataset(name, title=""))(lambda content=content: content)
     how = PLAIN | {"size": 2, "channels": 1, "validation": 0}
-    digests = {data.prepare(tmp_path / name, **how | {"name": name})["sha256"] for name in ("one", "other")}
+    digests = {
+        data.prepare(tmp_path / name, data.Preparation(**how | {"name": name}))["sha256"] for name in ("one", "other")
+    }
     assert len(digests) == 2
 
 
 def test_without_validation_all_training_images_are_trained_on(tmp_path):
-    data.prepare(tmp_path, size=8, channels=1, **PLAIN | {"validation": 0})
+    data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN | {"validation": 0}))
     loaded = data.load(tmp_path)
     assert [len(split) for split in (loaded.train, loaded.validation, loaded.test)] == [1437, 0, 360]
 
@@ -103,17 +105,17 @@ def test_colour_images_become_grey_or_stay_and_others_are_resized(own_register, 
         return images, labels, images[:2], labels[:2], ["red", "blue"]
 
     how = PLAIN | {"name": "squares", "validation": 0.5}
-    data.prepare(tmp_path / "colour", size=3, channels=3, **how)
+    data.prepare(tmp_path / "colour", data.Preparation(size=3, channels=3, **how))
     red, blue = data.load(tmp_path / "colour").test.images
     assert red.shape == (3, 3, 3) and (red == [200, 0, 0]).all() and (blue == [0, 0, 200]).all()
-    data.prepare(tmp_path / "grey", size=12, channels=1, **how)
+    data.prepare(tmp_path / "grey", data.Preparation(size=12, channels=1, **how))
     red, blue = data.load(tmp_path / "grey").test.images
     assert red.shape == (12, 12, 1)
     assert (red == round(0.299 * 200)).all() and (blue == round(0.114 * 200)).all()  # luminance, ITU-R 601
 
 
 def test_only_the_named_classes_are_kept_and_numbered_in_their_order(prepared, tmp_path):
-    manifest = data.prepare(tmp_path, size=8, channels=1, **PLAIN, classes=["7", "0"])
+    manifest = data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN, classes=["7", "0"]))
     two = data.load(tmp_path)
     assert manifest["classes"] == two.classes == ["7", "0"]
     number = np.bincount(load_digits().target)[[7, 0]].sum()
@@ -141,7 +143,7 @@ def _test(prepared):
 )
 def test_classes_that_cannot_be_kept_are_said(tmp_path, classes, words):
     with pytest.raises(ValueError, match=words):
-        data.prepare(tmp_path, size=8, channels=1, **PLAIN, classes=classes)
+        data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN, classes=classes))
 
 
 # Bits that must not change: with another way to split or to resize, results could not be compared with earlier ones.
@@ -178,7 +180,10 @@ def wide(own_register):
     ],
 )
 def test_images_that_are_not_square_have_the_bits_that_they_always_had(wide, tmp_path, fit, sha256):
-    assert data.prepare(tmp_path, size=12, channels=1, fit=fit, **PLAIN | {"name": "wide"})["sha256"] == sha256
+    assert (
+        data.prepare(tmp_path, data.Preparation(size=12, channels=1, fit=fit, **PLAIN | {"name": "wide"}))["sha256"]
+        == sha256
+    )
 
 
 @pytest.mark.parametrize(("fit", "expected"), [("squash", [[41, 53], [61, 73]]), ("crop", [[43, 51], [63, 71]])])
@@ -189,5 +194,5 @@ def test_images_are_resized_bilinearly(own_register, tmp_path, fit, expected):
     slope = np.add.outer(10 * np.arange(8), 4 * np.arange(12)).astype(np.uint8)
     images, labels = np.stack([slope] * 4), np.array([0, 1, 0, 1])
     registry.register(registry.Dataset("slope", title=""))(lambda: (images, labels, images, labels, ["a", "b"]))
-    data.prepare(tmp_path, size=4, channels=1, fit=fit, **PLAIN | {"name": "slope", "validation": 0})
+    data.prepare(tmp_path, data.Preparation(size=4, channels=1, fit=fit, **PLAIN | {"name": "slope", "validation": 0}))
     assert data.load(tmp_path).train.images[0, 1:3, 1:3, 0].tolist() == expected

@@ -30,7 +30,7 @@ RANDOM = np.random.default_rng(0)
 
 def prepared(root, name, folder="prepared", **how):
     """Prepare a data set below `root` and load it."""
-    data.prepare(root / folder, **PLAIN | {"name": name, "data_root": root} | how)
+    data.prepare(root / folder, data.Preparation(**PLAIN | {"name": name, "data_root": root} | how))
     return data.load(root / folder)
 
 

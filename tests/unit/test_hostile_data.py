@@ -25,7 +25,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def prepared(root, name, **how):
-    data.prepare(root / "prepared", **PLAIN | {"name": name, "data_root": root} | how)
+    data.prepare(root / "prepared", data.Preparation(**PLAIN | {"name": name, "data_root": root} | how))
     return data.load(root / "prepared")
 
 
@@ -205,8 +205,9 @@ def test_a_hostile_file_runs_no_code(tmp_path):
     (tmp_path / "pets" / "sitecustomize.py").write_text("raise SystemExit('code of the data set ran')")
     code = (
         "from pathlib import Path; from espalier.datasets import prepare as data;"
-        f"data.prepare(Path({str(tmp_path / 'out')!r}), name='image_folder', path='pets', data_root={str(tmp_path)!r},"
-        "size=6, channels=3, validation=0, mean=0, std=1)"
+        f"how = data.Preparation(name='image_folder', path='pets', data_root={str(tmp_path)!r},"
+        "size=6, channels=3, validation=0, mean=0, std=1);"
+        f"data.prepare(Path({str(tmp_path / 'out')!r}), how)"
     )
     scripts = os.fspath(data.Path(data.__file__).parents[2])
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": scripts}, check=True)

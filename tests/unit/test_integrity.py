@@ -52,7 +52,8 @@ def whole_run(tmp_path_factory):
     for number, one in enumerate(runs):
         data = tmp_path / "data" / f"digits_8x8x1_{one.study}"
         images = prepare.prepare(
-            data, name="digits", size=8, channels=1, validation=number / 10, mean=number / 2, std=1.0
+            data,
+            prepare.Preparation(name="digits", size=8, channels=1, validation=number / 10, mean=number / 2, std=1.0),
         )
         for kind in MODELS:
             record = one.add("train", name=kind.partition(".")[2], top1=80.0 + number)
@@ -132,7 +133,7 @@ def test_every_single_bit_counts(run, file):
 def test_the_manifest_of_the_same_images_normalised_otherwise_is_not_taken_for_this_one(tmp_path):
     for mean in (0.0, 0.5):
         how = {"name": "digits", "size": 8, "channels": 1, "validation": 0.1, "std": 1.0}
-        prepare.prepare(tmp_path / f"digits_8x8x1_mean{mean}", mean=mean, **how)
+        prepare.prepare(tmp_path / f"digits_8x8x1_mean{mean}", prepare.Preparation(mean=mean, **how))
     first, second = (tmp_path / f"digits_8x8x1_mean{mean}" for mean in (0.0, 0.5))
     assert (first / "images.npy").read_bytes() == (second / "images.npy").read_bytes()
     shutil.copy(first / "manifest.json", second)

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from espalier import registry
+from espalier.datasets.prepare import Preparation, prepare
 from espalier.datasets.prepare import load as load_data
-from espalier.datasets.prepare import prepare
 from espalier.pytorch import groups, models, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
@@ -508,7 +508,7 @@ def test_a_checkpoint_of_another_training_is_not_used(trained, tmp_path, monkeyp
         options["parent"] = trained("parent", {"epochs": 0})[0]
     if "data" in options:
         options["data"] = tmp_path
-        prepare(tmp_path, name="digits", size=8, channels=1, validation=0.1, mean=0.5, std=0.5)
+        prepare(tmp_path, Preparation(name="digits", size=8, channels=1, validation=0.1, mean=0.5, std=0.5))
     capsys.readouterr()
     other, history = trained("other", recipe, checkpoint=tmp_path / "checkpoint", **options)
     assert "going on" not in capsys.readouterr().out
@@ -593,7 +593,7 @@ def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_the
 
 
 def test_without_validation_images_nothing_is_chosen_by_them(tmp_path):
-    prepare(tmp_path / "data", name="digits", size=8, channels=1, validation=0.0, mean=0.5, std=0.5)
+    prepare(tmp_path / "data", Preparation(name="digits", size=8, channels=1, validation=0.0, mean=0.5, std=0.5))
     with pytest.raises(ValueError, match="`select: best_validation` goes by validation images, and the data set has"):
         details(tmp_path / "net.safetensors", lambda *_: tmp_path / "data", {"select": "best_validation"})
 

@@ -7,5 +7,5 @@ from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 
 with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
-    data.prepare(Path(this.output.manifest).parent, **this.params.dataset["how"])
+    data.prepare(Path(this.output.manifest).parent, data.Preparation(**this.params.dataset["how"]))
     write_sealed(this.output.timing, this.timing())

@@ -59,7 +59,7 @@ class Chains:
     def data(self) -> Path:
         """The folder of the prepared data."""
         (name, dataset), *_ = self.grid.datasets().items()
-        prepare.prepare(self.folder / name, **dataset)
+        prepare.prepare(self.folder / name, prepare.Preparation(**dataset))
         return self.folder / name
 
     def file(self, node: str) -> Path:

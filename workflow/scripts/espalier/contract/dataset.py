@@ -152,7 +152,9 @@ def can_be_prepared(trial: Trial) -> str | None:
     for channels in (1, 3):
         with tempfile.TemporaryDirectory() as folder:
             how = {"size": 8, "channels": channels, "validation": 0.2, "mean": 0.45, "std": 0.225}
-            manifest = prepare.prepare(Path(folder), name=trial.entry.name, data_root=trial.root, **how)
+            manifest = prepare.prepare(
+                Path(folder), prepare.Preparation(name=trial.entry.name, data_root=trial.root, **how)
+            )
             data = prepare.load(folder)
             if data.train.images.shape[1:] != (8, 8, channels) or manifest["classes"] != classes:
                 return f"Prepared, its images have the shape {data.train.images.shape[1:]}."

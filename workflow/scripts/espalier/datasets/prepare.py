@@ -66,48 +66,55 @@ class Data:
         return self.manifest["classes"]
 
 
-def prepare(
-    folder: Path,
-    *,
-    name: str,
-    size: int,
-    channels: int,
-    validation: float,
-    mean: float,
-    std: float,
-    classes: list[str] | None = None,
-    path: str | None = None,
-    fit: str = "squash",
-    data_root: str | Path = datasets.DEFAULT,
-) -> dict:
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How a data set is prepared: the keys of `dataset` in a study, and where data lies.
+
+    name: a registered data set; path: where its files are, if not in their usual place below `data_root`. size: side of
+    the images in pixels; channels: 1 or 3; fit: how an image that is not square becomes square, `squash` or `crop`.
+    classes: the names of the only classes to keep, numbered in this order; None keeps all. validation: share of the
+    training images to keep aside. mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the
+    arrays stay uint8).
+    """
+
+    name: str
+    size: int
+    channels: int
+    validation: float
+    mean: float
+    std: float
+    classes: Sequence[str] | None = None
+    path: str | None = None
+    fit: str = "squash"
+    data_root: str | Path = datasets.DEFAULT
+
+
+def prepare(folder: Path, how: Preparation) -> dict[str, Any]:
     """Make the three files of a data set in `folder` and return the manifest.
 
-    size: side of the images in pixels; channels: 1 or 3; validation: share of the training images to keep aside;
-    mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the arrays stay uint8); classes: names
-    of the only classes to keep, numbered in this order; None keeps all; path: where the set's files are, if not in
-    their usual place below `data_root`; fit: how an image that is not square becomes so, `squash` or `crop`. Images are
-    written one by one: memory is needed for what the set's function holds, not for what is made of it. Raises
-    ValueError for a class that the data set does not have, for fewer than two, and for files that are damaged or not
-    laid out as they should be, FileNotFoundError for missing ones, RuntimeError if they cannot be downloaded.
+    Images are written one by one: memory is needed for what the set's function holds, not for the prepared arrays.
+    Raises ValueError for a class that the data set does not have, for fewer than two classes, and for files that are
+    damaged or not laid out as they should be, FileNotFoundError for missing ones, RuntimeError if they cannot be
+    downloaded.
     """
-    entry = get(Dataset, name)
-    raw = Raw(*entry(**datasets.arguments(entry, data_root, path)))
-    names = raw.classes if classes is None else list(classes)
-    parts = _parts(raw, _numbers(names, raw.classes, name), validation)
+    entry = get(Dataset, how.name)
+    raw = Raw(*entry(**datasets.arguments(entry, how.data_root, how.path)))
+    names = raw.classes if how.classes is None else list(how.classes)
+    parts = _parts(raw, _numbers(names, raw.classes, how.name), how.validation)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    digest, repeated = _write_images(folder / "images.npy", parts, size, channels, fit)
+    digest, repeated = _write_images(folder / "images.npy", parts, how)
     labels = np.concatenate([part.labels for part in parts])
     np.save(folder / "labels.npy", labels)
     digest.update(labels.tobytes())
     manifest = {
-        "name": name,
+        "name": how.name,
         "title": entry.title,
-        "size": size,
-        "channels": channels,
-        "fit": fit,
-        "mean": mean,
-        "std": std,
+        "size": how.size,
+        "channels": how.channels,
+        "fit": how.fit,
+        "mean": how.mean,
+        "std": how.std,
         "classes": names,
         **_splits(parts, names),
         "repeated": repeated,
@@ -158,7 +165,7 @@ def _parts(raw: Raw, numbers: list[int], validation: float) -> list[_Part]:
     ]
 
 
-def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit: str) -> tuple[Digest, dict[str, int]]:
+def _write_images(path: Path, parts: list[_Part], how: Preparation) -> tuple[Digest, dict[str, int]]:
     """Write the images of all parts as one .npy array.
 
     Returns the digest of their bytes, and how many images of the validation and test split are, pixel by pixel, an
@@ -166,12 +173,12 @@ def _write_images(path: Path, parts: list[_Part], size: int, channels: int, fit:
     """
     digest = hashlib.sha256()
     seen: list[list[bytes]] = [[] for _ in parts]
-    shape = (sum(len(part.chosen) for part in parts), size, size, channels)
+    shape = (sum(len(part.chosen) for part in parts), how.size, how.size, how.channels)
     with path.open("wb") as file:  # not through a memory map, whose pages count as the job's memory
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for part, known in zip(parts, seen, strict=True):
             for number in part.chosen.tolist():
-                image = _fitted(part.images[number], size, channels, fit).tobytes()
+                image = _fitted(part.images[number], how.size, how.channels, how.fit).tobytes()
                 file.write(image)
                 digest.update(image)
                 known.append(hashlib.blake2b(image, digest_size=16).digest())
