@@ -18,7 +18,7 @@ from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job, stamp
 from espalier.plan.config import ConfigError, typed
-from espalier.run import locks
+from espalier.run import locks, worker
 
 if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
@@ -49,6 +49,12 @@ except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
 STUDIES = GRID.studies
+
+if GRID.config["warm_workers"]:
+    worker.allow()
+else:
+    worker.forbid()
+
 LIBRARY = stamp()
 try:
     DATA_ROOT = datasets.data_root(GRID.config["data_root"])

@@ -1,9 +1,13 @@
 """Rule draw_figure: one figure of a study."""
 
+from espalier.run.worker import run_in_worker
+
+run_in_worker("report", snakemake.threads)
+
 from pathlib import Path
 
 from espalier.report import figures
 from espalier.run.shim import job
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     figures.draw(this.wildcards.item, Path(this.input.results).parent, this.params.study, this.output.figure)

@@ -1,11 +1,15 @@
 """Rules make_table, make_run_table, make_runtime_table: one table of a study, or of the whole run."""
 
+from espalier.run.worker import run_in_worker
+
+run_in_worker("report", snakemake.threads)
+
 from pathlib import Path
 
 from espalier.report import tables
 from espalier.run.shim import job
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     tables.write(
         this.params.item,
         Path(this.input.results).parent,

@@ -1,10 +1,15 @@
 """Rule measure: measure a net on its file; write its record, and what it predicts."""
 
+from espalier.run.worker import run_in_worker
+
+if snakemake.params.device == "cpu":
+    run_in_worker(snakemake.params.backend, snakemake.threads)
+
 from espalier.run import handover, predictions, records
 from espalier.run.integrity import sha256
 from espalier.run.shim import job
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     beside = {name: this.input[name] for name in this.params.measuring["measured_with"]}
     records.of_files_read({"model": this.input.model} | beside, this.input.origins, this.params.data)
     origin = records.read(this.input.origins[0])

@@ -1,4 +1,4 @@
-"""Rule measure_latency: time the nets of a study side by side."""
+"""Rule measure_latency: time the nets of a study side by side, in a process that shares no memory with another job."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 from espalier.training import timing as latency
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     load = os.getloadavg()[0]
     for model, origin in zip(this.input.models, this.input.origins, strict=True):
         records.check_net(model, origin)

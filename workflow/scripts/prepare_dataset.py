@@ -6,6 +6,6 @@ from espalier.datasets import prepare as data
 from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     data.prepare(Path(this.output.manifest).parent, data.Preparation(**this.params.dataset["how"]))
     write_sealed(this.output.timing, this.timing())

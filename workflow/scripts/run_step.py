@@ -4,6 +4,11 @@ What only this job knows of the net is written next to it. While the framework i
 for the rule `measure` to take over.
 """
 
+from espalier.run.worker import run_in_worker
+
+if snakemake.params.device == "cpu":
+    run_in_worker(snakemake.params.backend, snakemake.threads)
+
 import traceback
 
 from espalier.run import handover, records
@@ -12,7 +17,7 @@ from espalier.run.integrity import sha256
 from espalier.run.shim import job
 from espalier.training.recipe import Keeping
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     nets = {name: this.input[name] for name in ("parent", "dense") if this.input.get(name)}
     files = records.of_files_read(nets, this.input.get("origins", ()), this.params.data)
     keeping = Keeping(this.checkpoint, this.tensorboard, this.params.label)

@@ -1,9 +1,13 @@
 """Rule write_overview: what ran and what came out, for the report's first page."""
 
+from espalier.run.worker import run_in_worker
+
+run_in_worker("report", snakemake.threads)
+
 from pathlib import Path
 
 from espalier.report.overview import write_overview
 from espalier.run.shim import job
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     write_overview(Path(this.input.results).parent, this.params.studies, this.output[0])

@@ -1,5 +1,9 @@
 """Rule write_pages: the run as Markdown pages with their figures and tables."""
 
+from espalier.run.worker import run_in_worker
+
+run_in_worker("report", snakemake.threads)
+
 import subprocess
 from pathlib import Path
 
@@ -16,7 +20,7 @@ def revision() -> str:
         return ""
 
 
-with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
+with job(snakemake) as this:
     origin = Origin(
         config=this.params.config,
         command=this.params.command,

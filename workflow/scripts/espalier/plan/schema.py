@@ -207,6 +207,14 @@ class Config(Table):
     jobs_per_gpu: Annotated[
         int, key("How many jobs at a time compute on one GPU of a machine. Others wait.", default=1, minimum=1)
     ]
+    warm_workers: Annotated[
+        bool,
+        key(
+            "Whether jobs on the CPU are forked from a process that has imported PyTorch, TensorFlow or pandas; "
+            "without it each job imports them for itself. Results are the same.",
+            default=True,
+        ),
+    ]
     data_root: Annotated[
         str | None,
         key(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier import plugins, registry
-from espalier.run import code, gpus
+from espalier.run import code, gpus, threads
 from espalier.run.fingerprint import fingerprint
 
 
@@ -131,8 +131,7 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
     """
     this = RunningJob(snakemake)
     gc.set_threshold(100_000)  # models, and what is imported later, are objects that stay too
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
-        os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
+    threads.use(this.threads)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     from espalier.run import progress
 

@@ -1,0 +1,5 @@
+"""What a warm worker imports before jobs of this backend come (see `run.worker`)."""
+
+from espalier.keras import runtime
+
+runtime.toolkit()

@@ -1,0 +1,5 @@
+"""What a warm worker imports before jobs of this backend come (see `run.worker`)."""
+
+import torchvision  # noqa: F401
+
+from espalier.pytorch import runtime  # noqa: F401

@@ -1,0 +1,6 @@
+"""What a warm worker imports before jobs of the report come (see `run.worker`)."""
+
+import matplotlib.backends.backend_svg
+import matplotlib.figure  # noqa: F401
+import pandas as pd  # noqa: F401
+import scipy.special  # noqa: F401
