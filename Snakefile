@@ -46,6 +46,7 @@ if not workflow.remote_exec:  # the report is made where Snakemake was started: 
     rule models:
         input:
             [model_of(node) for node in GRID.jobs],
+            [record_of(node) for node in GRID.jobs],
 
     # What was deleted although everything that is made of it is there, `all` does not miss; this does.
     rule everything:

@@ -170,9 +170,9 @@ def test_adding_a_row_to_the_grid_computes_that_row_only(finished):
     assert kept.parent.with_name("prune~filter_wise~mean_abs~0.60").joinpath("finetune/record.json").exists()
 
 
-def test_the_same_config_and_seed_give_identical_results_in_another_folder(small_run, project):
+def test_the_same_config_and_seed_give_identical_results_in_another_folder_and_without_warm_workers(small_run, project):
     project.folder.joinpath("config.yaml").write_bytes(small_run.folder.joinpath("config.yaml").read_bytes())
-    project.run("--cores", "2", "--", "models")
+    project.run("--cores", "2", "--config", "warm_workers=False", "--", "models")
     records = sorted(p.relative_to(small_run.folder) for p in small_run.folder.glob("results/models/**/record.json"))
     assert len(records) == 25
     for record in records:
