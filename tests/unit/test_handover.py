@@ -19,14 +19,14 @@ def test_images():
 def test_predictions_are_classes_and_probabilities(test_images):
     assert test_images.predicted.tolist() == [2, 0, 0] and test_images.correct.tolist() == [False, True, False]
     assert test_images.confidence.tolist() == pytest.approx([4 / 8, 8 / 10, 0.5])
-    assert test_images.likelihood.tolist() == pytest.approx([3 / 8, 8 / 10, 0.25])
+    assert np.exp(test_images.log_likelihood).tolist() == pytest.approx([3 / 8, 8 / 10, 0.25])
     many = predictions.of_logits(np.zeros((1, 300)), np.array([299]), np.array([0]))
     assert (many.label.tolist(), many.predicted.dtype, test_images.predicted.dtype) == ([299], np.uint16, np.uint8)
 
 
 def test_large_logits_are_no_infinite_probabilities():
     certain = predictions.of_logits(np.array([[1e4, -1e4]]), np.array([1]), np.array([0]))
-    assert (certain.confidence.item(), certain.likelihood.item()) == (1, 0)
+    assert (certain.confidence.item(), certain.log_likelihood.item()) == (1, -2e4)
 
 
 def test_predictions_are_read_as_they_were_written_and_the_same_ones_are_the_same_bytes(tmp_path, test_images):
@@ -34,7 +34,7 @@ def test_predictions_are_read_as_they_were_written_and_the_same_ones_are_the_sam
         predictions.write(tmp_path / name, {"test": test_images, "validation": test_images})
     found = predictions.read(tmp_path / "a.npz")
     assert list(found) == ["test", "validation"]
-    assert (found["validation"].likelihood == test_images.likelihood).all()
+    assert (found["validation"].log_likelihood == test_images.log_likelihood).all()
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 

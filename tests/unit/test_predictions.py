@@ -152,9 +152,9 @@ def test_calibration_error_of_the_best_the_worst_and_none():
 
 
 def test_negative_log_likelihood():
-    assert negative_log_likelihood(np.full(8, 0.1)) == pytest.approx(math.log(10))  # chance, of ten classes
-    assert negative_log_likelihood(np.array([1.0])) == 0
-    assert math.isfinite(negative_log_likelihood(np.array([0.0])))
+    assert negative_log_likelihood(np.log(np.full(8, 0.1))) == pytest.approx(math.log(10))  # chance, of ten classes
+    assert negative_log_likelihood(np.array([0.0])) == 0
+    assert negative_log_likelihood(np.array([-2e4, 0.0])) == 1e4  # a probability that no float holds
     assert math.isnan(negative_log_likelihood(np.array([])))
 
 

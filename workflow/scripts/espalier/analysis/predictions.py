@@ -33,7 +33,6 @@ from espalier.analysis.statistics import LEVEL, Estimate, Interval, Part, over_s
 
 BINS = 15  # of confidence, as in Guo et al.
 RESAMPLES = 10_000
-LEAST = 1e-12  # probability of a class: a net that rules out the right one has no infinite loss
 
 Outcomes = Mapping[int, np.ndarray]  # seed -> was each test image classified correctly? (images,), in the same order
 
@@ -128,13 +127,13 @@ def calibration_error(correct: np.ndarray, confidence: np.ndarray, bins: int = B
     return float(np.abs(gaps).sum()) / len(correct)
 
 
-def negative_log_likelihood(probability: np.ndarray) -> float:
-    """Mean of -ln p over the images. probability: what the net gave the right class of each image, shape (images,).
+def negative_log_likelihood(log_likelihood: np.ndarray) -> float:
+    """Mean of -ln p over the images. log_likelihood: ln p of the right class of each image, shape (images,).
 
-    >>> round(negative_log_likelihood(np.array([0.5, 0.25])), 4)  # (ln 2 + ln 4) / 2
+    >>> round(negative_log_likelihood(np.log([0.5, 0.25])), 4)  # (ln 2 + ln 4) / 2
     1.0397
     """
-    return float(-np.log(np.clip(np.asarray(probability, dtype=float), LEAST, 1)).mean()) if len(probability) else nan
+    return float(-np.asarray(log_likelihood, dtype=float).mean()) if len(log_likelihood) else nan
 
 
 def _parts(differences: np.ndarray) -> tuple[Part, Part]:

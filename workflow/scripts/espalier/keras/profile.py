@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from espalier.datasets import prepare as datasets
 from espalier.datasets.prepare import Data
 from espalier.keras import models
 from espalier.keras.evaluate import evaluated, outputs
+from espalier.keras.macs import count_macs
 from espalier.run.files import sizes, zipped_size
 from espalier.run.predictions import of_logits
 
@@ -59,18 +59,6 @@ def costs(net: Any) -> dict[str, Any]:
     nonzero = sum(int(np.count_nonzero(weight)) for weight in net.get_weights())
     counts = {"params": params, "macs": macs, "flops": 2 * macs, "nonzero_params": nonzero}
     return counts | {"sparsity": 100 * (params - nonzero) / params}
-
-
-def count_macs(net: Any) -> int:
-    """Multiply-accumulates for one image, in closed form: each weight is used once for every position of the output.
-
-    A dense layer has one position (in * out), a convolution one per output pixel (h * w * k * k * in / groups * out).
-    """
-    total = 0
-    for layer in models.weighted_layers(net):
-        positions = math.prod(layer.output_shape[1:-1])
-        total += positions * sum(math.prod(kernel.shape) for kernel in models.kernels(layer))
-    return total
 
 
 def _h5_sizes(net: Any) -> dict[str, int]:

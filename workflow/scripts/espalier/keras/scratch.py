@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier.keras import train
-from espalier.keras.profile import count_macs
+from espalier.keras.macs import count_macs
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 

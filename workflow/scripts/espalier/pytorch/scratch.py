@@ -9,7 +9,7 @@ from torch import nn
 
 from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import train
-from espalier.pytorch.profile import profile_model
+from espalier.pytorch.macs import profile_model
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 

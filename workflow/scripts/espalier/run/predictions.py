@@ -18,7 +18,7 @@ class Predictions:
     label: np.ndarray  # class of the image: uint8, or uint16 if there are more than 256 classes
     predicted: np.ndarray  # class that the net gives it, of the same type
     confidence: np.ndarray  # probability of the predicted class, float32
-    likelihood: np.ndarray  # probability of the image's own class, float32
+    log_likelihood: np.ndarray  # natural logarithm of the probability of the image's own class, float32
 
     @property
     def correct(self) -> np.ndarray:
@@ -31,19 +31,19 @@ def of_logits(logits: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> 
 
     predicted: the classes that the net's accuracy was counted with, which of equal logits says which comes first.
 
-    >>> of_logits(np.log([[1, 3], [3, 1]]), np.array([1, 1]), np.array([1, 0])).likelihood.round(2).tolist()
+    >>> np.exp(of_logits(np.log([[1, 3], [3, 1]]), np.array([1, 1]), np.array([1, 0])).log_likelihood).tolist()
     [0.75, 0.25]
     """
     dtype = np.uint8 if logits.shape[1] <= 256 else np.uint16
     logits = logits.astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares = powers / powers.sum(axis=1, keepdims=True)
+    logits -= logits.max(axis=1, keepdims=True)
+    logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     images = np.arange(len(labels))
     return Predictions(
         label=labels.astype(dtype),
         predicted=predicted.astype(dtype),
-        confidence=shares[images, predicted].astype(np.float32),
-        likelihood=shares[images, labels].astype(np.float32),
+        confidence=np.exp(logarithms[images, predicted]).astype(np.float32),
+        log_likelihood=logarithms[images, labels].astype(np.float32),
     )
 
 

@@ -1,0 +1,125 @@
+"""Multiply-accumulates and parameters of a net. Apart from `profile`, so that no training from scratch depends on how
+accuracy is measured."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Rule = Callable[[Any, Any, Any], int]  # (module, inputs, output) -> operations of that call, for one image
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Counts for one image. macs: multiply-accumulates of conv and linear layers, without biases. flops: 2 x macs.
+    published_macs: the count that the CIFAR-100 study's tables call FLOPs. params: all parameters."""
+
+    params: int
+    macs: int
+    flops: int
+    published_macs: int
+
+
+def profile_model(model: nn.Module, input_size: int) -> Profile:
+    """Count a net for one RGB (or, if its first conv says so, other) image of input_size x input_size pixels.
+
+    Raises RuntimeError if thop's and PyTorch's own counter disagree on the multiply-accumulates.
+    """
+    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = _shapes(model).eval()
+    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+    image = _image(first, input_size)
+    macs = _thop(model, image, _macs)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        model(image)
+    flops = counter.get_total_flops()
+    if flops != 2 * macs:
+        raise RuntimeError(
+            f"thop counts {macs} multiply-accumulates, PyTorch {flops} FLOPs: one must be twice the other"
+        )
+    params = sum(p.numel() for p in model.parameters())
+    return Profile(params, macs, flops, _thop(model, image, _published))
+
+
+def _shapes(model: nn.Module) -> nn.Module:
+    """A copy of the net on the meta device, shapes without values: counting then takes neither time nor memory."""
+    import torch
+
+    memo = {id(p): torch.nn.Parameter(torch.empty_like(p, device="meta")) for p in model.parameters()}
+    memo |= {id(b): torch.empty_like(b, device="meta") for b in model.buffers()}
+    return copy.deepcopy(model, memo)
+
+
+def _image(first: nn.Module, size: int) -> Tensor:
+    import torch
+
+    channels = getattr(first, "in_channels", 3)
+    return torch.zeros(1, channels, size, size, device="meta")
+
+
+# Counting rules for thop.
+
+
+def _conv(module: Any, inputs: Any, output: Tensor) -> int:
+    return output.numel() * (module.in_channels // module.groups) * module.kernel_size[0] * module.kernel_size[1]
+
+
+def _linear(module: Any, inputs: Any, output: Tensor) -> int:
+    return output.numel() * module.in_features
+
+
+def _nothing(module: Any, inputs: Any, output: Tensor) -> int:
+    return 0
+
+
+def _conv_and_bias(module: Any, inputs: Any, output: Tensor) -> int:
+    return _conv(module, inputs, output) + (output.numel() if module.bias is not None else 0)
+
+
+def _batch_norm(module: Any, inputs: Any, output: Tensor) -> int:
+    return 2 * output.numel()
+
+
+def _adaptive_pool(module: Any, inputs: Any, output: Tensor) -> int:
+    window = (inputs[0].shape[-2] // output.shape[-2]) * (inputs[0].shape[-1] // output.shape[-1])
+    return (window + 1) * output.numel()
+
+
+def _rules(**rules: Rule) -> dict[type, Rule]:
+    from torch import nn
+
+    known = importlib.import_module("thop.profile").register_hooks  # what thop has rules of its own for
+    return dict.fromkeys(known, _nothing) | {getattr(nn, name): rule for name, rule in rules.items()}
+
+
+def _macs() -> dict[type, Rule]:
+    return _rules(Conv2d=_conv, Linear=_linear)
+
+
+def _published() -> dict[type, Rule]:
+    """How thop counted when the CIFAR-100 study was made: biases of convs, two per output of a batch norm, and adaptive
+    average pooling as its window's additions and one division."""
+    return _rules(Conv2d=_conv_and_bias, Linear=_linear, BatchNorm2d=_batch_norm, AdaptiveAvgPool2d=_adaptive_pool)
+
+
+def _thop(model: nn.Module, image: Tensor, rules: Callable[[], dict[type, Rule]]) -> int:
+    """thop's count of the net with these rules for each kind of layer."""
+    import thop
+
+    def hook(rule: Rule) -> Callable[[Any, Any, Any], None]:
+        def count(module: Any, inputs: Any, output: Tensor) -> None:
+            module.total_ops += rule(module, inputs, output)
+
+        return count
+
+    operations, _ = thop.profile(model, (image,), {kind: hook(rule) for kind, rule in rules().items()}, verbose=False)
+    return round(operations)
