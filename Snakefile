@@ -45,8 +45,7 @@ if not workflow.remote_exec:  # the report is made where Snakemake was started: 
 
     rule models:
         input:
-            [model_of(node) for node in GRID.jobs],
-            [record_of(node) for node in GRID.jobs],
+            [file for node in GRID.jobs for file in (model_of(node), record_of(node))],
 
     # What was deleted although everything that is made of it is there, `all` does not miss; this does.
     rule everything:
