@@ -30,3 +30,4 @@ format: .venv/ready
 docs: .venv/ready
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.record_schema
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.listing

@@ -7,20 +7,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# The library lies beside the scripts. Jobs find it there by themselves; only this file has to be told.
-SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
-sys.path.append(str(SCRIPTS))
-
 from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
 from espalier.plan import grid
 from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job, stamp
-from espalier.plan.config import ConfigError, typed
+from espalier.plan.config import ConfigError, with_numbers
 from espalier.run import locks
 
-if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
+if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
 
 
@@ -34,19 +30,34 @@ def only_submitted(config):
     where Snakemake was started."""
     targets = [re.match(r"\w+:(?:.*,)?(?:node|study)=(\w+)", word) for word in sys.argv]
     mine = {target[1] for target in targets if target} & set(config.get("studies", ()))
-    if not workflow.remote_exec or not mine:
+    if WHOLE or not mine:
         return config
     return config | {"run": "all", "studies": {name: config["studies"][name] for name in sorted(mine)}}
 
 
-try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
-    given = workflow.config_settings.config.items()
-    lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
+def place_of_config():
+    """Where the config is from, for messages."""
+    return f"of module {MODULE}" if MODULE else f"({', '.join(map(str, workflow.configfiles))})"
+
+
+def hint_of_merging():
+    """What to do about a config that was meant to change some keys of the default one."""
+    if MODULE or "studies" in config or not workflow.overwrite_configfiles:
+        return ""
+    files = " ".join(map(str, workflow.overwrite_configfiles))
+    return (
+        "\n  A config given by --configfile replaces config.yaml. To change some keys of config.yaml, name both, the "
+        f"changes last: --configfile config.yaml {files}"
+    )
+
+
+try:
+    given = with_numbers(config, workflow.config_settings.config)
     places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
-    plugins.load(plugins.find(plugins.named_in(config | lists), [*places, Path.cwd()]))  # before names are looked up
-    GRID = grid.build(only_submitted(config | lists))
+    plugins.load(plugins.find(plugins.named_in(given), [*places, Path.cwd()]))  # before names are looked up
+    GRID = grid.build(only_submitted(given))
 except (ConfigError, plugins.PluginError) as error:
-    raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
+    raise WorkflowError(f"in the config {place_of_config()}: {error}{hint_of_merging()}") from None
 
 STUDIES = GRID.studies
 LIBRARY = stamp()
@@ -101,9 +112,10 @@ def looked_up(function, dataset):
 
 def sources_of_data(wildcards):
     """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
-    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function."""
+    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function. The
+    files are `local`: neither in a module's prefix nor in remote storage."""
     dataset = GRID.datasets()[wildcards.dataset]
-    return looked_up(datasets.sources, dataset)
+    return [local(str(path)) for path in looked_up(datasets.sources, dataset)]
 
 
 def parameters_of_data(wildcards):
