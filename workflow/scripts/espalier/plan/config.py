@@ -60,10 +60,11 @@ def with_numbers(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any
     given: what --config gave, as Snakemake read it. Only what the config has from there is changed: where another
     workflow uses this one, --config may be about the other one, or about a part of it that this config is.
 
-    >>> with_numbers({"seeds": ["0"], "studies": {"a": {"threads": "2"}}}, {"seeds": ["0"], "studies": {"a": {"threads": "2"}}})
-    {'seeds': [0], 'studies': {'a': {'threads': 2}}}
-    >>> with_numbers({"seeds": [0]}, {"seeds": ["1"]}), with_numbers({"seeds": ["1"]}, {"compression": {"seeds": ["1"]}})
-    ({'seeds': [0]}, {'seeds': [1]})
+    >>> given = {"seeds": ["0"], "latency": {"threads": "2"}}
+    >>> with_numbers({"seeds": ["0"], "latency": {"threads": "2", "repeats": 9}}, given)
+    {'seeds': [0], 'latency': {'threads': 2, 'repeats': 9}}
+    >>> with_numbers({"seeds": [7]}, given), with_numbers({"seeds": ["0"]}, {"compression": given})
+    ({'seeds': [7]}, {'seeds': [0]})
     """
     for part in (given, *(value for value in given.values() if isinstance(value, dict))):
         config = {key: _numbered(value, part[key]) if key in part else value for key, value in config.items()}
