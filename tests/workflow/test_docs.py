@@ -36,7 +36,6 @@ FENCE = re.compile(rf"^{PLACE}(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^
 # Languages of blocks that are not run, and why.
 SHOWN = {
     "text": "it is what a program prints",
-    "dockerfile": "it needs Docker and the network",
     "snakemake": "it is another workflow's, such as those in test_module.py",
 }
 
@@ -48,6 +47,7 @@ NOT_TRIED = {
     "git clone": "it needs the network",
     "snakedeploy": "it needs the network",
     "python -c": "it downloads weights",
+    "docker": "it needs Docker and the network",
     "apt-get": "it changes the machine",
     "python tests/cluster/slurm.py": "it starts a cluster, as the tests in tests/cluster do",
 }
