@@ -66,6 +66,7 @@ def test_editing_the_pruning_module_reruns_pruning_and_what_follows_but_no_train
     planned = finished.planned()
     assert (planned["prune"], planned["finetune"], planned["scratch"]) == (2, 3, 1)
     assert planned["quantize"] == 1  # of the pruned net
+    assert "train" not in planned
 
 
 def test_another_order_of_the_keys_in_the_config_reruns_nothing(finished):

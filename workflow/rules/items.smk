@@ -147,3 +147,15 @@ def command_of_run():
     ]
     parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in configs_given())]
     return " ".join([*parts, *(["--config", *keys] if keys else [])])
+
+
+def latency_of_study(wildcards):
+    return latency_files(wildcards.study)
+
+
+def records_of_study(wildcards):
+    return [record_of(job.node) for job in GRID.of(wildcards.study)]
+
+
+def number_of_records(wildcards):
+    return len(GRID.of(wildcards.study))

@@ -3,18 +3,6 @@
 # study gets, the register says: each declares what it is `when`.
 
 
-def latency_of_study(wildcards):
-    return latency_files(wildcards.study)
-
-
-def records_of_study(wildcards):
-    return [record_of(job.node) for job in GRID.of(wildcards.study)]
-
-
-def number_of_records(wildcards):
-    return len(GRID.of(wildcards.study))
-
-
 rule collect_records:
     input:
         records=records_of_study,
