@@ -3,7 +3,6 @@ Snakemake puts what it fetches from GitHub; and with keys of the config on the c
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -16,14 +15,8 @@ from test_sources import images, picture, zipped
 
 from espalier.run.listing import listing
 
-STUDY = {
-    "backend": "keras",
-    "dataset": {"name": "digits", "size": 28, "channels": 1, "mean": 0.0, "std": 1.0},
-    "model": {"name": "mlp", "width": 0.1},
-    "train": {"epochs": 1, "batch_size": 64, "learning_rate": 0.1},
-    "chains": [["train", {"prune": {"prune_type": "unit", "ratio": 0.5}}]],
-}
-CONFIG = {"seeds": [0], "studies": {"mlp": STUDY}}
+CONFIG = yaml.safe_load((PROJECT / "tests" / "config" / "tiny.yaml").read_text())
+STUDY = CONFIG["studies"]["mlp"]
 RECORDS = "results/records/results.csv"
 MODULE = """
 module {name}:
@@ -78,29 +71,17 @@ class Parent:
         (self.project.folder / "Snakefile").write_text(self.text)
 
 
-def records(folder: Path) -> dict[str, dict]:
-    """The records of a run by node, without what differs from run to run."""
-    found = {}
-    for path in folder.rglob("record.json"):
-        record = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("timing", "digest")}
-        record["history"] = [{k: v for k, v in row.items() if k != "seconds"} for row in record.get("history", ())]
-        found[record["node"]] = record
-    return found
-
-
 def test_every_file_that_is_fetched_is_listed():
     assert (PROJECT / "workflow/files.txt").read_text() == listing(PROJECT), "write it anew: make docs"
 
 
-def test_as_a_module_from_a_repository_it_computes_what_it_computes_by_itself(parent, project, tmp_path):
-    (project.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    project.run("--cores", "2", "--", RECORDS)
+def test_as_a_module_from_a_repository_it_computes_what_it_computes_by_itself(parent, tiny_run, records):
     (parent.project.folder / "study.yaml").write_text(yaml.safe_dump(CONFIG))
     parent.text = 'configfile: "study.yaml"\n'
     parent.uses(config="config", more='prefix: "compression"')
     figure = "compression/results/figures/mlp/layer_widths.svg"
     parent.project.run("--cores", "2", "--", f"compression/{RECORDS}", figure)
-    direct = records(project.folder)
+    direct = records(tiny_run.folder)
     assert len(direct) == 2
     assert records(parent.project.folder / "compression") == direct
     assert not (parent.project.folder / "results").exists()

@@ -7,6 +7,13 @@ from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job
 
+FILES_OF_DATA = (
+    "manifest.json",
+    "images.npy",
+    "labels.npy",
+    "timing.json",
+)  # of a prepared data set; the last is no input
+
 
 wildcard_constraints:
     dataset="[^/]+",
@@ -77,7 +84,7 @@ def code_of_data(wildcards):
 
 def data_of_study(wildcards):
     """The files of the data set of a job's study."""
-    return [f"{dataset_of(study_of(wildcards))}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
+    return [f"{dataset_of(study_of(wildcards))}/{file}" for file in FILES_OF_DATA[:3]]
 
 
 def folder_of_data(wildcards, input):
