@@ -9,7 +9,7 @@
 PYTHON ?= python3
 CORES ?= all
 
-.PHONY: run test format docs
+.PHONY: run test format docs lock
 
 run: .venv/ready
 	.venv/bin/snakemake --profile profiles/local --cores $(CORES)
@@ -22,11 +22,15 @@ test: .venv/ready
 format: .venv/ready
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix . && .venv/bin/snakefmt Snakefile workflow
 
-.venv/ready: envs/requirements.txt envs/constraints.txt
+.venv/ready: envs/requirements.lock
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --requirement envs/requirements.txt
+	.venv/bin/pip install --require-hashes --requirement envs/requirements.lock
 	touch $@
+
+lock:  # after an edit of envs/requirements.txt; needs uv and the package index
+	$(PYTHON) envs/lock.py
 
 docs: .venv/ready
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.plan.page
 	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.record_schema
+	PYTHONPATH=workflow/scripts .venv/bin/python -m espalier.run.listing

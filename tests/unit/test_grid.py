@@ -57,6 +57,22 @@ def test_chains_share_the_steps_that_they_have_in_common():
     ]  # fmt: skip
 
 
+def test_a_folder_whose_name_would_be_too_long_for_a_file_system_is_named_by_a_digest():
+    ends = [list(range(1, last + 1)) for last in (80, 81)]  # names of 229 and 232 characters
+    first, second = (
+        nodes(["train"], [{"train": {"milestones": milestones}}], train={"epochs": 100})[1] for milestones in ends
+    )
+    assert first.startswith("train~milestones=1-2-3-") and first[:100] == second[:100] and first != second
+    assert len(first) <= 200 and len(f"{first}.safetensors.checkpoint") <= 255
+
+
+def test_a_data_set_whose_name_would_be_too_long_has_a_folder_too():
+    path = "/a" + "/very/long/path" * 20
+    data = {"name": "image_folder", "path": path, "size": 32}
+    (folder,) = built(dataset=data).datasets()
+    assert folder.startswith("image_folder_32x32x3_path-a-very-long-path") and len(folder) <= 200
+
+
 def test_lists_in_a_step_are_expanded_as_a_product():
     step = {"prune_type": "filter_wise", "method": ["mean_abs", "sum"], "ratio": [0.2, 0.4]}
     assert nodes(["train", {"prune": step}])[1:] == [

@@ -34,7 +34,10 @@ PLACE = r"(?:<!-- test: (?P<place>.*?) -->\n)?"
 FENCE = re.compile(rf"^{PLACE}(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
 
 # Languages of blocks that are not run, and why.
-SHOWN = {"text": "it is what a program prints", "dockerfile": "it needs Docker and the network"}
+SHOWN = {
+    "text": "it is what a program prints",
+    "snakemake": "it is another workflow's, such as those in test_module.py",
+}
 
 # Commands that are not tried, by how they begin, and why.
 NOT_TRIED = {
@@ -42,7 +45,9 @@ NOT_TRIED = {
     "export ": "it changes the shell that it is typed into",
     "cd ": "it changes the shell that it is typed into",
     "git clone": "it needs the network",
+    "snakedeploy": "it needs the network",
     "python -c": "it downloads weights",
+    "docker": "it needs Docker and the network",
     "apt-get": "it changes the machine",
     "python tests/cluster/slurm.py": "it starts a cluster, as the tests in tests/cluster do",
 }

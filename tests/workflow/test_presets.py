@@ -57,4 +57,5 @@ def test_a_preset_plans_these_jobs(project, name):
 
 
 def test_every_preset_is_counted():
-    assert {path.stem for path in (PROJECT / "config").glob("*.yaml")} == set(COUNTS)
+    presets = {path.stem for path in (PROJECT / "config").glob("*.yaml") if not path.is_symlink()}
+    assert presets == set(COUNTS)

@@ -1,65 +1,18 @@
-# The checked config and its grid, and the small functions by which rules look things up in it.
+# The small functions by which rules look things up in the grid, and the names that wildcards can have.
 
 import re
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
-
-# The library lies beside the scripts. Jobs find it there by themselves; only this file has to be told.
-SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
-sys.path.append(str(SCRIPTS))
-
-from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
-from espalier.plan import grid
 from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
-from espalier.run.code import code_of_job, stamp
-from espalier.plan.config import ConfigError, typed
-from espalier.run import locks, worker
+from espalier.run.code import code_of_job
 
-if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
-    logger.info("removed the lock of a run that was killed on this machine")
-
-
-onstart:
-    if workflow.non_local_exec:
-        locks.jobs_run_elsewhere(Path(".snakemake").absolute())
-
-
-def only_submitted(config):
-    """On a node of a cluster: the config with the studies of the submitted jobs alone. The others are checked and laid out
-    where Snakemake was started."""
-    targets = [re.match(r"\w+:(?:.*,)?(?:node|study)=(\w+)", word) for word in sys.argv]
-    mine = {target[1] for target in targets if target} & set(config.get("studies", ()))
-    if not workflow.remote_exec or not mine:
-        return config
-    return config | {"run": "all", "studies": {name: config["studies"][name] for name in sorted(mine)}}
-
-
-try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
-    given = workflow.config_settings.config.items()
-    lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
-    places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
-    plugins.load(plugins.find(plugins.named_in(config | lists), [*places, Path.cwd()]))  # before names are looked up
-    GRID = grid.build(only_submitted(config | lists))
-except (ConfigError, plugins.PluginError) as error:
-    raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
-
-STUDIES = GRID.studies
-
-if GRID.config["warm_workers"]:
-    worker.allow()
-else:
-    worker.forbid()
-
-LIBRARY = stamp()
-try:
-    DATA_ROOT = datasets.data_root(GRID.config["data_root"])
-except ValueError as error:
-    raise WorkflowError(f"data_root: {error}") from None
+FILES_OF_DATA = (
+    "manifest.json",
+    "images.npy",
+    "labels.npy",
+    "timing.json",
+)  # of a prepared data set; the last is no input
 
 
 wildcard_constraints:
@@ -107,9 +60,10 @@ def looked_up(function, dataset):
 
 def sources_of_data(wildcards):
     """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
-    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function."""
+    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function. The
+    files are `local`: neither in a module's prefix nor in remote storage."""
     dataset = GRID.datasets()[wildcards.dataset]
-    return looked_up(datasets.sources, dataset)
+    return [local(str(path)) for path in looked_up(datasets.sources, dataset)]
 
 
 def parameters_of_data(wildcards):
@@ -130,7 +84,7 @@ def code_of_data(wildcards):
 
 def data_of_study(wildcards):
     """The files of the data set of a job's study."""
-    return [f"{dataset_of(study_of(wildcards))}/{file}" for file in ("manifest.json", "images.npy", "labels.npy")]
+    return [f"{dataset_of(study_of(wildcards))}/{file}" for file in FILES_OF_DATA[:3]]
 
 
 def folder_of_data(wildcards, input):

@@ -5,6 +5,7 @@ import json
 
 from espalier.report import figures
 from espalier.analysis import published
+from espalier.plan.config import typed
 from espalier.report import tables
 from espalier.run.fingerprint import fingerprint
 from espalier.analysis.labels import setup_line
@@ -135,16 +136,16 @@ def files_of_pages():
 
 
 def command_of_run():
-    """The command that computes this run: the config by its path from here, or by its name if it is elsewhere, and the
-    keys that were given beside it."""
-    given = [Path(file) for file in workflow.overwrite_configfiles]
-    files = [file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file.name for file in given]
+    """The command that computes this run: the config, and the keys that were given beside it. Of a module: by the config
+    that the pages have."""
+    if MODULE:
+        return "snakemake pages --cores all --configfile config.yaml"
     keys = [
-        f"'{key}={json.dumps(typed(value) if isinstance(value, list) else value)}'"
+        f"'{key}={json.dumps(typed(value) if isinstance(value, list | dict) else value)}'"
         for key, value in workflow.config_settings.config.items()
         if key != "data_root"
     ]
-    parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in files)]
+    parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in configs_given())]
     return " ".join([*parts, *(["--config", *keys] if keys else [])])
 
 

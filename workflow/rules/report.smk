@@ -3,6 +3,9 @@
 # study gets, the register says: each declares what it is `when`.
 
 
+TIDY_TABLES = ("results.csv", "history.csv", "layers.csv", "summary.csv", "latency.csv", "digests.json")
+
+
 rule collect_records:
     input:
         records=records_of_study,

@@ -13,7 +13,7 @@ from espalier.plan.keys import table
 from espalier.plan.schema import Config
 from espalier.plan.validate import plain, validate
 
-__all__ = ["ConfigError", "check", "typed"]
+__all__ = ["ConfigError", "check", "typed", "with_numbers"]
 
 
 def check(config: dict[str, Any]) -> dict[str, Any]:
@@ -40,13 +40,47 @@ def _refuse_ends_of_scripts(value: Any, path: list) -> None:
         )
 
 
-def typed(values: list) -> list:
-    """A list of texts as YAML would have read them: numbers as numbers.
+def typed(value: Any) -> Any:
+    """A value with its texts as YAML would have read them: numbers as numbers.
 
-    >>> typed(["0", "1.5", "mlp"])
-    [0, 1.5, 'mlp']
+    >>> typed(["0", "1.5", {"threads": "2", "name": "mlp"}])
+    [0, 1.5, {'threads': 2, 'name': 'mlp'}]
     """
-    return [yaml.safe_load(value) if isinstance(value, str) else value for value in values]
+    if isinstance(value, dict):
+        return {key: typed(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [typed(part) for part in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def with_numbers(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The config with numbers where --config left texts: Snakemake reads a single number as one, but not those within a
+    list or a mapping.
+
+    given: what --config gave, as Snakemake read it. Only what the config has from there is changed: where another
+    workflow uses this one, --config may be about the other one, or about a part of it that this config is.
+
+    >>> given = {"seeds": ["0"], "latency": {"threads": "2"}}
+    >>> with_numbers({"seeds": ["0"], "latency": {"threads": "2", "repeats": 9}}, given)
+    {'seeds': [0], 'latency': {'threads': 2, 'repeats': 9}}
+    >>> with_numbers({"seeds": [7]}, given), with_numbers({"seeds": ["0"]}, {"compression": given})
+    ({'seeds': [7]}, {'seeds': [0]})
+    """
+    for part in (given, *(value for value in given.values() if isinstance(value, dict))):
+        config = {key: _numbered(value, part[key]) if key in part else value for key, value in config.items()}
+    return config
+
+
+def _numbered(value: Any, given: Any) -> Any:
+    """A value of the config, of which `given` is what --config gave."""
+    if isinstance(value, dict) and isinstance(given, dict):
+        return {key: _within(part, given[key]) if key in given else part for key, part in value.items()}
+    return typed(value) if isinstance(value, list) and value == given else value
+
+
+def _within(value: Any, given: Any) -> Any:
+    """The same of a value within another one, where Snakemake leaves every number as text."""
+    return typed(value) if isinstance(value, str) and value == given else _numbered(value, given)
 
 
 def _filled(value: Any, rules: dict[str, Any]) -> Any:

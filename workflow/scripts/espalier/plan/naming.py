@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from typing import Any
+
+LONGEST = 200  # bytes of a folder's name; file systems allow 255, and names of logs are longer than that of the folder
 
 
 def text(column: str, value: Any) -> str:
@@ -32,6 +35,19 @@ def slug(value: Any) -> str:
         return "-".join(slug(v) for v in value) or "none"
     written = str(value).lower() if isinstance(value, bool) or value is None else str(value)
     return "".join(c if c.isalnum() or c in "._+" else "-" for c in written)
+
+
+def shortened(name: str) -> str:
+    """A folder's name as it is, or if it is too long its beginning with a digest of all of it.
+
+    >>> shortened("finetune~epochs=3"), shortened("train~" + "é" * 150)[-20:]
+    ('finetune~epochs=3', 'ééé~056ea686729af9c3')
+    """
+    written = name.encode()
+    if len(written) <= LONGEST:
+        return name
+    digest = hashlib.sha256(written).hexdigest()[:16]
+    return f"{written[: LONGEST - 17].decode(errors='ignore')}~{digest}"
 
 
 def sorted_keys(value: Any) -> Any:

@@ -36,7 +36,8 @@ A wrong config stops before anything runs.
 The error names the key and the value, says what is allowed, and shows the corrected YAML.
 To check a config, `snakemake -n` is enough.
 A config given by `--configfile` is run instead of `config.yaml`, not on top of it.
-Single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'seeds=[0,1,2]'`.
+Of several, as in `--configfile config.yaml changes.yaml`, each changes keys of those before.
+Single keys can be set with `--config`, as in `--config 'run=[mnist_mlp]' 'studies={mnist_mlp: {threads: 1}}'`.
 
 ## Chains
 

@@ -41,7 +41,7 @@ def dataset_id(dataset: dict[str, Any]) -> str:
     name = f"{dataset['name']}_{dataset['size']}x{dataset['size']}x{dataset['channels']}"
     usual = defaults(Dataset)
     changed = [key for key in NAMING if dataset[key] != usual[key]]
-    return "_".join([name, *(f"{key}{naming.slug(dataset[key])}" for key in changed)])
+    return naming.shortened("_".join([name, *(f"{key}{naming.slug(dataset[key])}" for key in changed)]))
 
 
 def _check_path(given: str | None, dataset: registry.Dataset, path: list) -> None:

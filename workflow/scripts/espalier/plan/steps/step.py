@@ -93,7 +93,7 @@ class Step:
         """
         parts = [naming.slug(given[key]) for key in self.named if given.get(key) is not None]
         parts += [f"{key}={naming.slug(value)}" for key, value in sorted(given.items()) if key not in self.named]
-        return "~".join([self.kind, *parts])
+        return naming.shortened("~".join([self.kind, *parts]))
 
 
 def kind_of(step: Any) -> str:
