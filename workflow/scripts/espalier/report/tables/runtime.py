@@ -15,7 +15,6 @@ from espalier.report.table import Number, Table, Text
 from espalier.run.integrity import read_sealed
 
 PARTS = ("import", "work", "evaluate")
-SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and may miss all of a shorter one
 
 
 @register(
@@ -26,7 +25,7 @@ SAMPLED = 2.0  # seconds; Snakemake looks at a job's memory twice a second, and 
         caption="For each study and kind of step, and for each rule that prepares data or makes the report: the "
         "number of jobs, their time in all and at the median, how the time divides into importing the framework, the "
         "work itself and evaluation (counts, sizes, accuracy), and the highest memory of a job. A dash stands for "
-        "what was not measured: the memory of jobs that are too short for Snakemake to see. Times are wall-clock "
+        "what was not measured, such as the memory of the jobs that draw and tabulate. Times are wall-clock "
         "times; jobs ran side by side, so that their times add up to more than the time of the run. A job that did "
         "not run again shows its earlier time.",
         when=selections.always,
@@ -66,12 +65,11 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
 
 
 def _job(file: str) -> dict[str, float]:
-    """A job's time and memory from its own file or Snakemake's, if the job was long enough for that to see it."""
+    """A job's time and memory from its own file; from Snakemake's its time, since Snakemake sees the memory of the process
+    that it started, and not that of a warm worker's child."""
     if Path(file).suffix == ".json":
         return {f"timing_{key}": value for key, value in read_sealed(file).items()}
-    row = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
-    memory = row["max_rss"] if row["s"] >= SAMPLED else float("nan")
-    return {"timing_seconds": row["s"], "timing_peak_memory_mib": memory}
+    return {"timing_seconds": pd.read_csv(file, sep="\t", na_values=["-"])["s"].iloc[-1]}
 
 
 def _sums(jobs: pd.DataFrame) -> dict[str, Any]:
