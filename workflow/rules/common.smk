@@ -18,7 +18,7 @@ from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job, stamp
 from espalier.plan.config import ConfigError, typed
-from espalier.run import locks
+from espalier.run import finished, locks
 
 if workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
@@ -39,15 +39,20 @@ def only_submitted(config):
     return config | {"run": "all", "studies": {name: config["studies"][name] for name in sorted(mine)}}
 
 
-try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text
+try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbers as text, and `true` is text to it
     given = workflow.config_settings.config.items()
     lists = {key: typed(value) for key, value in given if isinstance(value, list) and key in config}
+    lists |= {key: value == "true" for key, value in given if value in ("true", "false")}
     places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
     plugins.load(plugins.find(plugins.named_in(config | lists), [*places, Path.cwd()]))  # before names are looked up
-    GRID = grid.build(only_submitted(config | lists))
+    FULL = grid.build(only_submitted(config | lists))
 except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
 
+RESULTS = workflow.pathvars.apply("<results>")
+GRID, UNFINISHED = finished.only(FULL, Path(RESULTS)) if FULL.config.pop("only_finished", False) else (FULL, [])
+if not GRID.jobs:
+    raise WorkflowError(f"only_finished: no result is finished in {RESULTS}; run without only_finished first")
 STUDIES = GRID.studies
 LIBRARY = stamp()
 try:

@@ -22,5 +22,6 @@ with job(snakemake) as this:  # noqa: F821 (given by Snakemake)
         command=this.params.command,
         manifests=this.input.manifests,
         revision=revision(),
+        unfinished=this.params.get("unfinished", ()),
     )
     write_pages(Path(this.input.results).parent, this.params.studies, this.output.pages, this.input.shown, origin)

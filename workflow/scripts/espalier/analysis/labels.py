@@ -217,6 +217,7 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
         *_selected_epochs(study, results),
         *([f"{' and '.join(f'{n:g}' for n in images)} test images"] if images else []),
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
+        *([f"{len(missing)} more results failed or were not run"] if (missing := study.get("unfinished")) else []),
     ))  # fmt: skip
 
 
