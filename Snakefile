@@ -21,7 +21,6 @@ report: "report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/failures.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/nodes.smk"

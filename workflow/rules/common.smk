@@ -138,3 +138,6 @@ def folder_of_data(wildcards, input):
 
 def record_of(node):
     return f"<results>/models/{node}/record.json"
+
+
+include: "failures.smk"
