@@ -27,7 +27,9 @@ def manifest(tmp_path) -> Path:
     splits = {"train": [0, 1293], "validation": [1293, 1437], "test": [1437, 1797]}
     files = [{"file": "a.gz", "official": False}, {"file": "b.gz", "official": True}, {"file": "c"}]
     source = {"form": "IDX files", "files": files, "note": "copies"}
-    write_sealed(path, {"splits": splits, "classes": ["0", "1"], "sha256": "f00d", "source": source})
+    write_sealed(
+        path, {"splits": splits, "classes": ["0", "1"], "sha256": "f00d", "source": source, "repeated": {"test": 3}}
+    )
     return path
 
 
@@ -68,7 +70,7 @@ def test_pages_hold_what_ran_the_figures_and_the_exact_tables(tmp_path, manifest
     # four nets of two seeds; dense 91 and 93: mean 92, sample standard deviation sqrt(2)
     assert row[heads.index("Results")] == "8" and "92.00 ± 1.41" in row
     origin_of_data = "IDX files; copies; not the publisher's file: a.gz"
-    expected = ["digits_32x32x3", "train 1,293, validation 144, test 360", "2", origin_of_data, "`f00d`"]
+    expected = ["digits_32x32x3", "train 1,293, validation 144, test 360", "2", "test 3", origin_of_data, "`f00d`"]
     assert rows(page, "Data")[1:] == [expected]
     assert ["pytorch", "torch", "2.14.1", "8"] in rows(page, "Software")
     nameless = {key: value for key, value in study.items() if key != "name"}  # which is no key of a config

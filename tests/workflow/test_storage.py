@@ -1,4 +1,4 @@
-"""Results in remote storage (here a folder, by the plugin `fs`); and jobs without network and display, with another home
+"""Results in remote storage (here a folder, by the plugin `fs`); and jobs without network or display, with another home
 folder and another one for temporary files."""
 
 import os

@@ -7,12 +7,8 @@ from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job
 
-FILES_OF_DATA = (
-    "manifest.json",
-    "images.npy",
-    "labels.npy",
-    "timing.json",
-)  # of a prepared data set; the last is no input
+# Of a prepared data set; the last is no input.
+FILES_OF_DATA = ("manifest.json", "images.npy", "labels.npy", "timing.json")
 
 
 wildcard_constraints:
@@ -93,3 +89,6 @@ def folder_of_data(wildcards, input):
 
 def record_of(node):
     return f"<results>/models/{node}/record.json"
+
+
+include: "failures.smk"

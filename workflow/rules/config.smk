@@ -11,7 +11,7 @@ from espalier import datasets, plugins, registry
 from espalier.plan import grid
 from espalier.run.code import stamp
 from espalier.plan.config import ConfigError, with_numbers
-from espalier.run import locks, worker
+from espalier.run import finished, locks, worker
 
 if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
@@ -57,18 +57,22 @@ try:
     given = with_numbers(config, workflow.config_settings.config)
     places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
     plugins.load(plugins.find(plugins.named_in(given), [*places, Path.cwd()]))  # before names are looked up
-    GRID = grid.build(only_submitted(given))
+    FULL = grid.build(only_submitted(given))
 except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config {place_of_config()}: {error}{hint_of_merging()}") from None
 
+if FULL.config.pop("warm_workers"):  # how jobs are run, and nothing that they or the report need to know
+    worker.allow()
+else:
+    worker.forbid()
+
+RESULTS = workflow.pathvars.apply("<results>")
+GRID, UNFINISHED = finished.only(FULL, Path(RESULTS)) if FULL.config.pop("only_finished", False) else (FULL, [])
+if not GRID.jobs:
+    raise WorkflowError(f"only_finished: no result is finished in {RESULTS}; run without only_finished first")
 STUDIES = GRID.studies
 LIBRARY = stamp()
 try:
     DATA_ROOT = datasets.data_root(GRID.config["data_root"])
 except ValueError as error:
     raise WorkflowError(f"data_root: {error}") from None
-
-if GRID.config["warm_workers"]:
-    worker.allow()
-else:
-    worker.forbid()

@@ -13,6 +13,10 @@ from espalier.analysis.labels import setup_line
 # What the report is told of each study: not how its jobs are run, so that another number of threads redraws nothing.
 RUN_BY = ("threads", "device", "memory_mb", "resources")
 REPORTED = {n: sorted_keys({k: v for k, v in study.items() if k not in RUN_BY}) for n, study in STUDIES.items()}
+# With `only_finished`, what is missing is a part of what the tables are made of.
+for name in REPORTED:
+    if rows := [row for row in UNFINISHED if row["study"] == name]:
+        REPORTED[name]["unfinished"] = rows
 
 
 def title_of_study(wildcards):
@@ -92,7 +96,19 @@ def published_of_all():
 def items_of(study):
     """The figures and tables that a study gets, as they tell themselves."""
     rows, config = GRID.frame(study), STUDIES[study]
-    return {"figures": figures.names(rows, config), "tables": tables.names(rows, config)}
+    items = {"figures": figures.names(rows, config), "tables": tables.names(rows, config)}
+    return {kind: without_failed(names, kind, study) for kind, names in items.items()}
+
+
+def without_failed(names, *folders):
+    """With `only_finished`, those items of the report whose jobs did not fail."""
+    logs = Path(RESULTS, "logs", *folders)
+    return [name for name in names if FULL is GRID or not finished.failed(logs / f"{name}.log")]
+
+
+def items_of_run():
+    """The tables of the whole run, the overview first."""
+    return without_failed(["overview", *tables.run_names()], "tables")
 
 
 def report_items():
@@ -101,7 +117,7 @@ def report_items():
     for study in STUDIES:
         paths += [f"<results>/figures/{study}/{item}.svg" for item in items_of(study)["figures"]]
         paths += [f"<results>/tables/{study}/{item}.html" for item in items_of(study)["tables"]]
-    return paths + [f"<results>/tables/{item}.html" for item in ("overview", *tables.run_names())]
+    return paths + [f"<results>/tables/{item}.html" for item in items_of_run()]
 
 
 def benchmarks_of(kind):
@@ -112,7 +128,7 @@ def benchmarks_of(kind):
 def timed_rules():
     """Rules that write no record -> the files with the time and memory of their jobs. These are `ancient`, since a redrawn
     figure is not a reason to make the table anew."""
-    of_run = [name for name in tables.run_names() if name != "runtime"]
+    of_run = [name for name in items_of_run() if name not in ("overview", "runtime")]
     files = {
         "prepare_dataset": [f"<results>/data/{name}/timing.json" for name in GRID.datasets()],
         "collect_records": [f"<results>/benchmarks/records/{study}.tsv" for study in STUDIES],
@@ -120,7 +136,9 @@ def timed_rules():
         "draw_figure": benchmarks_of("figures"),
         "make_table": benchmarks_of("tables"),
         "make_run_table": [f"<results>/benchmarks/tables/{name}.tsv" for name in of_run],
-        "write_overview": ["<results>/benchmarks/tables/overview.tsv"],
+        "write_overview": [
+            f"<results>/benchmarks/tables/overview.tsv" for name in items_of_run() if name == "overview"
+        ],
     }
     return {name: [ancient(path) for path in paths] for name, paths in files.items()}
 

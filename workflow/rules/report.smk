@@ -210,6 +210,7 @@ rule write_overview:
     resources:
         **asks("report"),
     params:
+        **({"unfinished": UNFINISHED} if UNFINISHED else {}),
         studies=REPORTED,
         published=published_of_all(),
         code=code_of_job(SCRIPTS / "write_overview.py", described=methods_of(*STUDIES)),
@@ -235,8 +236,9 @@ rule write_pages:
     resources:
         **asks("report"),
     params:
+        **({"unfinished": UNFINISHED} if UNFINISHED else {}),
         studies=REPORTED,
-        config=GRID.config,
+        config=FULL.config,
         command=command_of_run(),
         published=published_of_all(),
         code=code_of_pages(),

@@ -42,7 +42,8 @@ def code_of_latency(wildcards):
 def latency_files(study):
     """The files with the times of a study's nets, if it times any."""
     seeds = STUDIES[study]["seeds"] if "latency" in STUDIES[study] else []
-    return [f"<results>/records/{study}/seed{seed}/latency.json" for seed in seeds]
+    timed = [seed for seed in seeds if (study, seed) not in GRID.untimed]
+    return [f"<results>/records/{study}/seed{seed}/latency.json" for seed in timed]
 
 
 def cores_of_latency(wildcards):

@@ -20,7 +20,9 @@ with job(snakemake) as this:
         (measure,) = this.functions(this.params.measuring["function"])
         with this.timed("evaluate"):
             measured, timing = measure(this.input.model, this.params.data, **beside), {}
-    predictions.write(this.output.predictions, measured.pop("predictions"))
+    predicted = measured.pop("predictions")
+    predictions.write(this.output.predictions, predicted)
+    measured["measured"]["chance_top1"] = predicted["test"].chance
     records.write(
         this.output.record,
         this.params.columns,

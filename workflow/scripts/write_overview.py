@@ -10,4 +10,5 @@ from espalier.report.overview import write_overview
 from espalier.run.shim import job
 
 with job(snakemake) as this:
-    write_overview(Path(this.input.results).parent, this.params.studies, this.output[0])
+    unfinished = this.params.get("unfinished", ())
+    write_overview(Path(this.input.results).parent, this.params.studies, this.output[0], unfinished)

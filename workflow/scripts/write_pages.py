@@ -26,5 +26,6 @@ with job(snakemake) as this:
         command=this.params.command,
         manifests=this.input.manifests,
         revision=revision(),
+        unfinished=this.params.get("unfinished", ()),
     )
     write_pages(Path(this.input.results).parent, this.params.studies, this.output.pages, this.input.shown, origin)

@@ -89,6 +89,8 @@ MEASURED = (
            minimum=0, maximum=100),
     Column("test_loss", float, "Mean cross entropy on the test images.", minimum=0),
     Column("test_images", int, "Number of test images.", minimum=1, optional=True),
+    Column("chance_top1", float, "Share of the test images that are of the commonest class, percent: what a net "
+           "reaches that gives every image that class.", minimum=0, maximum=100, optional=True),
     Column("params", int, "Parameters.", minimum=1),
     Column("macs", int, "Multiply-accumulates of conv and linear layers for one image, without biases.", minimum=0),
     Column("flops", int, "Twice the MACs.", minimum=0),

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from espalier import registry
-from espalier.analysis import registered
+from espalier.analysis import chance, registered
 from espalier.analysis.retraining import PLAIN, WORDS
 from espalier.backends import BACKENDS
 from espalier.registry import Scheme
@@ -217,6 +217,8 @@ def setup_line(study: dict, results: pd.DataFrame | None = None) -> str:
         *_selected_epochs(study, results),
         *([f"{' and '.join(f'{n:g}' for n in images)} test images"] if images else []),
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} (n={len(seeds)})",
+        *([words] if results is not None and (words := chance.warning(results)) else []),
+        *([f"{len(missing)} more results failed or were not run"] if (missing := study.get("unfinished")) else []),
     ))  # fmt: skip
 
 

@@ -80,13 +80,14 @@ def _accuracies(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.Series]
 
 
 def _against_reference(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.Series]:
-    """Each row's last net against its reference."""
-    reference = nodes[list(REFERENCE)].loc[rows["reference"]].set_axis(rows.index)
+    """Each row's last net against its reference; its sizes against those of the dense net, if there is no reference."""
+    top1 = rows["reference"].map(nodes["top1"])
+    reference = nodes[list(REFERENCE)].loc[rows["reference"].fillna(rows["dense"])].set_axis(rows.index)
     return {
         "reference_trained": reference["trained"],
-        "control_top1": reference["top1"].where(rows["reference"] != rows["dense"]),
-        "reference_top1": reference["top1"],
-        "drop": reference["top1"] - rows["top1"],
+        "control_top1": top1.where(rows["reference"] != rows["dense"]),
+        "reference_top1": top1,
+        "drop": top1 - rows["top1"],
         "compression": reference["params"] / rows["params"],
         "nonzero_compression": reference["nonzero_params"] / rows["nonzero_params"],
         "speed_up": reference["macs"] / rows["macs"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from espalier.analysis.chance import without_chance
 from espalier.analysis.retraining import PLAIN, TUNING
 
 
@@ -17,7 +18,8 @@ def with_references(results: pd.DataFrame) -> pd.DataFrame:
     roots = _roots(results)
     results = results.assign(variant=variants(results), root=roots)
     results = results.assign(dense=_dense(results))
-    return results.assign(reference=_references(results))
+    results = results.assign(reference=_references(results))
+    return results.assign(reference=without_chance(results))
 
 
 def variants(rows: pd.DataFrame) -> list[str]:

@@ -58,7 +58,7 @@ class Tidy:
     dense       the training without penalty that `root` belongs to (itself, if it has none)
     reference   the one dense net that all nets of the same `dense` are compared with: `dense` trained on for as long as
                 pruned and quantized nets were (fine-tuned, or pruned while they were trained), if there is such a net,
-                else `dense`
+                else `dense`; None, if that net does not beat chance
     """
 
     results: pd.DataFrame

@@ -54,8 +54,8 @@ def typed(value: Any) -> Any:
 
 
 def with_numbers(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers where --config left texts: Snakemake reads a single number as one, but not those within a
-    list or a mapping.
+    """The config with numbers, true and false where --config left texts: Snakemake reads a single number as one, but not
+    those within a list or a mapping, and `true` not at all.
 
     given: what --config gave, as Snakemake read it. Only what the config has from there is changed: where another
     workflow uses this one, --config may be about the other one, or about a part of it that this config is.
@@ -75,7 +75,7 @@ def _numbered(value: Any, given: Any) -> Any:
     """A value of the config, of which `given` is what --config gave."""
     if isinstance(value, dict) and isinstance(given, dict):
         return {key: _within(part, given[key]) if key in given else part for key, part in value.items()}
-    return typed(value) if isinstance(value, list) and value == given else value
+    return typed(value) if (isinstance(value, list) or value in ("true", "false")) and value == given else value
 
 
 def _within(value: Any, given: Any) -> Any:

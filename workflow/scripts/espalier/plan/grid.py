@@ -33,10 +33,14 @@ SHARED = ("seeds", "threads", "device", "memory_mb")  # keys of a study that are
 
 @dataclass
 class Grid:
-    """All jobs of a run, by node, with the checked config that they come from."""
+    """All jobs of a run, by node, with the checked config that they come from.
+
+    untimed: studies and seeds whose nets are not timed although the study has a `latency` (espalier.run.finished).
+    """
 
     config: dict[str, Any]
     jobs: dict[str, Job] = field(default_factory=dict)
+    untimed: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def studies(self) -> dict[str, dict[str, Any]]:
@@ -60,7 +64,9 @@ class Grid:
     def timed(self, study: str, seed: int) -> dict[str, str]:
         """The nodes whose nets the study times, each with the node that it is compared with."""
         wanted = self.studies[study].get("latency")
-        return {} if wanted is None else timed.timed(wanted, self.of(study, seed))
+        if wanted is None or (study, seed) in self.untimed:
+            return {}
+        return timed.timed(wanted, self.of(study, seed))
 
     def frame(self, study: str | None = None) -> pandas.DataFrame:
         """The columns of all jobs (of a study), one row per node."""

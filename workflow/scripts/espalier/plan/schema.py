@@ -227,6 +227,14 @@ class Config(Table):
         dict[str, str],
         key("Snakemake's path variables, such as `results`, the folder that everything is written to."),
     ]
+    only_finished: Annotated[
+        bool,
+        key(
+            "Report what is finished of a run in which something failed: tables and figures of the results that are "
+            "there, and which are missing and why. Nothing else is computed. For the command line: "
+            "--config only_finished=true."
+        ),
+    ]
     plugins: Annotated[
         list[Annotated[str, limits(minLength=1)]],
         key(

@@ -19,6 +19,7 @@ from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.plan.steps import STEPS
 from espalier.published.entry import Setup
 from espalier.report import html
+from espalier.report import unfinished as missing
 from espalier.report.findings import budget, of_study
 from espalier.report.findings.finding import Finding
 from espalier.report.findings.words import listed
@@ -29,8 +30,11 @@ RESOURCES = ("overview.css",)  # files next to this one that the page holds: par
 STYLE = Path(__file__).with_name(*RESOURCES).read_text(encoding="utf-8")
 
 
-def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path) -> None:
-    """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show."""
+def write_overview(
+    folder: str | Path, studies: dict[str, dict], out: str | Path, unfinished: missing.Rows = ()
+) -> None:
+    """Write the overview of the tidy table in `folder`. studies: the checked configs by name, in the order to show;
+    unfinished: the results that are missing, of these studies and of others."""
     run = view_of_run(folder, studies)
     findings = {name: of_study(view) for name, view in run.studies.items()}
     rows = [study_row(view, findings[name]) for name, view in run.studies.items()]
@@ -38,6 +42,7 @@ def write_overview(folder: str | Path, studies: dict[str, dict], out: str | Path
         f'<!doctype html><meta charset="utf-8"><title>Overview</title>\n<style>\n{STYLE}</style>',
         '<div class="espalier">',
         f"<p>{escape(_lead(run))}</p>",
+        *([f"<h3>Missing results</h3>{html.fragment(missing.table(unfinished), 'missing')}"] if unfinished else []),
         html.fragment(_studies(rows), "studies"),
         html.fragment(_budgets(run, rows), "budgets"),
         *(_study(view, findings[name]) for name, view in run.studies.items()),

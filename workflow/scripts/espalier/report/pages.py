@@ -20,7 +20,7 @@ import yaml
 
 from espalier import registry
 from espalier.analysis.study import RunView, StudyView, view_of_run
-from espalier.report import markdown
+from espalier.report import markdown, unfinished
 from espalier.report.findings import of_study
 from espalier.report.findings.finding import Finding
 from espalier.report.markdown import escape
@@ -36,13 +36,14 @@ class Origin:
     """What a run's results come from.
 
     config: the whole checked config; command: that computes the results; manifests: files of the prepared data sets;
-    revision: of the code, "" if it is not known.
+    revision: of the code, "" if it is not known; unfinished: the results that are missing (espalier.run.finished).
     """
 
     config: dict[str, Any]
     command: str
     manifests: list[str]
     revision: str = ""
+    unfinished: unfinished.Rows = ()
 
 
 def write_pages(
@@ -118,6 +119,7 @@ def run_page(run: RunView, findings: dict[str, list[Finding]], origin: Origin) -
         f"    {origin.command}",
         f"([config.yaml](config.yaml){code}). Every number on these pages is in "
         "the tidy tables " + ", ".join(f"[{name}.csv]({name}.csv)" for name in TIDY) + ".",
+        *(["## Missing results", markdown.table(unfinished.table(origin.unfinished))] if origin.unfinished else []),
         "## Studies",
         markdown.table(_linked(studies_table(rows))),
         "## Data",
@@ -141,6 +143,7 @@ def _data(manifests: list[str]) -> Table:
         Text("name", "Data set"),
         Text("images", "Images"),
         Number("classes", "Classes"),
+        Text("repeated", "Also among the training images"),
         Text("origin", "Read from"),
         Text("sha256", "SHA-256 of the prepared images", code=True),
     )
@@ -154,6 +157,7 @@ def _data_row(path: Path) -> dict[str, Any]:
         "name": path.parent.name,
         "images": ", ".join(f"{name} {end - start:,}" for name, (start, end) in manifest["splits"].items()),
         "classes": len(manifest["classes"]),
+        "repeated": ", ".join(f"{name} {number:,}" for name, number in manifest["repeated"].items()),
         "origin": _origin(manifest["source"]),
         "sha256": manifest["sha256"],
     }
@@ -164,7 +168,7 @@ def _origin(source: dict[str, Any]) -> str:
     others = [file["file"] for file in source.get("files", ()) if file.get("official") is False]
     notes = [source["note"]] if "note" in source else []
     notes += [f"not the publisher's file: {', '.join(others)}"] if others else []
-    return "; ".join((source["form"], *notes))
+    return "; ".join((source.get("form", "made by its function"), *notes))  # a plug-in need not say
 
 
 def _copy(path: Path, folder: Path) -> None:

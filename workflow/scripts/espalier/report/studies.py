@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from espalier.analysis import labels
+from espalier.analysis import chance, labels
 from espalier.analysis.study import StudyView
 from espalier.report.findings import budget, headline
 from espalier.report.findings.finding import Finding
@@ -29,7 +29,7 @@ def study_row(view: StudyView, findings: list[Finding]) -> dict[str, Any]:
         "nodes": len(view.results),
         "dense_top1": dense["top1"],
         "dense_top1_sd": dense["top1_sd"],
-        "headline": headline(findings),
+        "headline": chance.warning(view.results) or headline(findings),
         **_budgets(view),
     }
 

@@ -47,6 +47,7 @@ NO_RESULT = frozenset(
         "plugins",
         "registry",
         "run.code",  # this one
+        "run.failures",  # which jobs failed
         "run.gpus",  # which GPU a job has
         "run.handover",  # only what the measuring job would find itself is taken over
         "run.progress",  # what is shown on the terminal

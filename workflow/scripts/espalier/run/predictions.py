@@ -25,6 +25,11 @@ class Predictions:
         """Whether each image was classified correctly."""
         return self.label == self.predicted
 
+    @property
+    def chance(self) -> float:
+        """Share of the images that are of the commonest class, percent."""
+        return 100 * float(np.bincount(self.label).max()) / len(self.label)
+
 
 def of_logits(logits: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Predictions:
     """What a net predicts for images whose logits (images, classes) are these; probabilities are their softmax.

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier import plugins, registry
-from espalier.run import code, gpus, threads
+from espalier.run import code, failures, gpus, threads
 from espalier.run.fingerprint import fingerprint
 
 
@@ -121,13 +121,23 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
+def in_words(error: Exception) -> str:
+    """The first line of an error's message; its type as well, where the message alone says nothing.
+
+    >>> in_words(ValueError("no such file")), in_words(KeyError("form")), in_words(IndexError())
+    ('no such file', "KeyError: 'form'", 'IndexError')
+    """
+    message = next(iter(str(error).strip().splitlines()), "")
+    return message if " " in message else ": ".join(part for part in (type(error).__name__, message) if part)
+
+
 @contextmanager
 def job(snakemake: Any) -> Iterator[RunningJob]:
     """Run a script's body with its output in the job's log and its libraries on the job's threads.
 
     The register gives out what the job's param `code` declares and nothing else, since after an edit of anything else
     the job would not run again. An error goes into the log with its traceback, and to the terminal as one line that
-    names the log.
+    names the log; a note next to the log keeps the reason until the job succeeds (espalier.run.failures).
     """
     this = RunningJob(snakemake)
     gc.set_threshold(100_000)  # models, and what is imported later, are objects that stay too
@@ -138,6 +148,7 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
     progress.terminal = terminal
     this.log.parent.mkdir(parents=True, exist_ok=True)
     resumed = this.checkpoint.exists()  # then the epochs before stay in the log
+    failures.begin(this.log)
     with this.log.open("a" if resumed else "w", buffering=1) as log:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -149,9 +160,11 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
             with registry.only(this.code.get("uses", ()), this.code.get("described", ())):
                 yield this
             code.check_unchanged(this.code, this.library)
+            failures.succeed(this.log)
         except Exception as error:
             traceback.print_exc()
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = in_words(error)
+            failures.fail(this.log, reason)
             print(f"error: {reason}\n       (more in {this.log})", file=terminal)
             sys.exit(1)
         finally:

@@ -15,6 +15,7 @@ from dataclasses import replace
 import pandas as pd
 
 from espalier import registry
+from espalier.analysis.chance import nothing_learned
 from espalier.analysis.selections import fits
 from espalier.analysis.study import StudyView
 from espalier.report.findings import (  # noqa: F401 (they register findings)
@@ -39,7 +40,9 @@ def names(rows: pd.DataFrame, config: dict) -> list[str]:
 
 
 def of_study(view: StudyView) -> list[Finding]:
-    """All findings about a study."""
+    """All findings about a study; none, if its dense nets learned nothing."""
+    if nothing_learned(view.results):
+        return []
     answers = {name: registry.get(registry.FindingItem, name)(view) for name in names(view.results, view.config)}
     return [replace(finding, name=name) for name, finding in answers.items() if finding is not None]
 

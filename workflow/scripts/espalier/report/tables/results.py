@@ -12,6 +12,7 @@ from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
 from espalier.registry import TableItem, register
+from espalier.report import unfinished
 from espalier.report.table import Column, Number, Table, Text
 from espalier.report.tables import note_on_seeds
 
@@ -51,10 +52,11 @@ def results(view: StudyView) -> Table:
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
     nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
     nets["remark"] = [remark_on(row) for _, row in nets.iterrows()]
-    columns = (
-        Text("name", "Net"), *_removed(nets), *_accuracies(nets), *_sizes(nets), *_epochs(nets), *_remarks(nets)
-    )  # fmt: skip
-    return Table(f"{view.title}: all results", view.setup, columns, nets, tuple(_notes(nets)))
+    parts = _removed(nets), _accuracies(nets), _sizes(nets), _epochs(nets)
+    shown, notes = [column for part in parts for column in part], tuple(_notes(nets))
+    nets = unfinished.appended(nets, view.config.get("unfinished", ()))
+    columns = (Text("name", "Net"), *shown, *_remarks(nets))
+    return Table(f"{view.title}: all results", view.setup, columns, nets, notes)
 
 
 def _asked(row: pd.Series) -> str | float | None:
