@@ -56,9 +56,8 @@ class Tidy:
     variant     what seeds are averaged over: the node without its study and seed
     root        the training that the node comes from
     dense       the training without penalty that `root` belongs to (itself, if it has none)
-    reference   the one dense net that all nets of the same `dense` are compared with: `dense` trained on for as long as
-                pruned and quantized nets were (fine-tuned, or pruned while they were trained), if there is such a net,
-                else `dense`
+    reference   the dense net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as
+                many epochs in all as this net (`trained`); NaN if there is none
     """
 
     results: pd.DataFrame
