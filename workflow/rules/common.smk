@@ -133,3 +133,7 @@ def folder_of_data(wildcards, input):
 
 def record_of(node):
     return f"<results>/models/{node}/record.json"
+
+
+def predictions_of(node):
+    return f"<results>/models/{node}/predictions.npz"

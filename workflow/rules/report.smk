@@ -11,6 +11,14 @@ def records_of_study(wildcards):
     return [record_of(job.node) for job in GRID.of(wildcards.study)]
 
 
+def predictions_of_study(wildcards):
+    return [predictions_of(job.node) for job in GRID.of(wildcards.study)]
+
+
+def manifest_of_study(wildcards):
+    return [f"{dataset_of(wildcards.study)}/manifest.json"]
+
+
 def number_of_records(wildcards):
     return len(GRID.of(wildcards.study))
 
@@ -18,6 +26,8 @@ def number_of_records(wildcards):
 rule collect_records:
     input:
         records=records_of_study,
+        predictions=predictions_of_study,
+        manifests=manifest_of_study,
         latency=latency_of_study,
     output:
         results="<results>/records/{study}/results.csv",
@@ -25,6 +35,7 @@ rule collect_records:
         layers="<results>/records/{study}/layers.csv",
         summary="<results>/records/{study}/summary.csv",
         latency="<results>/records/{study}/latency.csv",
+        outcomes="<results>/records/{study}/outcomes.csv",
         digests="<results>/records/{study}/digests.json",
     log:
         "<results>/logs/records/{study}.log",
@@ -48,6 +59,8 @@ rule collect_records:
 use rule collect_records as collect_run with:
     input:
         records=[record_of(node) for node in GRID.jobs],
+        predictions=[predictions_of(node) for node in GRID.jobs],
+        manifests=[f"<results>/data/{name}/manifest.json" for name in GRID.datasets()],
         latency=[file for study in STUDIES for file in latency_files(study)],
     output:
         results="<results>/records/results.csv",
@@ -55,6 +68,7 @@ use rule collect_records as collect_run with:
         layers="<results>/records/layers.csv",
         summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
+        outcomes="<results>/records/outcomes.csv",
         digests="<results>/records/digests.json",
     log:
         "<results>/logs/records/run.log",

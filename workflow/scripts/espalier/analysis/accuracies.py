@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from espalier.analysis.predictions import Outcomes, over_images
 from espalier.analysis.statistics import Estimate, Values, over_seeds
+from espalier.analysis.tidy import Tidy, correct_images
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,24 @@ def of_published(top1: float) -> Accuracy:
     return NOT_MEASURED if pd.isna(top1) else Accuracy({0: float(top1)})
 
 
-def of_variants(results: pd.DataFrame) -> dict[str, Accuracy]:
-    """The accuracy of each variant of a study. results: its rows of results.csv."""
-    return {
-        str(variant): Accuracy(dict(zip(rows["seed"].astype(int), rows["top1"].astype(float), strict=True)))
-        for variant, rows in results.groupby("variant", sort=False)
+def of_variants(tidy: Tidy) -> dict[str, Accuracy]:
+    """The accuracy of each variant of a study. tidy: the tables of the study."""
+    correct = {(row["node"], row["split"]): correct_images(row) for row in tidy.outcomes.to_dict("records")}
+    return {str(variant): _accuracy(rows, correct) for variant, rows in tidy.results.groupby("variant", sort=False)}
+
+
+def _accuracy(rows: pd.DataFrame, correct: Mapping[tuple[str, str], np.ndarray]) -> Accuracy:
+    """rows: of one variant, one for each seed; correct: of a node and a split, which images."""
+    nodes = dict(zip(rows["seed"].astype(int), rows["node"], strict=True))
+    splits = {
+        split: {seed: correct[node, split] for seed, node in nodes.items() if (node, split) in correct}
+        for split in ("test", "validation")
     }
+    return Accuracy(
+        top1=dict(zip(nodes, rows["top1"].astype(float), strict=True)),
+        validation={seed: 100 * float(images.mean()) for seed, images in splits["validation"].items()},
+        outcomes=splits["test"],
+    )
 
 
 def mean(values: Mapping[int, float]) -> float:

@@ -141,7 +141,7 @@ class StudyView:
 
     @cached_property
     def _accuracies(self) -> dict[str, Accuracy]:
-        return accuracies.of_variants(self.results)
+        return accuracies.of_variants(self.tidy)
 
     @cached_property
     def _variants(self) -> dict[object, str]:
