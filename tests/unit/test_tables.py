@@ -151,8 +151,8 @@ def test_published_beside_reproduced(tmp_path):
     row = made.data.set_index("name").loc["filter_wise mean_abs 0.40"]
     assert (row["top1"], row["top1_reproduced"]) == (78.9, 87.5)
     assert row["top1_difference"] == pytest.approx(8.6)
-    assert (row["verdict"], row["differs"]) == ("no", "data, resolution, epochs, weights, selection")
-    assert made.data.set_index("name").loc["filter_wise sum 0.20", "verdict"] == "not run"
+    assert (row["comparable"], row["different"]) == ("no", "data, resolution, epochs, weights, selection")
+    assert made.data.set_index("name").loc["filter_wise sum 0.20", "comparable"] == "not run"
     assert notes_with(made, "cifar100", "224x224", "100 epochs", "imagenet")
     assert keys(made)[2:4] == ["actual_ratio", "actual_ratio_reproduced"]
     assert made.columns[2].group == made.columns[3].group
@@ -162,7 +162,7 @@ def test_differences_are_shown_of_comparable_rows_only_and_the_csv_has_all(tmp_p
     run = vgg(tmp_path)
     made = table("published", run, config(published="cifar100_vgg16_bn"))
     assert "top1_difference" not in keys(made) and "top1_difference" in made.csv()
-    assert "differs" not in keys(made) and notes_with(made, "data, resolution, epochs, weights, selection")
+    assert "different" not in keys(made) and notes_with(made, "data, resolution, epochs, weights, selection")
     same = Run(tmp_path / "same", dataset="cifar100_224x224x3", weights="imagenet", epochs=100, select="best_test")
     same.chain(top1=81.25)
     study = config(published="cifar100_vgg16_bn", dataset={"name": "cifar100", "size": 224, "channels": 3})
