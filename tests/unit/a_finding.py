@@ -34,16 +34,21 @@ def outcomes(finding: Finding, source: str = "run", **of: Any) -> list[str]:
     return [str(f.outcome) for f in facts if all(f.of.get(key) == of[key] for key in of)]
 
 
-def mlp(tmp_path: Path, lists: dict[str, dict[str, list[float]]], ratios=("0", "0.25", "0.50")) -> Run:
-    """Weights and units pruned. lists: initialisation -> prune type -> top-1 by ratio."""
+def mlp(tmp_path: Path, lists: dict[str, dict[str, list]], ratios=("0", "0.25", "0.50")) -> Run:
+    """Weights and units pruned. lists: initialisation -> prune type -> top-1 by ratio, of several seeds a tuple."""
     run = Run(tmp_path, backend="keras", model="mlp")
     for init, kinds in lists.items():
-        root = run.add("train", columns={"init": init}, top1=kinds["weight"][0])
-        for kind, accuracies in kinds.items():
-            for ratio, top1 in zip(ratios, accuracies, strict=True):
-                columns = by_ratio(kind, "magnitude" if kind == "weight" else "l2", ratio)
-                run.add("prune", root, columns=columns, top1=top1, actual_ratio=float(ratio))
+        for seed in range(len(_seeds(kinds["weight"][0]))):
+            root = run.add("train", columns={"init": init}, top1=_seeds(kinds["weight"][0])[seed], seed=seed)
+            for kind, accuracies in kinds.items():
+                for ratio, tops in zip(ratios, accuracies, strict=True):
+                    columns = by_ratio(kind, "magnitude" if kind == "weight" else "l2", ratio)
+                    run.add("prune", root, columns=columns, top1=_seeds(tops)[seed], actual_ratio=float(ratio))
     return run
+
+
+def _seeds(tops: float | tuple[float, ...]) -> tuple[float, ...]:
+    return tops if isinstance(tops, tuple) else (tops,)
 
 
 TWO_INITS = {
@@ -52,11 +57,16 @@ TWO_INITS = {
 }
 
 
-def vgg(tmp_path: Path, accuracies: dict, seeds=(0,), dense=90.0) -> Run:
-    """Structured pruning. accuracies: (prune type, method, ratio) -> one (before, after) for each seed."""
+def vgg(tmp_path: Path, accuracies: dict, seeds=(0,), dense=90.0, control: float | None = 90.0) -> Run:
+    """Structured pruning. accuracies: (prune type, method, ratio) -> one (before, after) for each seed.
+
+    dense: top-1 of the dense net; control: of the dense net of equal epochs, None if it was not run.
+    """
     run = Run(tmp_path)
     for seed in seeds:
-        run.add("train", seed=seed, top1=dense)
+        plain = run.add("train", seed=seed, top1=dense)
+        if control is not None:
+            run.add("finetune", plain, top1=control, columns={"epochs": 3})
         roots = {}
         for (kind, method, ratio), tops in accuracies.items():
             if kind not in roots:
@@ -73,6 +83,7 @@ def compressed(tmp_path: Path, *, both=89.5) -> tuple[Run, dict[str, dict]]:
     run = Run(tmp_path)
     half = {"zipped_bytes": 2**18, "macs": 1000, "actual_ratio": 0.5, "test_images": 200}
     dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=89.2, pruned=half)
+    run.add("finetune", dense, top1=90.0, test_images=200)
     nets = {
         "dense": dense,
         "tuned": tuned,
@@ -115,25 +126,32 @@ def timed(tmp_path: Path, times: dict[str, tuple[str, float, float]]) -> Run:
     return run
 
 
-def slowly_pruned(tmp_path: Path, accuracies: dict[str, float]) -> Run:
-    """Nets pruned while they were trained. accuracies: ratio -> top-1; of dense 95, by 100 test images."""
+def slowly_pruned(tmp_path: Path, accuracies: dict[str, float | tuple[float, ...]]) -> Run:
+    """Nets pruned while they were trained. accuracies: ratio -> top-1, of several seeds a tuple; of dense 95."""
     run = Run(tmp_path, backend="keras", model="mobilenet_v2")
-    dense = run.add("train", top1=95.0, test_images=100, h5_bytes=4 * MIB, h5_zipped_bytes=3.5 * MIB)
+    dense_sizes = {"h5_bytes": 4 * MIB, "h5_zipped_bytes": 3.5 * MIB, "test_images": 100}
     sizes = {"h5_bytes": 4 * MIB, "wrapped_bytes": 16 * MIB, "wrapped_params": 1990, "test_images": 100}
-    for ratio, top1 in accuracies.items():
-        zipped = {"h5_zipped_bytes": (4 - 4 * float(ratio)) * MIB}
-        run.add("prune", dense, columns=gradual(ratio, epochs=3), top1=top1, **sizes, **zipped)
+    for seed in range(len(_seeds(next(iter(accuracies.values()))))):
+        dense = run.add("train", seed=seed, top1=95.0, **dense_sizes)
+        run.add("finetune", dense, columns={"epochs": 3}, top1=95.0, **dense_sizes)
+        for ratio, tops in accuracies.items():
+            zipped = {"h5_zipped_bytes": (4 - 4 * float(ratio)) * MIB}
+            run.add("prune", dense, columns=gradual(ratio, epochs=3), top1=_seeds(tops)[seed], **sizes, **zipped)
     return run
 
 
-def retrained(tmp_path: Path, images: int | None = None) -> Run:
-    """Two pruned nets, each fine-tuned, rewound and trained from scratch."""
+def retrained(tmp_path: Path, seeds: tuple[int, ...] = (0,), rate: float = 0.2, epochs: int = 9) -> Run:
+    """Two pruned nets, each fine-tuned, rewound and trained from scratch; with each seed a point better, the fine-tuned
+    ones two. rate: the learning rate of the rewound ones, others have 0.1; epochs: of those from scratch."""
     run = Run(tmp_path)
-    dense = run.add("train", top1=92.0, test_images=images)
-    for ratio, tuned, back, anew in (("0.40", 88.0, 91.0, 87.0), ("0.60", 70.0, 85.0, 84.0)):
-        pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", ratio), top1=30.0, test_images=images)
-        run.add("finetune", pruned, top1=tuned, columns={"epochs": 3}, test_images=images)
-        rewound = {"epochs": 3, "retraining": "rewind"}
-        run.add("finetune", pruned, top1=back, name="rewind=true", columns=rewound, test_images=images)
-        run.add("scratch", pruned, top1=anew, test_images=images)
+    for seed in seeds:
+        dense = run.add("train", seed=seed, top1=92.0)
+        run.add("finetune", dense, top1=92.0, columns={"epochs": 3})
+        for ratio, tuned, back, anew in (("0.40", 88.0, 91.0, 87.0), ("0.60", 70.0, 85.0, 84.0)):
+            pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", ratio), top1=30.0)
+            run.add("finetune", pruned, top1=tuned + 2 * seed, columns={"epochs": 3})
+            rewound = {"epochs": 3, "retraining": "rewind"}
+            history = [{"epoch": epoch, "learning_rate": rate} for epoch in (1, 2, 3)]
+            run.add("finetune", pruned, top1=back + seed, name="rewind=true", columns=rewound, history=history)
+            run.add("scratch", pruned, top1=anew + seed, columns={"epochs": epochs})
     return run

@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from espalier.analysis import tidy
 from espalier.analysis.study import StudyView
 from espalier.plan.steps import STEPS
-from espalier.run import records
-from espalier.run.integrity import write_sealed
+from espalier.run import predictions, records
+from espalier.run.integrity import sha256, write_sealed
+from espalier.run.predictions import Predictions
 
 MEASURED = {
     "top1": 90.0, "top5": 99.0, "test_loss": 0.5, "params": 1000, "macs": 4000, "flops": 8000, "published_macs": 5000,
@@ -46,6 +49,7 @@ class Run:
 
     def __init__(self, folder: Path, study: str = "s", **columns):
         self.folder, self.study, self.records, self.latency = folder, study, [], []
+        self.predictions: list[Path] = []
         self.columns = dict.fromkeys(tidy.ID) | {"study": study, "backend": "pytorch", "dataset": "digits_32x32x3"}
         self.columns |= {"model": "vgg16_bn", "width": 1.0, "weights": "random", "epochs": 6}
         self.columns |= {"select": "last"} | columns
@@ -62,11 +66,13 @@ class Run:
         summary=(),
         timing=None,
         columns=None,
+        correct=None,
         **measured,
     ) -> dict:
         """Write the record of a step after `parent` (a record that `add` returned) and return it. name: of its folder,
         after what is said there anyway. A step that trains has a history of its epochs. What a row of layers or of the
-        history lacks is that of LAYER or EPOCH. A record that jobs may not write is an error here too."""
+        history lacks is that of LAYER or EPOCH. correct: by split whether each image was classified correctly, for
+        predictions.npz; top1 is that of "test". A record that jobs may not write is an error here too."""
         row = dict(parent or self.columns) | DONE.get(step, {}) | (columns or {})
         row = {column: row[column] for column in tidy.ID}
         seed = parent["seed"] if parent else seed
@@ -77,11 +83,15 @@ class Run:
         row["node"] = "/".join((parent["node"] if parent else f"{self.study}/seed{seed}", "~".join((step, *said))))
         row |= {"parent": parent["node"] if parent else None, "seed": seed, "step": step, "label": "a label"}
         row["chain"] = f"{parent['chain']} > {step}" if parent else step
+        path, files = self.folder / row["node"] / "record.json", dict(FILES)
+        if correct:
+            measured["top1"] = 100 * float(np.mean(correct["test"]))
+            self.predictions.append(write_predictions(path.with_name("predictions.npz"), correct))
+            files["predictions_sha256"] = sha256(self.predictions[-1])
         details = {"measured": {key: value for key, value in (MEASURED | measured).items() if value is not None}}
         details |= {"layers": [LAYER | layer for layer in layers], "history": [EPOCH | epoch for epoch in history]}
         details |= {"summary": list(summary)}
-        path = self.folder / row["node"] / "record.json"
-        records.write(path, row, details, TIMING | (timing or {}), SOFTWARE, FILES)
+        records.write(path, row, details, TIMING | (timing or {}), SOFTWARE, files)
         self.records.append(path)
         return json.loads(path.read_text())
 
@@ -110,7 +120,10 @@ class Run:
         """The folder of the tidy table of this study (and others)."""
         runs = (self, *others)
         out = self.folder / "records"
-        tidy.collect([p for r in runs for p in r.records], [p for r in runs for p in r.latency], out)
+        predicted = [path for run in runs for path in run.predictions]
+        tidy.collect(
+            [p for r in runs for p in r.records], [p for r in runs for p in r.latency], out, predictions=predicted
+        )
         return out
 
     def load(self) -> tidy.Tidy:
@@ -121,6 +134,17 @@ class Run:
         results."""
         tables = self.load()
         return StudyView(study or config(), replace(tables, results=tables.results.assign(**columns)))
+
+
+def write_predictions(path: Path, correct: dict[str, list[bool]]) -> Path:
+    """Write predictions of two classes: all images are of class 0. correct: by split, of each image."""
+    splits = {}
+    for split, right in correct.items():
+        sure = np.full(len(right), 0.9, dtype=np.float32)
+        wrong = (~np.asarray(right, dtype=bool)).astype(np.uint8)
+        splits[split] = Predictions(np.zeros(len(right), np.uint8), wrong, sure, sure)
+    predictions.write(path, splits)
+    return path
 
 
 def config(name: str = "s", **keys) -> dict:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from a_finding import TIMES, TWO_INITS, answers, mlp, retrained, slowly_pruned, timed, vgg
 from a_run import config
+from scipy import stats
 
 from espalier import registry
 from espalier.report import findings
@@ -21,7 +22,7 @@ def runs(tmp_path):
     yield mlp(tmp_path / "mlp", TWO_INITS), config(published="mnist_mlp")
     yield timed(tmp_path / "timed", TIMES), config(latency={}, published="cats_dogs_vgg16")
     yield slowly_pruned(tmp_path / "slow", {"0.50": 95.0, "0.75": 80.0}), config(published="cats_dogs_mobilenetv2")
-    yield retrained(tmp_path / "again", images=400), config()
+    yield retrained(tmp_path / "again"), config()
     nets = {("filter_wise", "sum", "0.20"): [(50.0, 89.8)], ("channel_wise", "sum", "0.20"): [(50.0, 88.0)]}
     yield vgg(tmp_path / "vgg", nets), config(published="cifar100_vgg16_bn")
 
@@ -46,21 +47,21 @@ def test_the_docs_say_what_each_fact_means():
 
 
 def test_a_program_loads_every_number(tmp_path):
-    run = vgg(
-        tmp_path, {("filter_wise", "sum", "0.20"): [(50.0, 88.0)], ("channel_wise", "sum", "0.20"): [(50.0, 87.0)]}
-    )
-    made = registry.get(registry.TableItem, "findings")(run.view(config(), test_images=10_000))
+    nets = {("filter_wise", "sum", "0.20"): [(50.0, 88.0), (50.0, 89.0), (50.0, 90.0)]}
+    run = vgg(tmp_path, nets, seeds=(0, 1, 2))
+    made = registry.get(registry.TableItem, "findings")(run.view(config(seeds=[0, 1, 2]), test_images=10_000))
     table = pd.read_csv(io.StringIO(made.csv()))
-    assert list(table)[:10] == [
-        "study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "source"
+    assert list(table)[:11] == [
+        "study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "family", "source"
     ]  # fmt: skip
-    lead = table[(table["finding"] == "filter_wise_wins") & (table["fact"] == "lead")].iloc[0]
-    assert (lead["study"], lead["verdict"], lead["n"], lead["value"], lead["outcome"]) == ("s", "won", 1, 1.0, "won")
-    chance = 2 * (88 * 12 / 10_000 + 87 * 13 / 10_000) ** 0.5
-    assert (lead["low"], lead["high"]) == (pytest.approx(1 - chance), pytest.approx(1 + chance))
-    assert (lead["method"], lead["ratio"], lead["other"]) == ("sum", 0.2, "channel_wise")
+    drop = table[(table["finding"] == "finetuning_recovers") & (table["fact"] == "drop")].iloc[0]
+    assert (drop["study"], drop["verdict"], drop["n"], drop["value"]) == ("s", "undecided", 3, 1.0)
+    assert (drop["outcome"], drop["family"]) == ("undecided", "finetuning_recovers")
+    bounds = stats.ttest_1samp([2.0, 1.0, 0.0], 0).confidence_interval(0.90)
+    assert (drop["low"], drop["high"]) == (pytest.approx(bounds.low), pytest.approx(bounds.high))
     verdicts = table.drop_duplicates("finding").set_index("finding")["verdict"]
-    assert verdicts["filter_wise_wins"] == "won" and pd.isna(verdicts["budget"])
+    assert verdicts["finetuning_recovers"] == "undecided" and pd.isna(verdicts["budget"])
+    assert set(table["verdict"].dropna()) <= {"won", "lost", "undecided"}
     assert [row["question"] for row in made.rows()] == [f.question for f in findings.of_study(run.view())]
 
 
@@ -89,7 +90,7 @@ def test_of_higher_rank_come_later(tmp_path):
     run = timed(tmp_path, TIMES)
     order = [finding.name for finding in findings.of_study(run.view(config(latency={})))]
     ranks = [registry.get(registry.FindingItem, name).rank for name in order]
-    assert ranks == sorted(ranks) and len(set(ranks)) == 3
+    assert ranks == sorted(ranks) and len(set(ranks)) == 4
 
 
 def test_the_headline_is_the_first_one():

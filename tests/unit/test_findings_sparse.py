@@ -3,6 +3,7 @@
 import pytest
 from a_finding import answers, slowly_pruned, value, values
 from a_run import Run, below, config, penalised
+from scipy import stats
 
 from espalier.analysis.tidy import MIB
 
@@ -44,15 +45,21 @@ def test_the_published_depth_wise_training_is_the_dense_one(tmp_path):
 
 
 def test_whether_accuracy_collapses(tmp_path):
-    run = slowly_pruned(tmp_path / "a", {"0.75": 80.0, "0.25": 95.0, "0.50": 89.0})
-    collapse = answers(run, config(published="cats_dogs_mobilenetv2"))["collapse"]
-    assert collapse.verdict == "won" and values(collapse, "drop", "ratio") == {0.25: 0.0, 0.5: 6.0, 0.75: 15.0}
+    run = slowly_pruned(tmp_path / "a", {"0.75": (80.0, 81.0, 80.5), "0.25": (95.0,) * 3, "0.50": (89.0, 89.2, 88.9)})
+    collapse = answers(run, config(seeds=[0, 1, 2], published="cats_dogs_mobilenetv2"))["collapse"]
+    assert (collapse.verdict, collapse.n) == ("won", 3)
+    assert values(collapse, "drop", "ratio") == pytest.approx({0.25: 0.0, 0.5: 5.966667, 0.75: 14.5})
+    last = collapse.fact("drop", ratio=0.75)
+    bounds = stats.ttest_1samp([15.0, 14.0, 14.5], 5).confidence_interval(0.90)
+    assert (last.low, last.high, last.outcome) == (pytest.approx(bounds.low), pytest.approx(bounds.high), "lost")
     assert values(collapse, "top1", "ratio", source="published")[0.25] == 94.10
     assert value(collapse, "drop", source="published", ratio=0.75) == pytest.approx(94.5 - 63.8)  # of the best, at 0.30
-    assert collapse.headline
-    run = slowly_pruned(tmp_path / "b", {"0.25": 95.0, "0.50": 96.0})
-    assert answers(run)["collapse"].verdict == "lost" and value(answers(run)["collapse"], "drop", ratio=0.5) == -1.0
-    assert "collapse" not in answers(slowly_pruned(tmp_path / "c", {"0.25": 95.0}))
+    run = slowly_pruned(tmp_path / "b", {"0.25": (95.0, 95.1, 95.0), "0.50": (96.0, 95.0, 95.5)})
+    assert answers(run)["collapse"].verdict == "lost"  # 0.5 above; the upper bound of the drop is below 5
+    run = slowly_pruned(tmp_path / "c", {"0.25": (95.0, 95.0), "0.50": (89.0, 91.0)})
+    assert answers(run)["collapse"].verdict == "undecided"  # drops 6 and 4
+    assert answers(slowly_pruned(tmp_path / "d", {"0.25": 95.0, "0.50": 50.0}))["collapse"].verdict is None
+    assert "collapse" not in answers(slowly_pruned(tmp_path / "e", {"0.25": 95.0}))
 
 
 def test_gradually_pruned_nets_that_all_come_after_a_fine_tuning_have_no_question(tmp_path):

@@ -1,4 +1,4 @@
-"""The nets of a study side by side, over seeds, and the verdict on two of them."""
+"""The nets of a study side by side, over seeds."""
 
 import math
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from a_run import Run, by_ratio, gradual, penalised
 
-from espalier.analysis import labels, nets, verdicts
+from espalier.analysis import labels, nets
 
 
 def study(tmp_path) -> Run:
@@ -15,6 +15,7 @@ def study(tmp_path) -> Run:
     small = {"macs": 1000, "zipped_bytes": 2**17, "actual_ratio": 0.5}  # dense: 4000 MACs, 2^19 bytes
     dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=88.0, pruned=small)
     run.dense = dense
+    run.add("finetune", dense, top1=90.5)
     run.quantize(dense, "float32", top1=90.0)
     run.quantize(dense, "static_int8", top1=89.0, zipped_bytes=2**17)
     run.quantize(tuned, "static_int8", top1=87.5, zipped_bytes=2**15)
@@ -29,6 +30,7 @@ def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_fr
     assert rows["kind"].to_dict() == {
         "dense": "dense",
         "filter_wise sum 0.50": "pruned",
+        "dense, fine-tuned": "dense",
         "dense, float32 export": "dense",
         "dense, static_int8": "quantized",
         "filter_wise sum 0.50, static_int8": "pruned + quantized",
@@ -36,7 +38,7 @@ def test_quantized_nets_are_held_against_the_dense_net_of_what_they_were_made_fr
         "weight magnitude 0.75 gradual, float16": "pruned + quantized",
     }
     both = rows.loc["filter_wise sum 0.50, static_int8"]
-    assert (both["dense_top1"], both["source_top1"], both["change"], both["drop"]) == (90.0, 88.0, -0.5, 2.5)
+    assert (both["dense_top1"], both["source_top1"], both["change"], both["drop"]) == (90.0, 88.0, -0.5, 3.0)
     assert (both["smaller"], both["speed_up"]) == (16.0, 4.0)
     assert pd.isna(both["before"]) and pd.isna(both["after"])
     only = rows.loc["dense, static_int8"]
@@ -57,7 +59,7 @@ def test_what_is_compressed(tmp_path):
     assert rows["kind"].tolist() == ["pruned", "quantized", "pruned + quantized", "pruned", "pruned + quantized"]
 
 
-def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_path):
+def test_each_net_is_compared_with_the_dense_net_of_its_epochs(tmp_path):
     run = Run(tmp_path)
     dense, _, tuned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0, after=92.5)
     longer = run.add("finetune", dense, top1=94.0, zipped_bytes=2**20)
@@ -65,23 +67,35 @@ def test_one_dense_net_is_the_reference_of_all_however_long_they_trained(tmp_pat
     run.quantize(longer, "static_int8", top1=93.5, zipped_bytes=2**17)
     run.quantize(longer, "float32")
     run.quantize(tuned, "static_int8", top1=92.0)
+    run.add("prune", dense, columns=gradual("0.75", epochs=20), top1=95.0, zipped_bytes=2**18)
     rows = run.view().nets
     rows = rows.assign(name=labels.net_names(rows)).set_index("name")
-    assert rows["kind"].to_dict() == {
-        "dense": "dense",
-        "filter_wise sum 0.50": "pruned",
-        "dense, fine-tuned": "dense",
-        "dense, static_int8": "quantized",
-        "dense, fine-tuned, static_int8": "quantized",
-        "dense, fine-tuned, float32 export": "dense",
-        "filter_wise sum 0.50, static_int8": "pruned + quantized",
+    assert rows["drop"].fillna(99).to_dict() == {
+        "dense": 0.0,  # 6 epochs, 90
+        "filter_wise sum 0.50": 1.5,  # 12 epochs, of 94
+        "dense, fine-tuned": 0.0,
+        "dense, static_int8": 0.5,
+        "dense, fine-tuned, static_int8": 0.5,
+        "dense, fine-tuned, float32 export": 0.0,
+        "filter_wise sum 0.50, static_int8": 2.0,
+        "weight magnitude 0.75 gradual": 99,  # 26 epochs: no dense net trained as long
     }
-    assert (rows["reference_top1"] == 94.0).all() and (rows["control_top1"] == 94.0).all()
-    assert rows["drop"].tolist() == [4.0, 1.5, 0.0, 4.5, 0.5, 0.0, 2.0]
-    assert rows.loc[["dense, static_int8", "dense, fine-tuned, static_int8"], "change"].tolist() == [-0.5, -0.5]
-    assert rows.loc["dense, static_int8", "smaller"] == 8.0  # of 2^20 bytes
+    assert rows.loc["filter_wise sum 0.50", "lost"] == 50.0  # right after pruning: 6 epochs too, of 90
+    assert rows["control_top1"].dropna().tolist() == [94.0] * 5
+    assert rows.loc["dense, fine-tuned, static_int8", "smaller"] == 8.0  # of 2^20 bytes
+    assert rows.loc["weight magnitude 0.75 gradual", "smaller"] == 2.0  # of the dense net as it was first trained
     found = {kind: row["variant"] for kind, row in nets.smallest(run.view().compressed).items()}
     assert found == {"quantized": "train/finetune/quantize~static_int8"}
+    assert nets.main_dense(run.view().nets)["variant"] == "train/finetune"  # of 4 nets, the other one of 1
+
+
+def test_a_net_that_lost_nothing_is_untouched_whatever_was_asked(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    pruned = run.add("prune", dense, columns=by_ratio("filter_wise", "sum", "0.20"), actual_ratio=0.0)
+    run.quantize(pruned, "static_int8")
+    run.add("prune", dense, columns=by_ratio("filter_wise", "sum", "0.40"), actual_ratio=0.01)
+    assert nets.untouched(run.view().nets).tolist() == [False, True, True, False]
 
 
 def retrained(tmp_path) -> Run:
@@ -122,14 +136,6 @@ def test_nets_from_scratch_are_compressed_and_do_not_end_with_pruning(tmp_path):
     view = retrained(tmp_path).view()
     assert len(view.compressed) == 6
     assert view.pruned["retraining"].tolist() == ["finetune", "rewind"]
-
-
-def test_a_margin_is_twice_the_standard_error_of_a_difference():
-    one, other = {"top1": 90.0, "test_images": 100}, {"top1": 80.0, "test_images": 400}
-    assert verdicts.margin(one, other) == pytest.approx(2 * (9 + 4) ** 0.5)  # 90 * 10 / 100, 80 * 20 / 400
-    seeds = one | {"top1_sd": 3.0, "n": 9}
-    assert verdicts.margin(seeds, seeds | {"top1_sd": 6.0, "n": 4}) == pytest.approx(2 * (1 + 9) ** 0.5)
-    assert verdicts.margin({"top1": 90.0}, {"top1": 80.0}) == 0.0
 
 
 def test_mean_and_sample_standard_deviation_over_seeds(tmp_path):

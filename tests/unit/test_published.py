@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 from a_run import Run, below, by_ratio, config, gradual, penalised
 
-from espalier.analysis import published
+from espalier.analysis import published, tidy
 from espalier.analysis.speed import with_times
 from espalier.analysis.tidy import MIB
+from espalier.run.integrity import write_sealed
 
 AS_PUBLISHED = {"epochs": 100, "weights": "imagenet", "width": 1.0, "select": "best_test"}
 CIFAR = {"dataset": {"name": "cifar100", "size": 224, "channels": 3}}
@@ -94,30 +95,58 @@ def test_counts_before_pruning_are_those_of_the_training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "columns, study, said",
+    "columns, study, different",
     [
-        ({}, {"dataset": {"name": "digits", "size": 224}}, "no: data"),
-        ({}, {"dataset": {"name": "cifar100", "size": 32}}, "no: resolution"),
-        ({"epochs": 6}, {}, "no: epochs"),
-        ({"weights": "random"}, {}, "no: weights"),
-        ({"width": 0.25}, {}, "no: width"),
-        ({"model": "resnet50"}, {}, "no: model"),
-        ({"coefficient": 1e-4}, {}, "no: coefficient"),
-        ({"select": "last"}, {}, "no: selection"),  # published is the best epoch on the test images
-        ({}, {}, "yes"),
+        ({}, {"dataset": {"name": "digits", "size": 224}}, "data"),
+        ({}, {"dataset": {"name": "cifar100", "size": 32}}, "resolution"),
+        ({"epochs": 6}, {}, "epochs"),
+        ({"weights": "random"}, {}, "weights"),
+        ({"width": 0.25}, {}, "width"),
+        ({"model": "resnet50"}, {}, "model"),
+        ({"coefficient": 1e-4}, {}, "coefficient"),
+        ({"select": "last"}, {}, "selection"),  # published is the best epoch on the test images
+        ({}, {}, ""),
         (
             {"epochs": 6, "weights": "random", "width": 0.25},
             {"dataset": {"name": "digits", "size": 32}},
-            "no: data, resolution, epochs, weights, width",
+            "data, resolution, epochs, weights, width",
         ),
     ],
 )
-def test_what_differs_is_named(tmp_path, columns, study, said):
+def test_what_differs_is_named(tmp_path, columns, study, different):
     run = vgg(tmp_path, **columns)
     training = penalised("filter_wise", coefficient=columns.get("coefficient", 1e-5))
     run.chain(training, by_ratio("filter_wise", "mean_abs", "0.40"), before=1.0, after=70.0)
     rows = compared(run, SAME | study)
-    assert rows.query("comparable != 'not run'")["comparable"].tolist() == [said]
+    (row,) = rows.query("comparable != 'not run'").to_dict("records")
+    assert (row["different"] or "", row["comparable"]) == (different, "no" if different else "yes")
+    assert row["not_stated"] is None
+
+
+def test_a_coefficient_that_is_not_published_is_not_the_same(tmp_path):
+    run = Run(tmp_path, model="cifar10_conv")
+    run.add("train", columns=penalised("filter_wise", "group_lasso"), top1=62.0)
+    (row,) = beside(run, "cifar10_conv", "cifar10", 32).to_dict("records")
+    assert "coefficient" in row["not_stated"].split(", ") and row["comparable"] == "not stated"
+
+
+def test_lossy_copies_of_the_images_are_different(tmp_path):
+    run = vgg(tmp_path)
+    run.chain(top1=81.94)
+    results = run.load().results.assign(data_note="copies of the images as files, not the official arrays")
+    rows = published.compare(SAME["published"], results, SAME)
+    (row,) = rows.query("comparable != 'not run'").to_dict("records")
+    assert (row["comparable"], row["different"]) == ("no", "images")
+
+
+def test_what_the_manifest_notes_of_the_images_is_a_column(tmp_path):
+    run = Run(tmp_path)
+    run.add("train")
+    manifest = tmp_path / "digits_32x32x3" / "manifest.json"
+    manifest.parent.mkdir()
+    write_sealed(manifest, {"source": {"form": "folders", "note": "copies"}})
+    tidy.collect(run.records, [], tmp_path / "records", manifests=[manifest])
+    assert tidy.load(tmp_path / "records").results["data_note"].tolist() == ["copies"]
 
 
 def test_fewer_epochs_of_fine_tuning_differ_too(tmp_path):
@@ -125,7 +154,7 @@ def test_fewer_epochs_of_fine_tuning_differ_too(tmp_path):
     root, pruned = run.chain(penalised("filter_wise"), by_ratio("filter_wise", "mean_abs", "0.40"), before=1.0)
     run.add("finetune", pruned, columns={"epochs": 3}, top1=70.0)
     assert root["epochs"] == 100
-    assert compared(run).query("comparable != 'not run'")["comparable"].tolist() == ["no: epochs"]
+    assert compared(run).query("comparable != 'not run'")["different"].tolist() == ["epochs"]
 
 
 def test_another_penalty_or_chain_is_not_the_published_row(tmp_path):
@@ -183,7 +212,8 @@ def test_each_initialisation_stands_beside_the_published_point(tmp_path):
     rows = rows[(rows["prune_type"] == "weight") & (rows["ratio"] == "0.50")]
     assert rows["init"].tolist() == ["normal-0.1", "glorot"]  # random and global pruning do not: not published
     assert rows["top1_difference"].tolist() == pytest.approx([95.0 - 94.73999739, 97.0 - 94.73999739])
-    assert rows["comparable"].tolist() == ["yes", "yes"]  # epochs are not published: no stated difference
+    assert rows["comparable"].tolist() == ["not stated", "not stated"] and rows["different"].isna().all()
+    assert set(rows["not_stated"].iloc[0].split(", ")) == {"epochs", "layer sizes", "initialisation", "recipe"}
 
 
 def test_seeds_are_averaged_before_they_are_compared(tmp_path):
@@ -217,7 +247,7 @@ def test_keras_on_cifar10_the_pruned_file_is_compared_before_it_is_stripped(tmp_
         run.add("prune", dense, columns=gradual(ratio), top1=70.0, **sizes)
     rows = beside(run, "cifar10_cnn", "cifar10", 32)
     assert rows["kind"].tolist() == ["training", "pruning", "pruning"]
-    assert rows["comparable"].tolist() == ["yes"] * 3
+    assert rows["comparable"].tolist() == ["not stated"] * 3  # epochs, net and final sparsity
     assert rows["size_mb"].tolist() == [4.11, 16.28, 16.28] and rows["size_mb_reproduced"].tolist() == [4.0, 16.0, 16.0]
     assert rows["zipped_mb"].tolist() == [3.79, 3.27, 3.27] and rows["zipped_mb_reproduced"].tolist() == [3.5, 2.0, 2.0]
     assert rows["top1_difference"].tolist() == pytest.approx([69 - 68.73999834060669, *[70 - 70.14999985694885] * 2])
@@ -284,4 +314,4 @@ def test_vgg16_pruned_and_quantized_with_times(tmp_path):
     assert rows["scheme"].tolist()[2:] == ["float32", "dynamic_int8", "float32"]
     assert rows["ms_per_image"].tolist()[2:] == [89.9, 215.0, 122.4]
     assert rows["ms_per_image_reproduced"].fillna(0).tolist()[2:] == [60.0, 30.0, 0]
-    assert set(rows["comparable"]) == {"no: weights"}
+    assert set(rows["comparable"]) == {"no"} and set(rows["different"]) == {"weights"}

@@ -91,4 +91,8 @@ def record_of(node):
     return f"<results>/models/{node}/record.json"
 
 
+def predictions_of(node):
+    return f"<results>/models/{node}/predictions.npz"
+
+
 include: "failures.smk"

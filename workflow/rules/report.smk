@@ -3,12 +3,15 @@
 # study gets, the register says: each declares what it is `when`.
 
 
-TIDY_TABLES = ("results.csv", "history.csv", "layers.csv", "summary.csv", "latency.csv", "digests.json")
+TIDY_TABLES = [f"{name}.csv" for name in ("results", "history", "layers", "summary", "latency", "outcomes")]
+TIDY_TABLES += ["digests.json"]
 
 
 rule collect_records:
     input:
         records=records_of_study,
+        predictions=predictions_of_study,
+        manifests=manifest_of_study,
         latency=latency_of_study,
     output:
         results="<results>/records/{study}/results.csv",
@@ -16,6 +19,7 @@ rule collect_records:
         layers="<results>/records/{study}/layers.csv",
         summary="<results>/records/{study}/summary.csv",
         latency="<results>/records/{study}/latency.csv",
+        outcomes="<results>/records/{study}/outcomes.csv",
         digests="<results>/records/{study}/digests.json",
     log:
         "<results>/logs/records/{study}.log",
@@ -39,6 +43,8 @@ rule collect_records:
 use rule collect_records as collect_run with:
     input:
         records=[record_of(node) for node in GRID.jobs],
+        predictions=[predictions_of(node) for node in GRID.jobs],
+        manifests=[f"<results>/data/{name}/manifest.json" for name in GRID.datasets()],
         latency=[file for study in STUDIES for file in latency_files(study)],
     output:
         results="<results>/records/results.csv",
@@ -46,6 +52,7 @@ use rule collect_records as collect_run with:
         layers="<results>/records/layers.csv",
         summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
+        outcomes="<results>/records/outcomes.csv",
         digests="<results>/records/digests.json",
     log:
         "<results>/logs/records/run.log",

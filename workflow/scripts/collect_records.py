@@ -10,4 +10,10 @@ from espalier.analysis import tidy
 from espalier.run.shim import job
 
 with job(snakemake) as this:
-    tidy.collect(this.input.records, this.input.latency, Path(this.output.results).parent)
+    tidy.collect(
+        this.input.records,
+        this.input.latency,
+        Path(this.output.results).parent,
+        predictions=this.input.predictions,
+        manifests=this.input.manifests,
+    )

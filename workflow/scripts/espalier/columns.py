@@ -170,6 +170,14 @@ LATENCY = (
            minimum=0, optional=True),
 )  # fmt: skip
 
+# Which images a net classified correctly, a row for each node and split.
+OUTCOMES = (
+    Column("split", str, "The images.", allowed=("test", "validation")),
+    Column("images", int, "Number of images.", minimum=1),
+    Column("correct", str, "A bit for each image in the order of the data set, 1 where the net is right: eight in a "
+           "byte, the first one highest, bytes as two hexadecimal digits."),
+)  # fmt: skip
+
 # The files that a record is of. What a later job reads is compared with these.
 FILES = (
     Column("model_sha256", str, "SHA-256 of the model's file."),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from espalier.analysis import verdicts
 from espalier.analysis.labels import pruning_label, retraining_label
 from espalier.analysis.retraining import PLAIN
 from espalier.analysis.selections import WEIGHT_AND_UNIT
@@ -26,7 +25,8 @@ def of_run(nets: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     tuned = starts["after"].notna()  # else the start is the net that was pruned, not one trained on
     for column in ("top1", "top1_sd"):
         starts[column] = starts[f"reference_{column}"].where(tuned, starts[f"dense_{column}"])
-    starts = starts.assign(ratio="0")
+    starts = starts.assign(ratio="0", variant=starts["reference_variant"].where(tuned, starts["dense_variant"]))
+    starts = starts[starts["top1"].notna()]  # none, if nets were trained further and no dense net was
     zero = points[points["ratio"].astype(float) == 0]
     missing = ~starts.set_index(["init", "prune_type"]).index.isin(zero.set_index(["init", "prune_type"]).index)
     points = pd.concat([points, starts[missing]], ignore_index=True)
@@ -61,6 +61,7 @@ def _first(nets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     untuned = points[plain].drop_duplicates("node").assign(after=float("nan"), retraining=None)
     for column in ("top1", "top1_sd"):
         untuned[column] = untuned[column.replace("top1", "before")].fillna(untuned[column])
+    untuned["variant"] = untuned["before_variant"]
     points = pd.concat([untuned, points[~plain]]).sort_index()
     usual = points["retraining"].isna() | (points["retraining"] == PLAIN)
     points = points.assign(unusual=~usual).sort_values("unusual", kind="stable", ignore_index=True)
@@ -82,17 +83,6 @@ def curve(points: pd.DataFrame, prune_type: str, column: str = "top1") -> pd.Ser
 def _by_ratio(points: pd.DataFrame, column: str) -> pd.Series:
     values = pd.Series(points[column].to_numpy(), index=points["ratio"].astype(float).to_numpy())
     return values[~values.index.duplicated()].sort_index()
-
-
-def slack(points: pd.DataFrame, images: float | None = None) -> pd.Series:
-    """How many points of top-1 the two curves may be apart by chance (verdicts.margin), at the sparsities that both
-    have. images: the number of test images, where the points do not say it."""
-    points = points if images is None else points.assign(test_images=images)
-    rows = points.assign(sparsity_asked=points["ratio"].astype(float))
-    rows = rows.drop_duplicates(["prune_type", "sparsity_asked"])
-    one, other = (rows[rows["prune_type"] == kind].set_index("sparsity_asked") for kind in WEIGHT_AND_UNIT)
-    both = one.index.intersection(other.index).sort_values()
-    return pd.Series({at: verdicts.margin(one.loc[at], other.loc[at]) for at in both}, dtype=float)
 
 
 def knee(curve: pd.Series, points: float = KNEE) -> float:

@@ -18,19 +18,26 @@ KINDS = ("pruned", "quantized", "pruned + quantized")  # beside "dense"
 MEASURED = columns.names(column for column in columns.MEASURED if column.type in (int, float))
 TIMED = ("ms_per_image", "dense_ms", "timed_threads", "measured")
 DERIVED = (
-    "trained", "reference_trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
-    "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
+    "trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
+    "lost", "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
 OF_PRUNING = ("actual_ratio",)  # what the pruned net measured stays true after its fine-tuning
-ENDING = ("variant", "select", "retraining", "trained", "epochs_total")  # beside what is measured: of the last net
-REFERENCE = ("top1", "trained", "params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")
+ENDING = (
+    "variant",
+    "select",
+    "retraining",
+    "trained",
+    "epochs_total",
+    "reference",
+)  # beside what is measured: of the last net
+SIZES = ("params", "nonzero_params", "macs", "zipped_bytes", "size_bytes")
 
 
 def of(results: pd.DataFrame) -> pd.DataFrame:
     """One row for each net of a study: a pruned net together with its fine-tuned self. A net that was fine-tuned in
     several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one. A quantized net
     has a row of its own, and so has a net trained from scratch: nothing of the pruned one but its shape is in it.
-    All are compared with one dense net, their `reference` (see tidy.Tidy).
+    Each is compared with the dense net of equal epochs, its `reference` (see tidy.Tidy); NaN where there is none.
 
     results: as tidy.load gives them, with the columns of speed.with_times if there are times. Rows are means over seeds
     (see over_seeds), measured at the end, with
@@ -38,20 +45,21 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     kind                  "dense", "pruned", "quantized" or "pruned + quantized"; an export is what it was made from
     before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none); of a net that was
                           pruned while it was trained there is no "before"
+    before_variant        the pruned net's, before it was trained further; `dense_variant`, `reference_variant` likewise
     dense_top1            top-1 of the dense net as it was first trained
-    control_top1          top-1 of the dense net trained as long as pruned ones (NaN where there is none)
     reference_top1, drop  top-1 of the reference, and how many points the net is below it
-    trained, epochs_total, reference_trained
-                          for how many epochs its weights were trained, all steps that led to it, and the reference
-    compression           parameters, reference / net; `nonzero_compression`: those that are not zero
-    speed_up              the theoretical one: MACs, reference / net
-    smaller, smaller_raw  saved file, zipped and as it is, reference / net
+    control_top1          top-1 of the reference, if that is not the dense net as it was first trained, but fine-tuned
+    lost                  how many points the net was right after pruning below the reference that it had then
+    trained, epochs_total for how many epochs its weights were trained, and all steps that led to it
+    compression           parameters, dense / net; `nonzero_compression`: those that are not zero
+    speed_up              the theoretical one: MACs, dense / net
+    smaller, smaller_raw  saved file, zipped and as it is, dense / net: the file of the reference, if there is one
     source_top1, change   of a quantized net: top-1 of the net it was made from, and how far it is above that
     """
     nodes = results.set_index("node", drop=False)
     nodes = nodes.reindex(columns=list(dict.fromkeys([*nodes.columns, *MEASURED, *TIMED])))
     rows = _with_ends(nodes)
-    rows = rows.assign(kind=kinds(rows), **_accuracies(rows, nodes))
+    rows = rows.assign(kind=kinds(rows), before_variant=rows["variant"], **_accuracies(rows, nodes))
     ending = [*(column for column in (*MEASURED, *TIMED) if column not in OF_PRUNING), *ENDING]
     rows = rows.assign(**nodes[ending].loc[rows["end"]].set_axis(rows.index))
     return over_seeds(rows.assign(**_against_reference(rows, nodes)), [*MEASURED, *TIMED, *DERIVED])
@@ -68,10 +76,12 @@ def _with_ends(nodes: pd.DataFrame) -> pd.DataFrame:
 def _accuracies(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.Series]:
     """Top-1 right after pruning, after fine-tuning, and of the nets that a row was made from."""
     gradual = (rows["step"] == "prune") & (rows["schedule"] == "gradual")
+    before = rows["top1"].where((rows["step"] == "prune") & ~gradual)
     last = rows["end"].map(nodes["top1"])
     source = rows["parent"].map(nodes["top1"]).where(rows["step"] == "quantize")
     return {
-        "before": rows["top1"].where((rows["step"] == "prune") & ~gradual),
+        "before": before,
+        "lost": rows["reference"].map(nodes["top1"]) - before,
         "after": last.where((rows["end"] != rows["node"]) | gradual),
         "dense_top1": rows["dense"].map(nodes["top1"]),
         "source_top1": source,
@@ -80,19 +90,21 @@ def _accuracies(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.Series]
 
 
 def _against_reference(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.Series]:
-    """Each row's last net against its reference; its sizes against those of the dense net, if there is no reference."""
+    """Each row's last net against its reference; its sizes against those of any dense net of its training, if there is
+    no reference: they do not depend on epochs."""
     top1 = rows["reference"].map(nodes["top1"])
-    reference = nodes[list(REFERENCE)].loc[rows["reference"].fillna(rows["dense"])].set_axis(rows.index)
+    dense = nodes[list(SIZES)].loc[rows["reference"].fillna(rows["dense"])].set_axis(rows.index)
     return {
-        "reference_trained": reference["trained"],
+        "reference_variant": rows["reference"].map(nodes["variant"]),
+        "dense_variant": rows["dense"].map(nodes["variant"]),
         "control_top1": top1.where(rows["reference"] != rows["dense"]),
         "reference_top1": top1,
         "drop": top1 - rows["top1"],
-        "compression": reference["params"] / rows["params"],
-        "nonzero_compression": reference["nonzero_params"] / rows["nonzero_params"],
-        "speed_up": reference["macs"] / rows["macs"],
-        "smaller": reference["zipped_bytes"] / rows["zipped_bytes"],
-        "smaller_raw": reference["size_bytes"] / rows["size_bytes"],
+        "compression": dense["params"] / rows["params"],
+        "nonzero_compression": dense["nonzero_params"] / rows["nonzero_params"],
+        "speed_up": dense["macs"] / rows["macs"],
+        "smaller": dense["zipped_bytes"] / rows["zipped_bytes"],
+        "smaller_raw": dense["size_bytes"] / rows["size_bytes"],
     }
 
 
@@ -121,10 +133,23 @@ def pruned(nets: pd.DataFrame) -> pd.DataFrame:
     return nets[nets["step"] == "prune"].reset_index(drop=True)
 
 
+def untouched(nets: pd.DataFrame) -> pd.Series:
+    """Which nets were to be pruned, and nothing was removed: whatever was asked, the share that went is 0."""
+    return nets["prune_type"].notna() & (nets["actual_ratio"] == 0)
+
+
 def compressed(nets: pd.DataFrame) -> pd.DataFrame:
     """Those of `of` that something was done to: pruned (by more than nothing), quantized, or both."""
-    unchanged = (nets["kind"] == "dense") | ((nets["kind"] == "pruned") & (nets["actual_ratio"] == 0))
-    return nets[~unchanged].reset_index(drop=True)
+    left_alone = (nets["kind"] == "dense") | ((nets["kind"] == "pruned") & untouched(nets))
+    return nets[~left_alone].reset_index(drop=True)
+
+
+def main_dense(nets: pd.DataFrame) -> pd.Series:
+    """The dense net that most pruned and quantized nets are compared with; of several the first."""
+    others = nets[nets["kind"] != "dense"]["reference"].dropna()
+    plain = nets[nets["node"] == nets["reference"]]
+    counts = plain["node"].map(others.value_counts()).fillna(0)
+    return plain.loc[counts.idxmax()]
 
 
 def smallest(nets: pd.DataFrame, limit: float = NEAR) -> dict[str, pd.Series]:

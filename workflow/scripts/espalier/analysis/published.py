@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from espalier.published.entry import Published, Rows, Setup, Value
 COLUMNS = (
     "run", "penalty", "penalty_type", "prune_type", "method", "ratio", "blocks", "schedule", "scheme", "top1", "top5",
 )  # fmt: skip
+PROPERTIES = tuple(name for name in Setup.__dataclass_fields__ if name != "unstated")
 FOLDER = Path(__file__).resolve().parents[4] / "report" / "published"
 
 
@@ -57,8 +59,9 @@ def compare(published_id: str, results: pd.DataFrame, config: dict) -> pd.DataFr
 
     results: the study's rows of results.csv; config: its checked config. The published columns keep their names and
     units; next to a column v stand `v_reproduced` (mean over seeds), `v_sd`, `v_difference` (reproduced - published).
-    `n` is the number of seeds, `init`, `variant` and `select` are the result's; `comparable` says "yes", what
-    differs ("no: data, epochs"), or "not run" for a row that the run did not compute.
+    `n` is the number of seeds, `init`, `variant` and `select` are the result's. `comparable` says whether accuracies
+    may be compared: "yes"; "no", if a property of the set-ups is `different` ("data, epochs"); "not stated", if none is
+    and the source does not say all of them (`not_stated`); or "not run" for a row that the run did not compute.
     """
     entry = get(published_id)
     compared = []
@@ -70,10 +73,27 @@ def compare(published_id: str, results: pd.DataFrame, config: dict) -> pd.DataFr
     return pd.DataFrame(compared)
 
 
-def differences(published: Setup, run: Setup) -> list[str]:
-    """In which respects two set-ups differ; what either of them does not say is no difference."""
-    pairs = {name: (getattr(published, name), getattr(run, name)) for name in Setup.__dataclass_fields__}
-    return [name for name, (a, b) in pairs.items() if a is not None and b is not None and a != b]
+class Sameness(StrEnum):
+    """Whether a property of a published set-up and of a run's is the same."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    NOT_STATED = "not stated"
+
+
+def properties(published: Setup, run: Setup) -> dict[str, Sameness]:
+    """Each property of two set-ups that the run has: whether it is the same. What the run does not have (a coefficient
+    without a penalty) is left out, and so is the choice of the epoch where the source does not speak of one."""
+    found = {}
+    for name in PROPERTIES:
+        theirs, ours = getattr(published, name), getattr(run, name)
+        if ours is not None and (theirs is not None or name != "selection"):
+            found[name] = Sameness.NOT_STATED if theirs is None else _sameness(theirs == ours)
+    return found | dict.fromkeys(published.unstated, Sameness.NOT_STATED)
+
+
+def _sameness(equal: bool) -> Sameness:
+    return Sameness.SAME if equal else Sameness.DIFFERENT
 
 
 def _read(rows: Rows) -> pd.DataFrame:
@@ -98,6 +118,9 @@ def _measured(rows: Rows, results: pd.DataFrame) -> pd.DataFrame:
         f"{value.name}_reproduced": pd.to_numeric(results[column]) / value.scale for value, column in columns
     }  # fmt: skip
     return over_seeds(results.assign(**scaled), scaled)
+
+
+DETAILS = {"different": Sameness.DIFFERENT, "not_stated": Sameness.NOT_STATED}  # columns of `compare`
 
 
 def _same(published: pd.Series, result: pd.Series, keys: tuple[str, ...]) -> bool:
@@ -127,10 +150,12 @@ def _row(entry: Published, rows: Rows, published: pd.Series, result: pd.Series |
         row[f"{value.name}_sd"] = None if result is None else result[f"{value.name}_reproduced_sd"]
         row[f"{value.name}_difference"] = None if reproduced is None else reproduced - row[value.name]
     if result is None:
-        return row | {"n": 0, "init": None, "variant": None, "select": None, "comparable": "not run"}
+        return row | dict.fromkeys(("init", "variant", "select", *DETAILS)) | {"n": 0, "comparable": "not run"}
     row |= {key: result[key] for key in ("n", "init", "variant", "select")}
-    differs = differences(entry.setup, _setup(config, result, entry.setup.epochs))
-    return row | {"comparable": f"no: {', '.join(differs)}" if differs else "yes"}
+    found = properties(entry.setup, _setup(config, result, entry.setup.epochs))
+    names = {name: [key for key in found if found[key] == value] for name, value in DETAILS.items()}
+    comparable = "no" if names["different"] else "not stated" if names["not_stated"] else "yes"
+    return row | {"comparable": comparable} | {name: ", ".join(keys) or None for name, keys in names.items()}
 
 
 def _setup(config: dict, result: pd.Series, published_epochs: int | None) -> Setup:
@@ -145,4 +170,5 @@ def _setup(config: dict, result: pd.Series, published_epochs: int | None) -> Set
         coefficient=result["coefficient"] if pd.notna(result["penalty"]) else None,
         model=result["model"],
         selection=result["select"] if pd.notna(result["select"]) else None,
+        images="original" if pd.isna(result.get("data_note")) else "lossy copies",
     )

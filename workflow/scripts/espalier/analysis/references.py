@@ -59,32 +59,23 @@ def _initial(row: dict) -> tuple:
     return row["study"], row["seed"], "" if pd.isna(row["init"]) else row["init"]
 
 
-def _references(results: pd.DataFrame) -> list[str]:
-    """For each row the node that `Tidy.reference` is.
-
-    Of the dense net as it was first trained, and of its fine-tuned versions, the reference is the one that was trained
-    for as many epochs in all as most of the pruned and quantized nets, by whatever steps: fine-tuning, gradual pruning,
-    quantization-aware training. A net that was only a step to a fine-tuned one does not count. Where several are as
-    long as equally many nets (or none is, as after a training with a penalty that has epochs of its own), it is the one
-    that was fine-tuned by the same steps as most of them."""
+def _references(results: pd.DataFrame) -> list[str | None]:
+    """For each row the node that `Tidy.reference` is: of the dense net as it was first trained, and of its fine-tuned
+    versions, the one that was trained for as many epochs in all as this net, by whatever steps (fine-tuning, gradual
+    pruning, quantization-aware training); of several the one that was fine-tuned by the same steps. A dense net is its
+    own reference. None, where no dense net was trained for as many."""
     tunings = _tunings(results)
-    references: dict[str, str] = {}
-    for dense, rows in results.groupby("dense", sort=False):
-        nets = rows.to_dict("records")
-        steps = {net["parent"] for net in nets if net["step"] in TUNING}
-        made = [net for net in nets if _compressed(net) and net["node"] not in steps]
-        candidates = [net for net in nets if net["step"] == PLAIN and _plain(net)]
-        candidates += [net for net in nets if net["node"] == dense]
-        fits = {
-            net["node"]: (
-                sum(net["trained"] == other["trained"] for other in made),
-                sum(tunings[net["node"]] == tunings[other["node"]] for other in made),
-            )
-            for net in candidates
-        }
-        best = max(fits, key=lambda node: fits[node], default=dense)
-        references[dense] = best if any(fits.get(best, ())) else dense
-    return [references[dense] for dense in results["dense"]]
+    candidates: dict[tuple, list[str]] = {}
+    for net in results.to_dict("records"):
+        if net["node"] == net["dense"] or (net["step"] == PLAIN and _plain(net)):
+            candidates.setdefault((net["dense"], net["trained"]), []).append(net["node"])
+    references: list[str | None] = []
+    for net in results.to_dict("records"):
+        equal = candidates.get((net["dense"], net["trained"]), [])
+        own = [node for node in equal if node == net["node"]]
+        alike = [node for node in equal if tunings[node] == tunings[net["node"]]]
+        references.append(next(iter([*own, *alike, *equal]), None))
+    return references
 
 
 def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -96,10 +87,6 @@ def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return tunings
 
 
-def _compressed(net: dict) -> bool:
-    return pd.notna(net["prune_type"]) or pd.notna(net["scheme"])
-
-
 def _plain(net: dict) -> bool:
-    """Neither pruned nor trained with a penalty."""
-    return pd.isna(net["prune_type"]) and pd.isna(net["penalty"])
+    """Neither pruned, nor quantized or exported, nor trained with a penalty."""
+    return pd.isna(net["prune_type"]) and pd.isna(net["penalty"]) and pd.isna(net["scheme"])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from espalier.analysis import labels, nets, published, speed, tidy
+from espalier.analysis import accuracies, labels, nets, published, speed, tidy
+from espalier.analysis.accuracies import NOT_MEASURED, Accuracy
+from espalier.analysis.labels import Row
 from espalier.analysis.selections import Selection
 from espalier.analysis.tidy import Tidy
 from espalier.published.entry import Published
@@ -63,6 +65,11 @@ class StudyView:
         """One row per net, over seeds, with its times (see nets.of and speed.with_times)."""
         return self._nets.copy(deep=False)
 
+    @cached_property
+    def by_seed(self) -> pd.DataFrame:
+        """The results with their times (see speed.with_times), by variant and seed."""
+        return speed.with_times(self.tidy).set_index(["variant", "seed"]).sort_index()
+
     @property
     def pruned(self) -> pd.DataFrame:
         """Those nets that end with pruning, or with pruning and fine-tuning."""
@@ -82,6 +89,22 @@ class StudyView:
     def setup(self) -> str:
         """What every table and figure says of itself: data, resolution, net, epochs, initial weights and seeds."""
         return labels.setup_line(self.config, self.results)
+
+    def accuracy(self, net: Row) -> Accuracy:
+        """The accuracy of a net, one of `nets`, with each seed."""
+        return self._accuracies.get(str(net["variant"]), NOT_MEASURED)
+
+    def accuracy_of(self, node: object) -> Accuracy:
+        """The accuracy of a node and of the same node of other seeds; without values for no node at all (NaN)."""
+        return self._accuracies.get(self.variant_of(node), NOT_MEASURED)
+
+    def variant_of(self, node: object) -> str:
+        """The variant of a node of this study; "" for no node at all (NaN)."""
+        return self._variants.get(node, "")
+
+    def reference(self, net: Row) -> Accuracy:
+        """The accuracy of the net that a net is compared with; without values if there is none."""
+        return self.accuracy_of(net["reference"])
 
     def select(self, selection: Selection) -> pd.DataFrame:
         """The results that a selection takes."""
@@ -115,6 +138,15 @@ class StudyView:
     def compared(self) -> pd.DataFrame:
         """The published rows, each next to the results of this study that match it (see published.compare)."""
         return self._compared.copy(deep=False)
+
+    @cached_property
+    def _accuracies(self) -> dict[str, Accuracy]:
+        return accuracies.of_variants(self.tidy)
+
+    @cached_property
+    def _variants(self) -> dict[object, str]:
+        """Of each node its variant."""
+        return dict(zip(self.results["node"], self.results["variant"], strict=True))
 
     @cached_property
     def _nets(self) -> pd.DataFrame:

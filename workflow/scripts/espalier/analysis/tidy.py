@@ -1,10 +1,11 @@
-"""The tidy tables: what all jobs of a run measured, in five CSV files, and reading them.
+"""The tidy tables: what all jobs of a run measured, in six CSV files, and reading them.
 
 results.csv   one row per node
 history.csv   one row per node and epoch
 layers.csv    one row per node and layer
 latency.csv   one row per timed node and batch size
 summary.csv   one row per layer of each net that was wrapped to be pruned while it was trained
+outcomes.csv  one row per node and split: which images the net classified correctly
 
 Every table, figure and finding is a function of these files, and of the published numbers. Percentages are 0 to 100,
 sizes bytes, times seconds (latency: milliseconds).
@@ -19,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from espalier import columns
 from espalier.analysis.references import with_references
-from espalier.run.integrity import Damaged, check_digests, read_sealed, write_digests
+from espalier.run import predictions as predictions_of_nets
+from espalier.run.integrity import Damaged, check, check_digests, read_sealed, write_digests
 from espalier.run.records import read
 
 ID = columns.names(columns.NODE)
@@ -34,6 +37,7 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "layers": columns.LAYERS,
     "latency": columns.LATENCY,
     "summary": columns.SUMMARY,
+    "outcomes": columns.OUTCOMES,
 }
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
@@ -45,7 +49,9 @@ MACHINE = ("device", "processor")  # those of them that are no package
 
 @dataclass(frozen=True)
 class Tidy:
-    """The five tables, as DataFrames. Two columns of `results` are worked out from the records:
+    """The six tables, as DataFrames. A column of `results` is the manifest's, two are worked out from the records:
+
+    data_note     what the manifest of the data set says of the images ("copies of the images as files")
 
     trained       the epochs that the net's weights were trained for, since they were drawn
     epochs_total  the epochs of all steps of its chain, what it cost to come by: more than `trained` if the net was
@@ -56,9 +62,8 @@ class Tidy:
     variant     what seeds are averaged over: the node without its study and seed
     root        the training that the node comes from
     dense       the training without penalty that `root` belongs to (itself, if it has none)
-    reference   the one dense net that all nets of the same `dense` are compared with: `dense` trained on for as long as
-                pruned and quantized nets were (fine-tuned, or pruned while they were trained), if there is such a net,
-                else `dense`; None, if that net does not beat chance
+    reference   the dense net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as
+                many epochs in all as this net (`trained`); NaN if there is none, or if that net does not beat chance
     """
 
     results: pd.DataFrame
@@ -66,28 +71,42 @@ class Tidy:
     layers: pd.DataFrame
     latency: pd.DataFrame
     summary: pd.DataFrame
+    outcomes: pd.DataFrame
 
     def of(self, study: str) -> Tidy:
         """One study's part."""
         results = self.results[self.results["study"] == study]
-        others = (self.history, self.layers, self.latency, self.summary)
+        others = (self.history, self.layers, self.latency, self.summary, self.outcomes)
         return Tidy(results, *(table[table["node"].isin(results["node"])] for table in others))
 
 
-def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder: str | Path) -> None:
+def collect(
+    records: Iterable[str | Path],
+    latency: Iterable[str | Path],
+    folder: str | Path,
+    *,
+    predictions: Iterable[str | Path] = (),
+    manifests: Iterable[str | Path] = (),
+) -> None:
     """Write the CSV files into `folder`, rows in the order given, numbers as the records have them (repr).
 
-    records: the record.json of each node, parents first; latency: the files of measure_latency. The initial weights and
-    the epochs of a net are those that its trainings recorded: what it really started from, not what was asked for.
-    Raises Damaged for a file that is not what its job wrote, ValueError for a record that another version of the code
-    wrote.
+    records: the record.json of each node, parents first; latency: the files of measure_latency; predictions: the
+    predictions.npz next to the records; manifests: of the data sets. The initial weights and the epochs of a net are
+    those that its trainings recorded: what it really started from, not what was asked for. Raises Damaged for a file
+    that is not what its job wrote, ValueError for a record that another version of the code wrote.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     trainings: dict[str, dict[str, Any]] = {}  # by node
-    for record in map(read, records):
+    notes = {Path(path).parent.name: read_sealed(path)["source"].get("note") for path in manifests}
+    predicted = {Path(path).parent: Path(path) for path in predictions}
+    for path in map(Path, records):
+        record = read(path)
         node = record["node"]
         trainings[node] = _trainings(record, trainings.get(record["parent"]))
-        rows["results"].append(_node(record) | trainings[node] | record["measured"] | _of_job(record))
+        noted = {"data_note": note} if (note := notes.get(record["dataset"])) else {}
+        rows["results"].append(_node(record) | trainings[node] | record["measured"] | noted | _of_job(record))
+        if path.parent in predicted:
+            rows["outcomes"] += _outcomes(node, predicted[path.parent], record["files"])
         for name in ("history", "layers", "summary"):
             rows[name] += [{"node": node, **row} for row in record.get(name) or ()]
     for path in map(Path, latency):
@@ -98,6 +117,30 @@ def collect(records: Iterable[str | Path], latency: Iterable[str | Path], folder
         first = {"results": (*ID, *EPOCHS), "latency": columns.names(of_table)}
         _write(folder / f"{name}.csv", first.get(name, ("node", *columns.names(of_table))), rows[name])
     write_digests(folder / DIGESTS, [folder / f"{name}.csv" for name in TABLES])
+
+
+def _outcomes(node: str, path: Path, files: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Which images of each split the net of a node classified correctly. files: the digests of its record."""
+    check(path, files["predictions_sha256"], "record.json")
+    return [
+        {
+            "node": node,
+            "split": split,
+            "images": len(images.correct),
+            "correct": np.packbits(images.correct).tobytes().hex(),
+        }
+        for split, images in predictions_of_nets.read(path).items()
+    ]
+
+
+def correct_images(outcome: Mapping[str, Any]) -> np.ndarray:
+    """Of a row of outcomes.csv whether each image was classified correctly: (images,), bool.
+
+    >>> correct_images({"images": 3, "correct": "a0"}).tolist()
+    [True, False, True]
+    """
+    packed = np.frombuffer(bytes.fromhex(outcome["correct"]), dtype=np.uint8)
+    return np.unpackbits(packed, count=int(outcome["images"])).astype(bool)
 
 
 def _timed(path: Path) -> list[dict[str, Any]]:

@@ -8,13 +8,15 @@ Nothing is extrapolated: a curve says nothing beyond its last point.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from math import nan
 
 import numpy as np
 
+from espalier.analysis.accuracies import Accuracy
+from espalier.analysis.predictions import Outcomes
 from espalier.analysis.statistics import (
     LEVEL,
     SEEDS,
@@ -98,11 +100,13 @@ class Lead(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A net for the Pareto set: what it costs (an Interval where that was measured), and its value for each seed."""
+    """A net for the Pareto set: what it costs (an Interval where that was measured), and its value for each seed; where
+    the values are accuracies, also whether each test image was classified correctly, if that is known."""
 
     name: str
     cost: float | Interval
     values: Values
+    outcomes: Outcomes = field(default_factory=dict)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -134,7 +138,7 @@ def pareto(candidates: Sequence[Candidate], level: float = LEVEL) -> list[Place]
     [('small', 'frontier', ()), ('large', 'dominated', ('small',))]
     """
     pairs = list(combinations(candidates, 2))
-    family = correct([compare(over_seeds(one.values, other.values), level) for one, other in pairs])
+    family = correct([compare(_difference(one, other), level) for one, other in pairs])
     leads: dict[tuple[str, str], Lead] = {}
     for (one, other), comparison in zip(pairs, family, strict=True):
         leads[one.name, other.name], leads[other.name, one.name] = _leads(comparison)
@@ -142,6 +146,10 @@ def pareto(candidates: Sequence[Candidate], level: float = LEVEL) -> list[Place]
         _place(one, [(other, leads[other.name, one.name]) for other in candidates if other is not one])
         for one in candidates
     ]
+
+
+def _difference(one: Candidate, other: Candidate) -> Estimate:
+    return Accuracy(one.values, outcomes=one.outcomes).less(Accuracy(other.values, outcomes=other.outcomes))
 
 
 def _leads(comparison: Comparison) -> tuple[Lead, Lead]:

@@ -17,7 +17,7 @@ from espalier.contract.trial import NotChecked
 from espalier.registry import FigureItem, FindingItem, TableItem
 
 Item = FigureItem | TableItem | FindingItem
-TABLES = ("results", "history", "layers", "latency", "summary")
+TABLES = ("results", "history", "layers", "latency", "summary", "outcomes")
 
 
 class Trial:

@@ -54,8 +54,9 @@ def typed(value: Any) -> Any:
 
 
 def with_numbers(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers, true and false where --config left texts: Snakemake reads a single number as one, but not
-    those within a list or a mapping, and `true` not at all.
+    """The config with numbers, true and false where --config left texts.
+
+    Snakemake reads a single number as one, but not those within a list or a mapping, and `true` not at all.
 
     given: what --config gave, as Snakemake read it. Only what the config has from there is changed: where another
     workflow uses this one, --config may be about the other one, or about a part of it that this config is.

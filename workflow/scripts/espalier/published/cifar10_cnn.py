@@ -17,7 +17,14 @@ def _weights(which: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 STUDY = Published(
     title="A conv net on CIFAR-10 in Keras: weights pruned while it is trained",
-    setup=Setup(data="cifar10", resolution=32, epochs=None, weights="random", model="cifar10_cnn"),
+    setup=Setup(
+        data="cifar10",
+        resolution=32,
+        epochs=None,
+        weights="random",
+        model="cifar10_cnn",
+        unstated=("net", "final sparsity"),
+    ),
     rows=(
         Rows(
             file="cifar10_weight_pruning.csv",

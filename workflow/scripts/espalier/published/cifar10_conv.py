@@ -22,7 +22,14 @@ def _sparse(table: pd.DataFrame) -> pd.DataFrame:
 
 STUDY = Published(
     title="A conv net on CIFAR-10 in PyTorch: group lasso over filters, then weights under a threshold counted as zero",
-    setup=Setup(data="cifar10", resolution=32, epochs=None, weights="random", model="cifar10_conv"),
+    setup=Setup(
+        data="cifar10",
+        resolution=32,
+        epochs=None,
+        weights="random",
+        model="cifar10_conv",
+        unstated=("threshold", "test images"),
+    ),
     rows=(
         Rows(
             file="cifar10_filter_training.csv",

@@ -14,7 +14,10 @@ from espalier.analysis.tidy import MIB
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What must be the same for two accuracies to be comparable. None: the source does not say."""
+    """What must be the same for two accuracies to be comparable. None: the source does not say.
+
+    images: "original", or "lossy copies" of the published ones; unstated: what else the source does not say.
+    """
 
     data: str
     resolution: int
@@ -24,6 +27,8 @@ class Setup:
     coefficient: float | None = None  # of the penalty, where there is one
     model: str | None = None
     selection: str | None = None  # `select`: which epoch's weights a training ended with, as in the recipe
+    images: str = "original"
+    unstated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,14 @@ def _curves(table: pd.DataFrame) -> pd.DataFrame:
 
 STUDY = Published(
     title="An MLP on MNIST: single weights against whole units",
-    setup=Setup(data="mnist", resolution=28, epochs=None, weights="random", model="mlp"),
+    setup=Setup(
+        data="mnist",
+        resolution=28,
+        epochs=None,
+        weights="random",
+        model="mlp",
+        unstated=("layer sizes", "initialisation", "recipe"),
+    ),
     rows=(
         Rows(
             file="mnist_weight_vs_unit.csv",

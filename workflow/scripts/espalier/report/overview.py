@@ -6,7 +6,7 @@ item. Its style is for the elements inside `.espalier` only.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from espalier.analysis import tidy
 from espalier.analysis.nets import NEAR
 from espalier.analysis.study import RunView, StudyView, view_of_run
 from espalier.plan.steps import STEPS
-from espalier.published.entry import Setup
 from espalier.report import html
 from espalier.report import unfinished as missing
 from espalier.report.findings import budget, of_study
@@ -116,18 +115,23 @@ def _reproduced(compared: pd.DataFrame, published: pd.DataFrame) -> str:
 
 def _comparable(run: pd.DataFrame) -> str:
     """Whether the rows that were run are comparable: by how much they differ, or in what their set-ups do."""
-    verdicts = run["comparable"]
-    if (verdicts == "yes").all():
+    if (run["comparable"] == "yes").all():
         gap = run["top1_difference"].abs()
         return (
             f"They are comparable: top-1 differs by {number(gap.mean(), 2)} points in the mean, at most "
             f"{number(gap.max(), 2)}."
         )
-    reasons = verdicts[verdicts != "yes"].str.removeprefix("no: ")
-    differs = {reason for several in reasons.unique() for reason in several.split(", ")}
-    names = [field.name for field in fields(Setup) if field.name in differs]
-    share = "none of them is" if len(reasons) == len(run) else f"{len(reasons)} of {len(run)} are not"
-    return f"In accuracy {share} comparable: {listed(names)} differ."
+    others = (run["comparable"] != "yes").sum()
+    share = "none of them is" if others == len(run) else f"{others} of {len(run)} are not"
+    differ, unstated = (_names(run[column]) for column in ("different", "not_stated"))
+    reasons = [f"{listed(differ)} differ"] * bool(differ)
+    reasons += [f"the source does not state {listed(unstated)}"] * bool(unstated)
+    return f"In accuracy {share} comparable: {'; '.join(reasons)}."
+
+
+def _names(lists: pd.Series) -> list[str]:
+    """The properties that are named in a column of lists of them, each once, in order."""
+    return list(dict.fromkeys(name for names in lists.dropna() for name in names.split(", ")))
 
 
 def _software(run: RunView) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from espalier.analysis import chance, labels
+from espalier.analysis.nets import main_dense
 from espalier.analysis.study import StudyView
 from espalier.report.findings import budget, headline
 from espalier.report.findings.finding import Finding
@@ -14,9 +15,10 @@ from espalier.report.table import Number, Table, Text
 
 
 def study_row(view: StudyView, findings: list[Finding]) -> dict[str, Any]:
-    """What a study was run on, and what came out; of several references, the first. findings: all of the study."""
+    """What a study was run on, and what came out, with the dense net that most nets are compared with. findings: all of
+    the study."""
     data, model, nets = view.config["dataset"], view.config["model"], view.nets
-    dense = nets[nets["node"] == nets["reference"]].iloc[0]
+    dense = main_dense(nets)
     return {
         "name": view.name,
         "title": view.title,

@@ -45,6 +45,7 @@ TABLES = (
     ("Files", "Under `files` in a record.", columns.FILES),
     ("What a job cost", "Under `timing` in a record; in the tables, each with `timing_` before it.", columns.TIMING),
     ("Latency", "Rows of `latency.csv`.", columns.LATENCY),
+    ("Which images were classified correctly", "With `node`, rows of `outcomes.csv`.", columns.OUTCOMES),
 )
 
 

@@ -83,7 +83,7 @@ def _panel(axes: Axes, shown: pd.DataFrame, nets: pd.DataFrame, best: dict[str, 
         rows = shown[shown["kind"] == kind]
         bars = rows["top1_sd"] if rows["top1_sd"].notna().any() else None
         axes.errorbar(rows["mib"], rows["top1"], yerr=bars, **look, linestyle="none", capsize=2)
-    for top1 in nets[nets["node"] == nets["reference"]]["top1"]:
+    for top1 in nets["reference_top1"].dropna().unique():
         axes.axhline(top1, **style.DENSE)
         axes.axhline(top1 - LIMIT, **style.CONTROL)
     for net in best.values():
@@ -98,7 +98,7 @@ def _legend(nets: pd.DataFrame, best: dict[str, pd.Series]) -> list[Line2D]:
     """Samples of the kinds, each with the name of its ringed net, and of the lines."""
     names = dict(zip(nets["variant"], nets["name"], strict=True))
     ringed = {kind: f"{kind}; ringed: {names[net['variant']]}" for kind, net in best.items()}
-    dense = "top-1 of dense" + (", trained as long" if nets["control_top1"].notna().any() else "")
+    dense = "top-1 of dense" + (", of equal epochs" if nets["control_top1"].notna().any() else "")
     return [
         *(style.proxy(**look, linestyle="none", label=ringed.get(kind, kind)) for kind, look in _looks(nets).items()),
         style.proxy(**style.DENSE, label=dense),

@@ -22,6 +22,8 @@ from espalier.report.findings import (  # noqa: F401 (they register findings)
     baselines,
     budget,
     gradual,
+    knees,
+    pareto,
     quantization,
     retraining,
     sparse,

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from espalier.analysis import registered, selections
+from espalier.analysis.choices import Choice, by_validation, claims_with_drops, first
 from espalier.analysis.labels import net_names, runtime_of
 from espalier.analysis.nets import LIMITS, NEAR
 from espalier.analysis.study import StudyView
+from espalier.analysis.verdicts import WITHIN_RULE
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import Fact, Finding, fact
-from espalier.report.findings.words import less_than_an_image, percent, points, reference, within
+from espalier.report.findings.finding import Fact, Finding, fact, fact_of_claim
+from espalier.report.findings.words import (
+    chosen_by,
+    comparable,
+    drop,
+    less_than_an_image,
+    percent,
+    reference,
+    within,
+)
 from espalier.report.table import decimals, number
 
 FEWER = 1.05  # times fewer MACs: what is less is no gain
@@ -21,20 +32,18 @@ NONE = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Best:
-    """The smallest and the fastest net at most `limit` points of top-1 below dense; None, if there is none."""
+    """The smallest and the fastest net at most `limit` points of top-1 below dense: chosen, and shown."""
 
     limit: float
-    smallest: pd.Series | None
-    fastest: pd.Series | None
+    smallest: Choice
+    fastest: Choice
 
     @property
     def words(self) -> str:
         """Both nets, and what they cost."""
-        if self.smallest is None and self.fastest is None:
+        if not self.smallest.both and not self.fastest.both:
             return "none"
-        smallest = "none" if self.smallest is None else _smallest(self.smallest)
-        fastest = "none" if self.fastest is None else _fastest(self.fastest)
-        return f"smallest: {smallest}; fastest: {fastest}"
+        return f"smallest: {_named(self.smallest, _smallest)}; fastest: {_named(self.fastest, _fastest)}"
 
 
 @register(
@@ -49,18 +58,15 @@ def budget(view: StudyView) -> Finding:
     """The smallest saved net (zipped) and the fastest within half a point, one and two points of dense."""
     nets = _nets(view)
     dense, caution = reference(nets)
-    bests = {limit: _best(nets, limit) for limit in LIMITS}
+    bests = {limit: _best(view, nets, limit) for limit in LIMITS}
     near = bests[NEAR]
-    any_at_all = any(best.words != "none" for best in bests.values())
     return Finding(
         question="Which are the smallest and the fastest net that are still as good as the dense one?",
         facts=tuple(fact for best in bests.values() for fact in _facts(best)),
         n=int(nets["n"].min()),
-        answer=f"{within(NEAR, nets, '' if dense == 'dense' else dense)}: {near.words}."
-        + (caution if any_at_all else ""),
+        answer=f"{within(NEAR, nets, '' if dense == 'dense' else dense)}: {near.words}.{caution}",
         evidence=" ".join(f"{within(limit, nets)}: {bests[limit].words}." for limit in LIMITS if limit != NEAR),
-        definition=_definition(dense, timed=bool(nets["ms_per_image"].notna().any())),
-        headline=_headline(near, dense),
+        definition=_definition(dense, by_validation(view, comparable(nets)), bool(nets["ms_per_image"].notna().any())),
     )
 
 
@@ -70,11 +76,8 @@ def table(view: StudyView) -> dict[float, tuple[str, str]]:
         return {}
     nets = _nets(view)
     return {
-        best.limit: (
-            NONE if best.smallest is None else f"{best.smallest['net']}: {best.smallest['smaller']:.1f} times smaller",
-            NONE if best.fastest is None else f"{best.fastest['net']}: {_time(best.fastest)}",
-        )
-        for best in (_best(nets, limit) for limit in LIMITS)
+        best.limit: (_named(best.smallest, _size, NONE), _named(best.fastest, _time_of, NONE))
+        for best in (_best(view, nets, limit) for limit in LIMITS)
     }
 
 
@@ -88,17 +91,20 @@ def _nets(view: StudyView) -> pd.DataFrame:
     return nets.assign(net=net_names(nets))
 
 
-def _best(nets: pd.DataFrame, limit: float) -> Best:
+def _best(view: StudyView, nets: pd.DataFrame, limit: float) -> Best:
     """Among the nets within the limit. The fastest is the one that was measured to be, where any net was timed; else
     the one with the fewest MACs."""
-    good = nets[nets["drop"] <= limit]
-    files = good[~registered.exported(good)]  # a file of the same numbers in another format is no smaller net
-    smallest = None if files.empty else files.loc[files["smaller"].idxmax()]
+    claims = claims_with_drops(view, comparable(nets), limit)
+    rows = pd.DataFrame([claim.net for claim, _ in claims], columns=nets.columns)
+    exported = dict(zip(rows["variant"], registered.exported(rows), strict=True))
+    # a file of the same numbers in another format is no smaller net
+    files = [each for each in claims if not exported[each[0].net["variant"]]]
+    smallest = first(files, "smaller", limit)
     if nets["ms_per_image"].notna().any():
-        fast = good[good["ms_per_image"].notna() & ~(good["measured"] <= 1)]
-        return Best(limit, smallest, None if fast.empty else fast.loc[fast["ms_per_image"].idxmin()])
-    fast = files[files["speed_up"] >= FEWER]
-    return Best(limit, smallest, None if fast.empty else fast.loc[fast["speed_up"].idxmax()])
+        faster = [each for each in claims if not each[0].net["measured"] <= 1]
+        return Best(limit, smallest, first(faster, "ms_per_image", limit, largest=False))
+    fewer = [each for each in files if each[0].net["speed_up"] >= FEWER]
+    return Best(limit, smallest, first(fewer, "speed_up", limit))
 
 
 def _facts(best: Best) -> list[Fact]:
@@ -109,16 +115,18 @@ def _facts(best: Best) -> list[Fact]:
     }
     facts = []
     for goal, columns in names.items():
-        row = getattr(best, goal)
-        if row is None:
+        choice: Choice = getattr(best, goal)
+        if choice.named is None:
             facts.append(fact("drop", None, limit=best.limit, goal=goal))
-            continue
-        which = {"limit": best.limit, "goal": goal, "net": row["net"]}
-        facts += [fact(name, row[column], **which) for name, column in ({"drop": "drop"} | columns).items()]
+        for claim, place in ((choice.named, goal), (choice.shown, f"{goal}, shown")):
+            if claim is not None:
+                which = {"goal": place, "net": claim.net["net"]}
+                facts.append(fact_of_claim(claim, f"budget, {best.limit:g}", **which))
+                facts += [fact(name, claim.net[col], limit=best.limit, **which) for name, col in columns.items()]
     return facts
 
 
-def _definition(dense: str, timed: bool) -> str:
+def _definition(dense: str, validated: bool, timed: bool) -> str:
     fastest = (
         "of those that were timed, and were faster than the dense net in the same runtime, the one with the lowest "
         "median time for one image in any runtime."
@@ -126,30 +134,37 @@ def _definition(dense: str, timed: bool) -> str:
         else "the one with the fewest MACs: none was timed."
     )
     return (
-        f"Of all pruned and quantized nets whose top-1 is at most so many points below {dense}: the one whose saved "
-        f"file is smallest, zipped (times smaller = dense / this file), and {fastest}"
+        f"Of all pruned and quantized nets at most so many points below {dense}: the one whose saved file is smallest, "
+        f"zipped (times smaller = dense / this file), and {fastest} {chosen_by(validated)} {WITHIN_RULE}"
     )
 
 
-def _headline(best: Best, dense: str) -> str:
-    if best.smallest is None:
-        return f"No pruned or quantized net is within {points(best.limit)} of {dense}"
-    smaller = f"{best.smallest['smaller']:.1f} times smaller, zipped"
-    return f"{smaller}, within {points(best.limit)} of {dense}: {best.smallest['net']}"
+def _named(choice: Choice, words: Callable[[pd.Series], str], none: str = "none") -> str:
+    """The net that is shown to be within the limit, and the one that was chosen, if it is another one."""
+    claims = choice.both
+    return "; ".join(f"{words(claim.net)} ({drop(claim)})" for claim in claims) if claims else none
+
+
+def _size(row: pd.Series) -> str:
+    return f"{row['net']}: {row['smaller']:.1f} times smaller"
+
+
+def _time_of(row: pd.Series) -> str:
+    return f"{row['net']}: {_time(row)}"
 
 
 def _smallest(row: pd.Series) -> str:
-    """The smallest net, and what it costs."""
+    """The smallest net, and what was saved."""
     parts = [f"{percent(row['actual_ratio'])} removed"] if pd.notna(row["actual_ratio"]) else []
-    parts += [f"{number(-row['drop'], 2, signed=True)} points", f"{row['smaller']:.1f} times smaller"]
+    parts += [f"{row['smaller']:.1f} times smaller"]
     if "pruned" in row["kind"]:
         parts.append(_macs(row["speed_up"]))
-    return f"{row['net']} ({', '.join(parts)})"
+    return f"{row['net']}, {', '.join(parts)}"
 
 
 def _fastest(row: pd.Series) -> str:
-    """The fastest net, and what it costs."""
-    return f"{row['net']} ({number(-row['drop'], 2, signed=True)} points, {_time(row)})"
+    """The fastest net, and its time."""
+    return f"{row['net']}, {_time(row)}"
 
 
 def _time(row: pd.Series) -> str:

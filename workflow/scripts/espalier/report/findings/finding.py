@@ -9,32 +9,41 @@ from typing import Any
 import pandas as pd
 
 from espalier.analysis.speed import timing_verdict
-from espalier.analysis.statistics import Verdict
-from espalier.analysis.verdicts import Contest
+from espalier.analysis.statistics import Interval, Verdict
+from espalier.analysis.verdicts import Claim, Contest
 
 RUN, PUBLISHED = "run", "published"  # where a fact is from
-COLUMNS = ("study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "source")
+COLUMNS = (
+    "study", "finding", "verdict", "n", "fact", "value", "low", "high", "outcome", "family", "source",
+)  # fmt: skip
 
 
 FACTS = {  # what the facts of the findings here mean; docs/outputs.md has the table
     "top1": "Top-1, percent.",
     "top1_before": "Top-1 right after pruning, percent.",
-    "drop": "Points of top-1 below the dense net that the net is compared with; of published nets below the published "
-    "dense net, or the best net where no dense one is published.",
-    "lost": "The same right after pruning.",
+    "drop": "Points of top-1 below the dense net of equal epochs; of published nets below the published dense net, or "
+    "the best net where no dense one is published. With `limit`: whether it is at most so much is the outcome, and low "
+    "and high are one-sided 95 % bounds.",
+    "lost": "Points of top-1 right after pruning below the dense net of as many epochs as it had then.",
     "median_drop": "Median of `drop` over the nets.",
     "median_lost": "Median of `lost` over the nets.",
-    "lead": "Points of top-1 that `net` (or `prune_type`) is ahead of `other`.",
+    "lead": "Points of top-1 that `net` (or `prune_type`) is ahead of `other`; with `axis` at equal cost on that axis, "
+    "in the mean over the costs that both reach.",
     "unit_lead": "Points of top-1 that unit pruning is ahead of weight pruning at `ratio`.",
     "parting": "The first ratio at which weight pruning is more than `points` ahead of unit pruning.",
     "widest_gap": "Points of top-1 that weight pruning is ahead of unit pruning at `ratio`, where it is furthest "
     "ahead.",
     "knee": "The largest ratio at which, and below which, top-1 is within `points` of the unpruned net.",
+    "knee_shown": "The largest ratio up to which that is shown with an upper 95 % bound.",
+    "knee_of_seed": "The knee of the curve of `seed`.",
     "cost": "Points of top-1 that pruning by `ratio` costs.",
+    "cost_lead": "Points of top-1 that pruning by `ratio` costs more with `init` than with `other`.",
     "nets": "Number of nets that were looked at.",
-    "recovered": "Number of them that end at most `limit` points below dense.",
+    "near": "Number of them whose mean top-1 is at most `limit` points below dense.",
+    "recovered": "Number of them for which that is shown: the claim is won.",
     "as_fast": "Number of them that are as fast as their MACs promise.",
-    "most_blocks": "The most residual blocks that can go at a `drop` of at most `limit`.",
+    "most_blocks": "The most residual blocks that can go at a mean `drop` of at most `limit`.",
+    "most_blocks_shown": "The most blocks for which that is shown: the claim is won.",
     "net": "Number of the net that `training` gave: trainings with the same number gave the same net.",
     "removed": "Share of the groups or weights that was removed.",
     "times_smaller": "Zipped file of the dense net / that of the net.",
@@ -67,8 +76,10 @@ class Fact:
 
     name: what is counted or measured ("drop", in points of top-1). value: None, if there is none ("no net is within
     the limit"). of: what it is about, such as net, prune_type, ratio, batch_size, limit: the same words in all
-    findings. low, high: what holds the true value in about 95 of 100 cases, where that is known. outcome: of a
-    comparison, whether the net is ahead of the other. source: this run, or the published study.
+    findings. low, high: the 95 % interval, where it is known; of a `drop` with a `limit` the two one-sided 95 % bounds.
+    outcome: the verdict on a comparison (is the net ahead of the other?) or a claim (is its drop within the limit?);
+    None where there is none, as with one seed. family: the comparisons that this outcome was corrected together with.
+    n: the seeds of the value, if they are other than the finding's. source: this run, or the published study.
     """
 
     name: str
@@ -77,14 +88,16 @@ class Fact:
     low: float | None = None
     high: float | None = None
     outcome: Verdict | None = None
+    family: str = ""
+    n: int | None = None
     source: str = RUN
 
 
 def fact(name: str, value: Any, **of: Any) -> Fact:
     """A fact of this run: a number, and what it is about. What is NaN or None is left out.
 
-    >>> fact("drop", 0.5, net="dense", method=None)
-    Fact(name='drop', value=0.5, of={'net': 'dense'}, low=None, high=None, outcome=None, source='run')
+    >>> fact("drop", 0.5, net="dense", method=None) == Fact("drop", 0.5, {"net": "dense"})
+    True
     """
     return Fact(name, None if pd.isna(value) else float(value), {key: of[key] for key in of if pd.notna(of[key])})
 
@@ -94,12 +107,22 @@ def fact_of_times(name: str, ratio: float, **of: Any) -> Fact:
     return replace(fact(name, ratio, **of), outcome=timing_verdict(ratio))
 
 
-def fact_of_contest(contest: Contest, name: str = "lead", **of: Any) -> Fact:
-    """How many points of top-1 the one net is ahead of the other, with what chance may have made of it."""
-    lead, margin = float(contest.lead), float(contest.margin)
-    known = margin > 0  # 0: neither the spread over seeds nor the number of images is known
-    interval = (lead - margin, lead + margin) if known else (None, None)
-    return Fact(name, lead, {key: of[key] for key in of if pd.notna(of[key])}, *interval, contest.verdict)
+def fact_of_contest(contest: Contest, family: str, name: str = "lead", **of: Any) -> Fact:
+    """How many points of top-1 the one net is ahead of the other, with its interval and the verdict.
+
+    family: names the comparisons that the verdict was corrected together with.
+    """
+    return _judged(fact(name, contest.lead, **of), contest, contest.interval, family)
+
+
+def fact_of_claim(claim: Claim, family: str, **of: Any) -> Fact:
+    """How many points a net is below its reference, with the bounds of that and the verdict on `limit`."""
+    return _judged(fact("drop", claim.drop, limit=claim.within.limit, **of), claim, claim.bounds, family)
+
+
+def _judged(fact: Fact, judged: Contest | Claim, interval: Interval | None, family: str) -> Fact:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return replace(fact, low=low, high=high, outcome=judged.verdict, family=family, n=judged.n)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +130,8 @@ class Finding:
     """A question, answered by the numbers of a run.
 
     facts: the numbers. verdict: whether what the question asks is so (WON), is not so (LOST), or cannot be told, or is
-    so in part (UNDECIDED); None, if the question asks for something else. n: the seeds that the facts rest on, the
-    fewest of any net.
+    so in part (UNDECIDED); None, if the question asks for something else, or if one seed gives no verdict. n: the seeds
+    that the facts rest on, the fewest of any net.
 
     In words, made of these facts: answer, in a few words; evidence: the numbers; definition: how the answer follows
     from them; published: what the published numbers say by the same definition ("" where there are none); headline: the
@@ -143,19 +166,20 @@ class Finding:
 def frame(study: str, findings: list[Finding]) -> pd.DataFrame:
     """All facts of a study, one row each: COLUMNS, then a column for everything that facts are about.
 
-    verdict and n are the finding's, and the same in all its rows; value, low, high and outcome are the fact's own.
+    verdict is the finding's, and the same in all its rows; n, value, low, high, outcome and family are the fact's own.
     """
     rows = [
         {
             "study": study,
             "finding": finding.name,
             "verdict": finding.verdict,
-            "n": finding.n,
+            "n": finding.n if fact.n is None else fact.n,
             "fact": fact.name,
             "value": fact.value,
             "low": fact.low,
             "high": fact.high,
             "outcome": fact.outcome,
+            "family": fact.family or None,
             "source": fact.source,
             **fact.of,
         }

@@ -10,55 +10,84 @@ from espalier.analysis import selections
 from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
+from espalier.analysis.verdicts import ONE_SEED, WITHIN_RULE, Claim
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact
-from espalier.report.findings.words import listed, percent, reference, scatter
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim
+from espalier.report.findings.words import (
+    below,
+    claims_of,
+    comparable,
+    interval,
+    listed,
+    percent,
+    reference,
+    scatter,
+)
 from espalier.report.table import number
 
 COLLAPSE = 5.0  # points of top-1 below dense
 
 
 @register(FindingItem("collapse", title="Whether accuracy collapses at high sparsity", when=selections.gradual_ratios))
-def collapse(view: StudyView) -> Finding:
+def collapse(view: StudyView) -> Finding | None:
     """Does the sparsest of the gradually pruned nets lose more than COLLAPSE points?"""
     nets = _by_ratio(view.nets_of(selections.gradual_ratios))
     dense, caution = reference(nets)
-    most, published = nets.iloc[-1], _published(view)
-    collapses = most["drop"] > COLLAPSE
-    place = f"accuracy is {_place(most['drop'])} {dense}"
+    held, published = comparable(nets), _published(view)
+    claims = claims_of(view, held, COLLAPSE)
+    if not claims:
+        return None
+    last = claims[-1]
+    place = f"accuracy is {below(last.drop)} {dense}"
     return Finding(
-        question=f"Does accuracy collapse at {_at(most)} sparsity?",
-        facts=(*_drops(nets), *(replace(drop, source=PUBLISHED) for drop in _drops(published))),
-        verdict=Verdict.WON if collapses else Verdict.LOST,
-        n=int(nets["n"].min()),
-        answer=f"{'Yes' if collapses else 'No'}: at {_at(most)} {place}{_from(nets) if collapses else ''}."
-        + caution
-        + scatter(nets),
-        evidence=f"Top-1: {_accuracies(nets)}; {dense} {number(most['reference_top1'], 2)}.",
-        definition=f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}.",
+        question=f"Does accuracy collapse at {_at(last.net)} sparsity?",
+        facts=(*_drops(claims), *(replace(drop, source=PUBLISHED) for drop in _published_drops(published))),
+        verdict=last.verdict and OPPOSITE[last.verdict],
+        n=last.n,
+        answer=f"{_collapse_word(last.verdict)}: at {_at(last.net)} {place}{interval(last.bounds, ', bounds ')}"
+        f"{_from(claims)}.{caution}{scatter(held)}",
+        evidence=f"Top-1: {_accuracies(nets)}; {dense} {number(last.net['reference_top1'], 2)}.",
+        definition=f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}, and does "
+        f"not if the claim of at most {COLLAPSE:g} holds. {WITHIN_RULE}",
         published=_published_words(published),
-        headline=f"At {_at(most)} sparsity {place}",
     )
+
+
+OPPOSITE = {
+    Verdict.WON: Verdict.LOST,
+    Verdict.LOST: Verdict.WON,
+    Verdict.UNDECIDED: Verdict.UNDECIDED,
+}  # the claim is that it does not collapse
+
+
+def _collapse_word(claim: Verdict | None) -> str:
+    words = {Verdict.WON: "No", Verdict.LOST: "Yes", Verdict.UNDECIDED: "Cannot be told"}
+    return ONE_SEED.capitalize() if claim is None else words[claim]
 
 
 def _by_ratio(nets: pd.DataFrame) -> pd.DataFrame:
     return nets.sort_values("ratio", key=lambda ratios: ratios.astype(float), kind="stable")
 
 
-def _drops(nets: pd.DataFrame) -> list[Fact]:
+def _drops(claims: list[Claim]) -> list[Fact]:
     """Top-1 of each sparsity, and how far it is below that of the dense net."""
+    return [
+        each
+        for claim in claims
+        for ratio in [float(claim.net["ratio"])]
+        for each in (fact("top1", claim.net["top1"], ratio=ratio), fact_of_claim(claim, "collapse", ratio=ratio))
+    ]
+
+
+def _published_drops(nets: pd.DataFrame) -> list[Fact]:
     return [fact(name, row[name], ratio=float(row["ratio"])) for _, row in nets.iterrows() for name in ("top1", "drop")]
 
 
-def _from(nets: pd.DataFrame) -> str:
-    """From which sparsity on a collapsed net has lost so much, if it is not the last one alone."""
-    first = nets[nets["drop"] > COLLAPSE].iloc[0]
-    last = first["ratio"] == nets.iloc[-1]["ratio"]
-    return "" if last else f"; from {_at(first)} on it has lost more than {COLLAPSE:g}"
-
-
-def _place(drop: float) -> str:
-    return f"{number(abs(drop), 2)} points {'below' if drop > 0 else 'above'}" if drop else "that of"
+def _from(claims: list[Claim]) -> str:
+    """From which sparsity on it is shown that so much is lost, if that is not the last one alone."""
+    collapsed = [claim for claim in claims if claim.verdict == Verdict.LOST]
+    last = not collapsed or collapsed[0] is claims[-1]
+    return "" if last else f"; from {_at(collapsed[0].net)} on more than {COLLAPSE:g} points are lost"
 
 
 def _accuracies(nets: pd.DataFrame) -> str:
@@ -85,9 +114,9 @@ def _published_words(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     best, last = rows.loc[rows["top1"].idxmax()], rows.iloc[-1]
-    verdict = "Yes" if last["drop"] > COLLAPSE else "No"
+    verdict = "By its numbers yes" if last["drop"] > COLLAPSE else "By its numbers no"
     lost = f"{number(last['drop'], 2)} points below that of {_at(best)}"
-    return f"{verdict}: at {_at(last)} it is {lost}: {_accuracies(rows)}."
+    return f"{verdict}, {ONE_SEED}: at {_at(last)} it is {lost}: {_accuracies(rows)}."
 
 
 @register(FindingItem("wrappers", title="What training wrappers weigh", when=selections.gradual))
@@ -97,7 +126,7 @@ def wrappers(view: StudyView) -> Finding | None:
     nets = nets[nets["wrapped_bytes"].notna() & nets["h5_bytes"].notna()]
     if nets.empty:
         return None
-    dense = view.nets.set_index("node").loc[nets["reference"].iloc[0]]
+    dense = view.nets.set_index("node").loc[nets["reference"].fillna(nets["dense"]).iloc[0]]
     facts = (*_sizes(nets, dense), *_published_sizes(view))
     params, wrapped = nets.iloc[0]["params"], nets.iloc[0]["wrapped_params"]
     return Finding(

@@ -7,19 +7,21 @@ from dataclasses import replace
 import pandas as pd
 
 from espalier.analysis import registered, selections
+from espalier.analysis.choices import Choice, by_validation, claims_with_drops, first
 from espalier.analysis.labels import net_names
-from espalier.analysis.nets import KINDS, LIMITS, NEAR, smallest
+from espalier.analysis.nets import KINDS, LIMITS, NEAR
 from espalier.analysis.speed import FASTER
+from espalier.analysis.statistics import SEEDS
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
-from espalier.analysis.verdicts import overall, tally
+from espalier.analysis.verdicts import ONE_SEED, WITHIN_RULE, Claim, overall, tally
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_times
-from espalier.report.findings.words import listed, reference, scatter, within
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim, fact_of_times
+from espalier.report.findings.words import chosen_by, comparable, drop, listed, reference, scatter, within
 from espalier.report.table import number
 
 WAYS = dict(zip(KINDS, ("Prune", "Quantize", "Both"), strict=True))
-Smallest = dict[float, dict[str, pd.Series]]  # limit -> kind -> the smallest net
+Smallest = dict[float, dict[str, Choice]]  # limit -> kind -> the smallest net
 
 
 @register(FindingItem("prune_or_quantize", title="Prune, quantize, or both?", when=selections.quantized, rank=2))
@@ -28,56 +30,76 @@ def prune_or_quantize(view: StudyView) -> Finding:
     nets = view.compressed
     nets = nets.assign(net=net_names(nets))[~registered.exported(nets)]
     dense, caution = reference(nets)
-    found = {limit: smallest(nets, limit) for limit in LIMITS}
-    best, place = _best(found[NEAR]), within(NEAR, nets, dense)
-    if best is None:
-        answer = f"None: no net is {place[0].lower()}{place[1:]}."
-    else:
-        answer = f"{WAYS[best['kind']]}. {place}, {_words(found[NEAR], nets)}."
+    found = {limit: _smallest(view, nets, limit) for limit in LIMITS}
     return Finding(
         question="Prune, quantize, or both?",
         facts=_facts(found),
         n=int(nets["n"].min()),
-        answer=answer + caution + scatter(nets),
+        answer=f"{_answer_of(found[NEAR])} {within(NEAR, nets, dense)}, {_words(found[NEAR], nets)}.{caution}"
+        + scatter(nets),
         evidence=" ".join(f"{within(limit, nets)}: {_words(found[limit], nets)}." for limit in LIMITS if limit != NEAR),
-        definition="Of the nets that were only pruned, only quantized, and both, whose top-1 is at most so many points "
-        f"below {dense}: the one whose saved file is smallest, zipped; the smallest of all is the answer. An export as "
-        "float32 counts as neither.",
+        definition="Of the nets that were only pruned, only quantized, and both, and are at most so many points "
+        f"below {dense}: the one whose saved file is smallest, zipped. The answer is the way of the smallest that is "
+        f"shown to be. {chosen_by(by_validation(view, comparable(nets)))} {WITHIN_RULE} "
+        "An export as float32 counts as neither.",
     )
 
 
-def _best(found: dict[str, pd.Series]) -> pd.Series | None:
-    return max(found.values(), key=lambda row: row["smaller"], default=None)
+def _smallest(view: StudyView, nets: pd.DataFrame, limit: float) -> dict[str, Choice]:
+    """By kind the smallest net within a limit; all nets are one family of claims."""
+    claims = claims_with_drops(view, comparable(nets), limit)
+    return {kind: first([each for each in claims if each[0].net["kind"] == kind], "smaller", limit) for kind in KINDS}
+
+
+def _best(found: dict[str, Choice]) -> Claim | None:
+    """The smallest net of all that is shown to be within the limit."""
+    shown = [choice.shown for choice in found.values() if choice.shown is not None]
+    return max(shown, key=lambda claim: claim.net["smaller"], default=None)
+
+
+def _answer_of(found: dict[str, Choice]) -> str:
+    """Which way makes the smallest file that is shown to be good enough; which way may make a smaller one."""
+    named = [choice.named for choice in found.values() if choice.named is not None]
+    best = _best(found)
+    if best is None:
+        if any(claim.n < SEEDS for claim in named):
+            return f"{ONE_SEED.capitalize()}."
+        return "None is shown to be good enough." if named else "None is good enough."
+    better = [claim.net["kind"] for claim in named if claim.net["smaller"] > best.net["smaller"]]
+    return (
+        f"{WAYS[best.net['kind']]} is shown{f'; a smaller file by {listed(better)} cannot be told' if better else ''}."
+    )
 
 
 def _facts(found: Smallest) -> tuple[Fact, ...]:
-    """The smallest net of all within each limit, and the smallest of each kind."""
+    """The smallest net that is shown within each limit, and the smallest of each kind that was chosen."""
     facts = []
-    for limit, rows in found.items():
-        best = _best(rows)
-        facts.append(
-            fact("largest_times_smaller", None if best is None else best["smaller"], limit=limit, **_which(best))
-        )
-        names = {"times_smaller": "smaller", "zipped_bytes": "zipped_bytes", "drop": "drop"}
-        for row in rows.values():
-            facts += [fact(name, row[column], limit=limit, **_which(row)) for name, column in names.items()]
+    for limit, choices in found.items():
+        best = _best(choices)
+        if best is not None:
+            facts.append(fact("largest_times_smaller", best.net["smaller"], limit=limit, **_which(best)))
+        for choice in choices.values():
+            if (claim := choice.named) is not None:
+                for name, column in (("times_smaller", "smaller"), ("zipped_bytes", "zipped_bytes")):
+                    facts.append(fact(name, claim.net[column], limit=limit, **_which(claim)))
+                facts.append(fact_of_claim(claim, f"prune_or_quantize, {limit:g}", **_which(claim)))
     return tuple(facts)
 
 
-def _which(row: pd.Series | None) -> dict[str, str]:
-    return {} if row is None else {"kind": row["kind"], "net": row["net"]}
+def _which(claim: Claim) -> dict[str, str]:
+    return {"kind": claim.net["kind"], "net": claim.net["net"]}
 
 
-def _words(found: dict[str, pd.Series], nets: pd.DataFrame) -> str:
+def _words(found: dict[str, Choice], nets: pd.DataFrame) -> str:
     """The smallest net of each way in words."""
     parts = []
-    for kind in WAYS:
-        row = found.get(kind)
-        if row is not None:
-            size = f"{number(row['zipped_bytes'] / MIB, 3)} MiB"
-            gain = f"{number(-row['drop'], 2, signed=True)} points"
-            parts.append(f"{kind}: {row['net']}, {size}, {row['smaller']:.1f} times smaller, {gain}")
-        else:
+    for kind, choice in found.items():
+        for claim in choice.both:
+            size = f"{number(claim.net['zipped_bytes'] / MIB, 3)} MiB"
+            parts.append(
+                f"{kind}: {claim.net['net']}, {size}, {claim.net['smaller']:.1f} times smaller ({drop(claim)})"
+            )
+        if not choice.both:
             parts.append(f"{kind}: {'none' if (nets['kind'] == kind).any() else 'not run'}")
     return "; ".join(parts)
 

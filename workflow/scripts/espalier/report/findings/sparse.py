@@ -117,10 +117,16 @@ def _words_taken_out(view: StudyView) -> str:
     dense, _ = reference(nets)
     words = listed(
         f"{row['net']}: {row['compression']:.2f} times fewer parameters, {row['speed_up']:.2f} times fewer MACs, "
-        f"top-1 {_accuracies(row)} ({dense} {number(row['reference_top1'], 2)})"
+        f"top-1 {_accuracies(row)}{_against(row, dense)}"
         for _, row in nets.iterrows()
     )
     return f"With the dead filters taken out, {words}. "
+
+
+def _against(row: pd.Series, dense: str) -> str:
+    """The accuracy of the net's reference, if it has one."""
+    top1 = row["reference_top1"]
+    return " (no dense net of equal epochs)" if pd.isna(top1) else f" ({dense} {number(top1, 2)})"
 
 
 def _accuracies(row: pd.Series) -> str:

@@ -3,200 +3,245 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 
-from espalier.analysis import selections
-from espalier.analysis.labels import net_names, pruning_label, retraining_label, way_of
-from espalier.analysis.nets import NEAR
+from espalier.analysis import matched, selections
+from espalier.analysis.labels import Row, net_names, pruning_label, retraining_label, way_of
+from espalier.analysis.matched import Match, Method
+from espalier.analysis.nets import NEAR, untouched
 from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.verdicts import RULE, Contest, overall, tally
+from espalier.analysis.verdicts import ONE_SEED, RULE, WITHIN_RULE, Claim, overall, tally
 from espalier.registry import FindingItem, register
-from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_contest
-from espalier.report.findings.words import listed, percent, points, reference, seeds
+from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim, fact_of_contest
+from espalier.report.findings.words import (
+    claimed,
+    claims_of,
+    comparable,
+    comparisons,
+    drop,
+    lead,
+    listed,
+    percent,
+    points,
+    reference,
+    scatter,
+)
 from espalier.report.table import number
 
 BLOCK_LIMITS = (1.0, 2.0)  # points below dense
 
 
-@dataclass(frozen=True)
-class Match:
-    """A comparison of prune types that share penalty, method, ratio and steps: filter_wise against the best other."""
-
-    name: str
-    contest: Contest
-    rows: pd.DataFrame  # of each prune type the best net, the best first
-    method: str
-    ratio: float
-    penalty: str | None
-
-    @property
-    def words(self) -> str:
-        rows = (f"{row['prune_type']} {number(row['top1'], 2)}" for _, row in self.rows.iterrows())
-        return f"{self.name}: {', '.join(rows)}."
-
-
 @register(FindingItem("filter_wise_wins", title="Whether filter_wise pruning wins", when=selections.filters_and_others))
 def filter_wise_wins(view: StudyView) -> Finding | None:
-    """Is filter_wise the best prune type, all else equal?"""
+    """Is filter_wise the best prune type at equal cost, against each other type?"""
     nets, when = _ends(view.nets_of(selections.filters_and_others))
-    matches = _matches(nets.assign(way=[way_of(row) for _, row in nets.iterrows()]))
-    if not matches:
+    nets = nets[~untouched(nets)]
+    found = matched.matches(_pairs(_methods(view, nets)))
+    if not found:
         return None
-    published, counts = _published_matches(view), _tally(matches)
-    cheaper = nets.groupby("prune_type", sort=False)["speed_up"].median()
-    words = listed(f"{kind} {speed_up:.2f}" for kind, speed_up in cheaper.items())
+    published = matched.matches(_pairs(_published_methods(view)))
+    verdicts = [match.contest.verdict for match in found]
     return Finding(
-        question="Does filter_wise pruning win?",
-        facts=(
-            *map(_fact, matches),
-            *(fact("times_fewer_macs", macs, prune_type=kind) for kind, macs in cheaper.items()),
-            *(replace(_fact(match), source=PUBLISHED) for match in published),
-        ),
-        verdict=overall(counts),
+        question="Does filter_wise pruning win at equal cost?",
+        facts=(*map(_fact, found), *(replace(_fact(match), source=PUBLISHED) for match in published)),
+        verdict=overall(tally(verdicts)),
         n=int(nets["n"].min()),
-        answer=f"{_verdict_word(counts)}: it is the best in {_tally_words(counts)}{_unless_tuned(when)}.",
-        evidence=f"{_listed(matches)} MACs, dense / pruned, median: {words}.",
-        definition=f"Top-1 {when} of the prune types at the same penalty, method and asked ratio. filter_wise wins "
-        f"if it leads the best other, and loses if that leads it ({seeds(int(nets['n'].min()))}). {RULE}",
-        published=f"{_tally_words(_tally(published))}: {_listed(published)}" if published else "",
+        answer=f"filter_wise is ahead in {comparisons(verdicts)}{_unless_tuned(when)}. {_turning_words(found)}"
+        f"{scatter(nets)}",
+        evidence=" ".join(map(_match_words, found)),
+        definition=f"Top-1 {when} of filter_wise less that of each other prune type, at the same penalty and method. "
+        f"{matched.RULE} {RULE}",
+        published=_published_words(published),
     )
 
 
-def _matches(nets: pd.DataFrame) -> list[Match]:
-    """One for each group of nets in which filter_wise stands against others."""
-    matches = []
-    keys = [*selections.SAME, *(["way"] if "way" in nets else [])]
-    for (penalty, method, ratio, *_), rows in nets.groupby(keys, sort=False, dropna=False):
-        rows = rows.sort_values("top1", ascending=False, kind="stable").drop_duplicates("prune_type")
-        filters = rows["prune_type"] == selections.FILTERS
-        if len(rows) < 2 or not filters.any():
-            continue
-        name = f"{method} {float(ratio):.2f}" + (f" ({penalty} training)" if nets["penalty"].nunique() > 1 else "")
-        if "way" in rows and (words := retraining_label(rows.iloc[0])):
-            name += f", {words}"
-        contest = Contest(rows[filters].iloc[0], rows[~filters].iloc[0])
-        matches.append(Match(name, contest, rows, method, float(ratio), None if pd.isna(penalty) else penalty))
-    return matches
+def _methods(view: StudyView, nets: pd.DataFrame) -> list[Method]:
+    """The curve of each prune type, of nets that share penalty, score and steps."""
+    ways = [way_of(row, amounts=False) for _, row in nets.iterrows()]
+    rows = nets.assign(way=ways).groupby(["penalty", "method", "way", "prune_type"], sort=False, dropna=False)
+    return [matched.method(kind, tuple(map(str, key)), of_kind, view) for (*key, kind), of_kind in rows]
+
+
+def _pairs(methods: list[Method]) -> list[tuple[Method, Method]]:
+    """filter_wise with each other prune type that it shares all else with."""
+    return [
+        (one, other)
+        for one in methods
+        for other in methods
+        if one.group == other.group and one.name == selections.FILTERS != other.name
+    ]
 
 
 def _fact(match: Match) -> Fact:
+    row = match.contest.one
     return fact_of_contest(
         match.contest,
-        method=match.method,
-        ratio=match.ratio,
-        penalty=match.penalty,
-        prune_type=match.contest.one["prune_type"],
-        other=match.contest.other["prune_type"],
+        "filter_wise_wins",
+        method=row["method"],
+        penalty=row["penalty"],
+        retraining=row.get("retraining"),
+        prune_type=match.one.name,
+        other=match.other.name,
+        axis=match.axis,
     )
 
 
-def _tally(matches: list[Match]) -> dict[str, int]:
-    return tally(match.contest.verdict for match in matches)
+def _match_words(match: Match) -> str:
+    row = match.contest.one
+    name = " ".join(word for word in (row["method"], row["penalty"], retraining_word(row)) if pd.notna(word) and word)
+    place = f"at equal {matched.AXES[match.axis]}"
+    return f"{name}, filter_wise against {match.other.name} {place}: {lead(match.contest)}."
 
 
-def _verdict_word(counts: dict[str, int]) -> str:
-    words = {Verdict.WON: "Yes", Verdict.LOST: "No"}
-    undecided = 2 * counts[Verdict.UNDECIDED] > sum(counts.values())
-    return words.get(overall(counts), "Undecided" if undecided else "Not always")
+def _turning_words(found: list[Match]) -> str:
+    """Where the order of two prune types depends on the axis of cost, by the means."""
+    turning = matched.turning(found)
+    if not turning:
+        return "The order of the means is the same on each axis of cost."
+    pairs = (f"{each[0].contest.one['method']} against {each[0].other.name}" for each in turning)
+    return f"The order of the means depends on the axis of cost: {listed(dict.fromkeys(pairs))}."
 
 
-def _tally_words(counts: dict[str, int]) -> str:
-    undecided = counts[Verdict.UNDECIDED]
-    words = f"{counts[Verdict.WON]} of {sum(counts.values())} comparisons"
-    return words + (f", {undecided} undecided" if undecided else "")
+def retraining_word(row: Row) -> str:
+    """How the net of a row was retrained; "" for a published row, which has no chain."""
+    return retraining_label(row) if "chain" in row else ""
 
 
-def _listed(matches: list[Match]) -> str:
-    return " ".join(match.words for match in matches)
-
-
-def _published_matches(view: StudyView) -> list[Match]:
+def _published_methods(view: StudyView) -> list[Method]:
+    """The published curves of each prune type, with the published dense net."""
     rows = _published(view)
-    return [] if rows is None else _matches(rows[rows["ratio"].notna()])
+    if rows is None:
+        return []
+    dense = float((rows["top1"] + rows["drop"]).iloc[0])
+    groups = rows[rows["ratio"].notna()].groupby(["penalty", "method", "prune_type"], sort=False, dropna=False)
+    return [
+        matched.of_published(of_kind, str(kind), tuple(map(str, key)), dense)
+        for (*key, kind), of_kind in groups
+        if kind is not None
+    ]
+
+
+def _published_words(found: list[Match]) -> str:
+    if not found:
+        return ""
+    return f"{' '.join(map(_match_words, found))} {_turning_words(found)}"
 
 
 @register(
     FindingItem("finetuning_recovers", title="Whether fine-tuning recovers the accuracy", when=selections.finetuned)
 )
-def finetuning_recovers(view: StudyView) -> Finding:
+def finetuning_recovers(view: StudyView) -> Finding | None:
     """How far below dense are the pruned nets before and after fine-tuning?"""
     nets = view.nets_of(selections.finetuned)
-    nets = nets.assign(net=net_names(nets, pruning_label), lost=nets["reference_top1"] - nets["before"])
+    nets = nets.assign(net=net_names(nets, pruning_label))
     dense, caution = reference(nets)
-    near, worst, n = int((nets["drop"] <= NEAR).sum()), nets.loc[nets["drop"].idxmax()], int(nets["n"].min())
-    word = "Yes" if near == len(nets) else "Mostly" if 2 * near > len(nets) else "Partly" if near else "No"
+    claims = claims_of(view, comparable(nets), NEAR)
+    if not claims:
+        return None
+    worst, n = max(claims, key=lambda claim: claim.drop), min(claim.n for claim in claims)
+    held = comparable(nets)
     return Finding(
         question="Does fine-tuning recover what pruning cost?",
-        facts=(*_recovery(nets), *_published_recovery(view)),
-        verdict={"Yes": Verdict.WON, "No": Verdict.LOST}.get(word, Verdict.UNDECIDED),
+        facts=(*_recovery(held, claims), *_published_recovery(view)),
+        verdict=overall(tally(claim.verdict for claim in claims)),
         n=n,
-        answer=f"{word}: {near} of {len(nets)} pruned nets end within {points(NEAR)} of {dense}.{caution}",
-        evidence=f"Median points below {dense}: {number(nets['lost'].median(), 2)} right after pruning, "
-        f"{number(nets['drop'].median(), 2)} after fine-tuning. "
-        f"The furthest after it: {worst['net']}, {number(worst['drop'], 2)} points.",
-        definition=f"Points of top-1 below {dense}, of the same seed ({seeds(n)}); recovered: at most {NEAR:g}. Random "
-        "choice is a baseline, and not counted.",
+        answer=f"Within {points(NEAR)} of {dense}: {claimed(claims)}.{caution}",
+        evidence=f"Median points below {dense}: {number(held['lost'].median(), 2)} right after pruning, "
+        f"{number(held['drop'].median(), 2)} after fine-tuning. The furthest after it: {worst.net['net']}, "
+        f"{drop(worst)}.",
+        definition=f"Points of top-1 below {dense}. {WITHIN_RULE} Random choice is a baseline, and not counted.",
         published=_published_recovery_words(view),
     )
 
 
-def _recovery(nets: pd.DataFrame) -> list[Fact]:
+def _recovery(nets: pd.DataFrame, claims: list[Claim]) -> list[Fact]:
     """Of each net, and the median of all: points of top-1 below dense right after pruning, and after fine-tuning; and
     how many recovered."""
-    facts = [fact("nets", len(nets)), fact("recovered", int((nets["drop"] <= NEAR).sum()), limit=NEAR)]
+    shown = sum(claim.verdict == Verdict.WON for claim in claims)
+    facts = [fact("nets", len(nets)), fact("near", int((nets["drop"] <= NEAR).sum()), limit=NEAR)]
+    facts += [fact("recovered", shown, limit=NEAR)] if any(claim.verdict for claim in claims) else []
     facts += [fact(f"median_{name}", nets[name].median()) for name in ("lost", "drop")]
-    return facts + [fact(name, row[name], net=row["net"]) for _, row in nets.iterrows() for name in ("lost", "drop")]
+    facts += [fact("lost", claim.net["lost"], net=claim.net["net"]) for claim in claims]
+    return facts + [fact_of_claim(claim, "finetuning_recovers", net=claim.net["net"]) for claim in claims]
 
 
 def _published_recovery(view: StudyView) -> Iterator[Fact]:
     rows = _published(view)
     if rows is not None:
         yield replace(fact("nets", len(rows)), source=PUBLISHED)
-        yield replace(fact("recovered", int((rows["drop"] <= NEAR).sum()), limit=NEAR), source=PUBLISHED)
+        yield replace(fact("near", int((rows["drop"] <= NEAR).sum()), limit=NEAR), source=PUBLISHED)
 
 
 def _published_recovery_words(view: StudyView) -> str:
     rows = _published(view)
-    return "" if rows is None else f"{(rows['drop'] <= NEAR).sum()} of {len(rows)} within {points(NEAR)} of dense."
+    if rows is None:
+        return ""
+    return f"{(rows['drop'] <= NEAR).sum()} of {len(rows)} within {points(NEAR)} of dense, {ONE_SEED}."
 
 
 @register(FindingItem("blocks_to_remove", title="How many blocks can go", when=selections.blocks_pruned))
-def blocks_to_remove(view: StudyView) -> Finding:
+def blocks_to_remove(view: StudyView) -> Finding | None:
     """The most blocks that can be removed within one and two points of dense."""
     nets, when = _ends(view.nets_of(selections.blocks_pruned))
+    nets = nets.assign(net=[_name(row) for _, row in nets.iterrows()])
     dense, caution = reference(nets)
-    published, n = _published(view), int(nets["n"].min())
-    tops = " or ".join(number(top1, 2) for top1 in dict.fromkeys(nets["reference_top1"]))
+    held, published = comparable(nets), _published(view)
+    if held.empty:
+        return None
+    claims = {limit: claims_of(view, held, limit) for limit in BLOCK_LIMITS}
+    tops = " or ".join(number(top1, 2) for top1 in dict.fromkeys(held["reference_top1"]))
     return Finding(
         question="How many residual blocks can go?",
         facts=(
-            *_most_blocks(nets),
-            *(fact("drop", row["drop"], blocks=row["blocks"], net=_name(row)) for _, row in nets.iterrows()),
+            *_most_blocks(held),
+            *_shown_blocks(claims),
+            *(fact_of_claim(c, "blocks_to_remove", blocks=c.net["blocks"], net=c.net["net"]) for c in claims[NEAR]),
             *(replace(most, source=PUBLISHED) for most in ([] if published is None else _most_blocks(published))),
         ),
-        n=n,
-        answer=f"{_most_words(nets, dense)}{_unless_tuned(when)}.{caution}",
+        n=int(held["n"].min()),
+        answer=f"{_most_words(held, dense, claims)}{_unless_tuned(when)}.{caution}",
         evidence=f"{'; '.join(_blocks_words(row) for _, row in nets.iterrows())}; {dense} {tops}.",
         definition=f"The largest N, by any method but random choice, whose top-1 {when} is at most so many points "
-        f"below {dense} ({seeds(n)}).",
-        published="" if published is None else f"{_most_words(published, 'dense')}.",
+        f"below {dense}: by the mean, and shown. {WITHIN_RULE}",
+        published="" if published is None else f"{_most_words(published, 'dense')}, {ONE_SEED}.",
     )
 
 
 def _most_blocks(nets: pd.DataFrame) -> list[Fact]:
-    """The most blocks that can go within each limit."""
+    """The most blocks that can go within each limit, by the mean."""
     blocks = nets["blocks"].astype(float)
     return [fact("most_blocks", blocks[nets["drop"] <= limit].max(), limit=limit) for limit in BLOCK_LIMITS]
 
 
-def _most_words(nets: pd.DataFrame, dense: str) -> str:
-    return listed(
-        f"{'None' if most.value is None else f'{most.value:g}'} within {points(most.of['limit'])} of {dense}"
-        for most in _most_blocks(nets)
-    )
+def _shown_blocks(claims: dict[float, list[Claim]]) -> list[Fact]:
+    """The most blocks of nets that are shown to be within each limit; no facts, where one seed shows nothing."""
+    return [
+        fact(
+            "most_blocks_shown",
+            max((c.net["blocks"] for c in each if c.verdict == Verdict.WON), default=None),
+            limit=at,
+        )
+        for at, each in claims.items()
+        if any(claim.verdict for claim in each)
+    ]
+
+
+def _most_words(nets: pd.DataFrame, dense: str, claims: dict[float, list[Claim]] | None = None) -> str:
+    """The most blocks by the means, and those that are shown, if there are claims."""
+    shown = {fact.of["limit"]: fact.value for fact in _shown_blocks(claims or {})}
+    words = []
+    for most in _most_blocks(nets):
+        limit = most.of["limit"]
+        proof = f" (shown: {_count(shown[limit])})" if limit in shown else f" ({ONE_SEED})" if claims else ""
+        words.append(f"{_count(most.value)} within {points(limit)} of {dense}{proof}")
+    return listed(words)
+
+
+def _count(blocks: float | None) -> str:
+    return "none" if blocks is None else f"{blocks:g}"
 
 
 def _name(row: pd.Series) -> str:

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from espalier.analysis.statistics import Verdict
+from espalier.analysis.nets import untouched
+from espalier.analysis.statistics import Interval, Verdict
+from espalier.analysis.study import StudyView
+from espalier.analysis.verdicts import ONE_SEED, Claim, Contest, claims
 from espalier.report.table import number
+
+SOME = 4  # more nets than that are not listed by name
 
 
 def listed(parts: Iterable[str], none: str = "none") -> str:
@@ -40,19 +45,89 @@ def points(limit: float) -> str:
 
 def seeds(n: int) -> str:
     """How far a comparison can be trusted."""
-    return f"mean of {n} seeds" if n > 1 else "one seed, so no spread is known"
+    return f"mean of {n} seeds" if n > 1 else ONE_SEED
 
 
-def comparisons(counts: dict[str, int], behind: str = "lost") -> str:
+def comparisons(verdicts: Iterable[Verdict | None], behind: str = "lost") -> str:
     """How many comparisons were won, and what became of the others.
 
-    >>> comparisons({"won": 1, "undecided": 2, "lost": 0})
+    >>> comparisons([Verdict.WON, Verdict.UNDECIDED, Verdict.UNDECIDED])
     '1 of 3 comparisons (2 undecided)'
+    >>> comparisons([Verdict.WON, None]), comparisons([None, None])
+    ('1 of 2 comparisons (1 without a verdict)', 'no comparison with a verdict (of 2)')
     """
-    names = {Verdict.UNDECIDED: "undecided", Verdict.LOST: behind}
-    others = [f"{counts[verdict]} {name}" for verdict, name in names.items() if counts[verdict]]
-    words = f"{counts[Verdict.WON]} of {sum(counts.values())} comparisons"
+    verdicts = list(verdicts)
+    if not any(verdicts):
+        return f"no comparison with a verdict (of {len(verdicts)})"
+    names = {Verdict.UNDECIDED: "undecided", Verdict.LOST: behind, None: "without a verdict"}
+    others = [f"{verdicts.count(verdict)} {name}" for verdict, name in names.items() if verdict in verdicts]
+    words = f"{verdicts.count(Verdict.WON)} of {len(verdicts)} comparisons"
     return words + (f" ({', '.join(others)})" if others else "")
+
+
+def lead(contest: Contest) -> str:
+    """A difference with its interval and the verdict: "+1.58 points [+0.70, +2.46], won"."""
+    reason = contest.unfair or ONE_SEED
+    return f"{_signed(contest.lead)} points{interval(contest.interval)}, {contest.verdict or reason}"
+
+
+def drop(claim: Claim) -> str:
+    """A drop with its bounds and the verdict: "0.79 points below, bounds [0.33, 1.25], undecided"."""
+    return f"{below(claim.drop)}{interval(claim.bounds, ', bounds ')}, {claim_word(claim.verdict)}"
+
+
+def claims_of(view: StudyView, nets: pd.DataFrame, limit: float) -> list[Claim]:
+    """The claim of each net that it is at most `limit` points below its reference, all of them one family."""
+    return claims((row for _, row in nets.iterrows()), limit, view.accuracy, view.reference)
+
+
+def claimed(claims: list[Claim]) -> str:
+    """How many claims are shown, how many are not so, and how many cannot be told; with one seed, the means."""
+    verdicts = [claim.verdict for claim in claims]
+    if not any(verdicts):
+        near = sum(claim.drop <= claim.within.limit for claim in claims)
+        return f"{near} of {len(claims)} nets by their accuracy, {ONE_SEED}"
+    parts = [f"{verdicts.count(v)} {claim_word(v)}" for v in (Verdict.LOST, Verdict.UNDECIDED, None) if v in verdicts]
+    return f"{verdicts.count(Verdict.WON)} of {len(claims)} nets shown" + (f", {', '.join(parts)}" if parts else "")
+
+
+def chosen_by(validated: bool) -> str:
+    """A sentence on what a net was chosen by. validated: whether the accuracies on validation images are known."""
+    if validated:
+        return "It is chosen by accuracy on the validation images; its drop is that on the test images."
+    return "It is chosen by accuracy on the test images, which flatters it: that on validation images is not known."
+
+
+def below(points_below: float) -> str:
+    """How far a net is below another: "0.79 points below", "0.40 points above".
+
+    >>> below(0.794), below(-0.4), below(0.0)
+    ('0.79 points below', '0.40 points above', '0.00 points below')
+    """
+    return f"{number(abs(points_below), 2)} points {'above' if points_below < 0 else 'below'}"
+
+
+def claim_word(verdict: Verdict | None) -> str:
+    """The verdict on a claim of "within so many points".
+
+    >>> claim_word(Verdict.WON), claim_word(None)
+    ('shown', 'one seed: no verdict')
+    """
+    words = {Verdict.WON: "shown", Verdict.LOST: "not so", Verdict.UNDECIDED: "cannot be told"}
+    return ONE_SEED if verdict is None else words[verdict]
+
+
+def interval(of: Interval | None, name: str = " ") -> str:
+    """An interval in brackets; "" where it is not known.
+
+    >>> interval(Interval(-0.4, 1.25), ", bounds ")
+    ', bounds [−0.40, +1.25]'
+    """
+    return "" if of is None else f"{name}[{_signed(of.low)}, {_signed(of.high)}]"
+
+
+def _signed(value: float) -> str:
+    return number(value, 2, signed=True)
 
 
 def within(limit: float, nets: pd.DataFrame, of: str = "") -> str:
@@ -68,37 +143,32 @@ def less_than_an_image(limit: float, nets: pd.DataFrame) -> str:
 
 
 def scatter(nets: pd.DataFrame) -> str:
-    """A sentence on how small a difference of these nets' accuracies can be; it begins with a space."""
+    """A sentence on how many seeds there are, and what one test image is worth; it begins with a space."""
     images = nets["test_images"].dropna() if "test_images" in nets else pd.Series(dtype=float)
-    n = int(nets["n"].min())
-    words = "one seed was run" if n == 1 else seeds(n)
-    if images.empty:
-        return f" {words.capitalize()}."
-    step = f"one of the {images.iloc[0]:g} test images is {number(100 / images.iloc[0], 2)} points"
-    return f" {words[0].upper()}{words[1:]} and {step}: smaller differences say nothing."
+    words = seeds(int(nets["n"].min()))
+    if not images.empty:
+        words += f"; one of the {images.iloc[0]:g} test images is {number(100 / images.iloc[0], 2)} points"
+    return f" {words[0].upper()}{words[1:]}."
 
 
 def reference(nets: pd.DataFrame) -> tuple[str, str]:
-    """What `drop` of nets (see nets.of) is counted from, in words, and a sentence of caution where some of them did
-    not train for as many epochs as that net."""
-    longer = nets["reference"] != nets["dense"]
-    name = "the dense net trained as long" if len(nets) and longer.all() else "dense"
-    if longer.any() and not longer.all():
-        name = "dense (trained as long, where that was run)"
-    than = "dense" if name == "dense" else "the dense net they are compared with"
-    more, fewer = nets["trained"] > nets["reference_trained"], nets["trained"] < nets["reference_trained"]
-    cautions = [_caution(nets, others, word, than) for word, others in (("more", more), ("fewer", fewer))]
-    return name, "".join(cautions)
+    """What `drop` of nets (see nets.of) is counted from, in words, and sentences on the nets that are compared with
+    nothing; they begin with a space."""
+    name = "dense" if (nets["reference"] == nets["dense"]).all() else "the dense net of equal epochs"
+    alone, nothing = nets["reference"].isna(), untouched(nets)
+    remarks = [
+        f" No dense net of equal epochs, and so not compared: {_some(nets[alone])}." if alone.any() else "",
+        f" Nothing was removed, and so not compared: {_some(nets[nothing])}." if nothing.any() else "",
+    ]
+    return name, "".join(remarks)
 
 
-def _caution(nets: pd.DataFrame, others: pd.Series, word: str, than: str) -> str:
-    """A sentence on nets that trained for more or fewer epochs than their reference; it begins with a space."""
-    if not others.any():
-        return ""
-    trained, of_reference = (_epochs(nets[others][column]) for column in ("trained", "reference_trained"))
-    which = "All" if others.all() else "Some"
-    return f" {which} of these nets trained for {word} epochs than {than}: {trained} against {of_reference}."
+def comparable(nets: pd.DataFrame) -> pd.DataFrame:
+    """The nets that are compared with their reference: those that have one, and that something was done to."""
+    return nets[nets["reference"].notna() & ~untouched(nets)]
 
 
-def _epochs(lengths: pd.Series) -> str:
-    return " or ".join(f"{epochs:g}" for epochs in sorted(set(lengths)))
+def _some(nets: pd.DataFrame) -> str:
+    """The names of a few nets, or how many there are."""
+    names = list(dict.fromkeys(nets["net"])) if "net" in nets else []
+    return listed(names) if 0 < len(names) <= SOME else f"{len(nets)} net{'' if len(nets) == 1 else 's'}"

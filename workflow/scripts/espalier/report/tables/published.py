@@ -24,9 +24,10 @@ NAMED_BY = ("run", "penalty", "penalty_type", "init", "prune_type", "method", "r
         scope="study",
         title="Published and reproduced",
         caption="Each published row, and next to each published number the number of this run; where rows may be "
-        "compared, also the difference (this run - published). The column Comparable says whether they may be "
-        "compared. In which respects the set-ups differ stands in the last column, or below the table where it is the "
-        "same for all rows. Counts of another width or resolution differ because the nets do.",
+        "compared, also the difference (this run - published). The column Comparable says whether they may be: no, if "
+        "a property of the set-ups is different; not stated, if the source does not say all that matters. Which these "
+        "are stands in the last columns, or below the table where it is the same for all rows. Counts of another width "
+        "or resolution differ because the nets do.",
         when=selections.has_published,
     )
 )
@@ -39,10 +40,9 @@ def published(view: StudyView) -> Table:
     nets = view.nets
     data["here"] = data["variant"].map(dict(zip(nets["variant"], net_names(nets), strict=True)))
     data["remark"] = [remark_on(row) for _, row in data.iterrows()]
-    data[["verdict", "differs"]] = data["comparable"].str.partition(": ")[[0, 2]].replace("", None)
-    comparable = bool((data["verdict"] == "yes").any())
+    comparable = bool((data["comparable"] == "yes").any())
     columns = tuple(_columns(data, published_studies.values(view.config["published"])))
-    columns, alike = without_constant(columns, data, () if comparable else ("differs",))
+    columns, alike = without_constant(columns, data, () if comparable else ("different", "not_stated"))
     notes = (*alike, *_notes(view, data, comparable))
     return Table(f"{view.title}: published and reproduced", view.setup, columns, data, notes)
 
@@ -78,7 +78,7 @@ def _pruned(row: pd.Series) -> str:
 
 def _columns(data: pd.DataFrame, values: list[Value]) -> Iterator[Column]:
     yield Text("name", "Published row")
-    yield Text("verdict", "Comparable", help="Whether the set-ups are the same")
+    yield Text("comparable", "Comparable", help="Whether the set-ups are the same, as far as the source states them")
     if data["init"].notna().any():
         yield Text("init", "Initial weights here")
     elif _several(data):
@@ -88,8 +88,10 @@ def _columns(data: pd.DataFrame, values: list[Value]) -> Iterator[Column]:
             yield from _columns_of(value, data)
     if data["n"].max() > 1:
         yield Number("n", "Seeds")
-    if data["differs"].notna().any():
-        yield Text("differs", "Set-ups differ in")
+    if data["different"].notna().any():
+        yield Text("different", "Set-ups differ in")
+    if data["not_stated"].notna().any():
+        yield Text("not_stated", "Source does not state")
     if data["remark"].notna().any():
         yield Text("remark", "Remark", help="On what is measured here")
 
@@ -99,7 +101,7 @@ def _columns_of(value: Value, data: pd.DataFrame) -> Iterator[Column]:
     here, spread, difference = (f"{value.name}_{suffix}" for suffix in ("reproduced", "sd", "difference"))
     yield Number(value.name, "Published", value.digits, group=value.title)
     yield Number(here, "Here", value.digits, group=value.title, spread=spread, significant=SIGNIFICANT)
-    if not value.of_machine and data[difference][data["verdict"] == "yes"].notna().any():
+    if not value.of_machine and data[difference][data["comparable"] == "yes"].notna().any():
         yield Number(difference, "Difference", value.digits, group=value.title, signed=True)
 
 

@@ -65,8 +65,8 @@ def _timings(latency: pd.DataFrame) -> pd.DataFrame:
 
 
 def _job(file: str) -> dict[str, float]:
-    """A job's time and memory from its own file; from Snakemake's file its time. Snakemake sees the memory of the process
-    that it started, not that of a warm worker's child."""
+    """A job's time and memory from its own file, or its time from Snakemake's: that has the memory of the process which
+    Snakemake started, not that of a warm worker's child."""
     if Path(file).suffix == ".json":
         return {f"timing_{key}": value for key, value in read_sealed(file).items()}
     return {"timing_seconds": pd.read_csv(file, sep="\t", na_values=["-"])["s"].iloc[-1]}

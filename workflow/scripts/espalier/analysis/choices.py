@@ -1,0 +1,94 @@
+"""Which of many nets is named: chosen by the validation images where their predictions were kept, judged by the test
+images; and the Pareto set of a study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from espalier.analysis import accuracies, registered
+from espalier.analysis.nets import untouched
+from espalier.analysis.statistics import SEEDS, Interval, Verdict
+from espalier.analysis.study import StudyView
+from espalier.analysis.tradeoffs import Candidate, Place, Standing, pareto
+from espalier.analysis.verdicts import Claim, claims
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Of some nets within a limit the first in an order (the smallest, the fastest): `named` is the one that was chosen
+    by its accuracy, `shown` the one whose claim holds; None, if there is none."""
+
+    named: Claim | None
+    shown: Claim | None
+
+    @property
+    def both(self) -> list[Claim]:
+        """The one that is shown, then the one that was chosen, if that is another one."""
+        other = self.named if self.named is not self.shown else None
+        return [claim for claim in (self.shown, other) if claim is not None]
+
+
+def claims_with_drops(view: StudyView, nets: pd.DataFrame, limit: float) -> list[tuple[Claim, float]]:
+    """The claim of each net (all one family), and the drop that it is chosen by: on the validation images, where the
+    accuracy of the net and of its reference on them is known, else on the test images."""
+    each = claims((row for _, row in nets.iterrows()), limit, view.accuracy, view.reference)
+    return [(claim, _drop(view, claim)) for claim in each]
+
+
+def by_validation(view: StudyView, nets: pd.DataFrame) -> bool:
+    """Whether all of these nets, and their references, have an accuracy on validation images."""
+    return len(nets) > 0 and all(
+        view.accuracy(row).validation and view.reference(row).validation for _, row in nets.iterrows()
+    )
+
+
+def first(claims: list[tuple[Claim, float]], column: str, limit: float, *, largest: bool = True) -> Choice:
+    """The choice by a column of the nets (rows of nets.of); nets without a value there do not take part."""
+    valued = [(claim, drop) for claim, drop in claims if pd.notna(claim.net[column])]
+    ordered = sorted(valued, key=lambda each: each[0].net[column], reverse=largest)
+    named = next((claim for claim, drop in ordered if drop <= limit), None)
+    return Choice(named, next((claim for claim, _ in ordered if claim.verdict == Verdict.WON), None))
+
+
+def _drop(view: StudyView, claim: Claim) -> float:
+    net, reference = view.accuracy(claim.net).validation, view.reference(claim.net).validation
+    shared = net.keys() & reference.keys()
+    if not shared:
+        return claim.drop
+    return accuracies.mean({seed: reference[seed] - net[seed] for seed in shared})
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The Pareto set on one axis of cost: the nets (rows of nets.of) in the order of cost, and where each stands."""
+
+    axis: str
+    nets: pd.DataFrame
+    places: list[Place]
+
+    def of(self, standing: Standing) -> pd.DataFrame:
+        return self.nets[[place.standing == standing for place in self.places]]
+
+
+def standings(view: StudyView, nets: pd.DataFrame, axis: str) -> Standings:
+    """Where nets stand in accuracy against a cost, `zipped_bytes` or `ms_per_image`. An export as float32 is no net of
+    its own; one that was to be pruned and lost nothing is left out."""
+    nets = nets[nets[axis].notna() & ~registered.exported(nets) & ~untouched(nets)]
+    nets = nets.sort_values(axis, kind="stable").reset_index(drop=True)
+    return Standings(axis, nets, pareto([_candidate(view, row, axis) for _, row in nets.iterrows()]))
+
+
+def by_numbers(nets: pd.DataFrame) -> pd.DataFrame:
+    """Those of nets in the order of cost that no cheaper one reaches in mean accuracy: what one seed can say."""
+    best = nets["top1"].cummax().shift(fill_value=float("-inf"))
+    return nets[nets["top1"] > best]
+
+
+def _candidate(view: StudyView, net: pd.Series, axis: str) -> Candidate:
+    """A net with what it costs: of several seeds the least and the most."""
+    accuracy = view.accuracy(net)
+    costs = view.by_seed[axis].reindex([(net["variant"], seed) for seed in accuracy.top1]).dropna()
+    cost = float(net[axis]) if len(costs) < SEEDS else Interval(float(costs.min()), float(costs.max()))
+    return Candidate(net["variant"], cost, accuracy.top1, accuracy.outcomes)
