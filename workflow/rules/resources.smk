@@ -1,4 +1,5 @@
-# What jobs ask an executor for: time, memory and disk as the config says, a GPU where they compute on one.
+# What jobs ask an executor for: time, memory and disk as the config says, a GPU where they compute on one. The defaults are
+# in espalier/plan/resources.py and, of a kind of step, in its file in espalier/plan/steps.
 
 import functools
 

@@ -1,4 +1,8 @@
-"""The kinds of steps, one file each. Chains, grid, rules and report ask these objects."""
+"""The kinds of steps, one file each. Chains, grid, rules and report ask these objects.
+
+What may follow what: each step says what it may come after (`check_place` in its file), so a rule about what follows
+`prune` is in the file of the step that follows.
+"""
 
 from __future__ import annotations
 
