@@ -17,7 +17,7 @@ for step in STEPS.values():
         wildcard_constraints:
             node=nodes_of(step.kind),
             format=formats_of(step),
-        cache: step.cached
+        cache: True
         group:
             group_of_node
         conda:
@@ -54,6 +54,7 @@ rule measure:
         "<results>/logs/{node}.measured.log",
     wildcard_constraints:
         node=nodes_of(*STEPS),
+    cache: True
     group:
         group_of_node
     conda:

@@ -71,7 +71,6 @@ class Step:
     tensorboard: bool = False  # a backend that can writes logs for TensorBoard
     runtime: int = 60  # minutes that its job may take, where the config says nothing else
     device: bool = True  # it computes on the study's device; if not, on the CPU
-    cached: bool = False  # Snakemake's cache between workflows may hold its results
 
     # Functions of the backend: one writes the model's file, the other, in a job of its own, measures it, given these of
     # the read files too.

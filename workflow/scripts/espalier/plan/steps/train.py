@@ -54,5 +54,4 @@ TRAIN = Step(
     words=words,
     reads=("data",),
     tensorboard=True,
-    cached=True,
 )
