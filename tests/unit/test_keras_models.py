@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from espalier import registry
-from espalier.keras import models
+from espalier.keras import models, pretrained
 from espalier.keras.runtime import keras, start, without
 
 DIGITS = (28, 28, 1)
@@ -222,15 +222,21 @@ IMAGENET = {"name": "mobilenet_v2", "weights": "imagenet"}
 DOWNLOADS = importlib.import_module(keras.applications.MobileNetV2.__module__).data_utils
 
 
-def test_imagenet_weights_are_those_that_keras_fetches(tmp_path, monkeypatch):
+@pytest.mark.parametrize("given", [True, False], ids=["a file of the user's", "fetched"])
+def test_imagenet_weights_are_those_that_keras_fetches(tmp_path, monkeypatch, given):
     published = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(96, 96, 3))
-    published.save_weights(tmp_path / "weights.h5")
+    published.save_weights(tmp_path / "mobilenet_v2.h5")
     asked = []
-    monkeypatch.setattr(DOWNLOADS, "get_file", lambda name, *_, **__: asked.append(name) or tmp_path / "weights.h5")
-    net = models.build_model(IMAGENET, (96, 96, 3), 2)
+    monkeypatch.setattr(
+        DOWNLOADS, "get_file", lambda name, *_, **__: asked.append(name) or tmp_path / "mobilenet_v2.h5"
+    )
+    file = tmp_path / "weights.h5"
+    pretrained.fetch_weights(file, model=IMAGENET, size=96, given=tmp_path / "mobilenet_v2.h5" if given else None)
+    assert asked == ([] if given else ["mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5"])
+    model = IMAGENET | {"pretrained": file}
+    net = models.build_model(model, (96, 96, 3), 2)
     head = net.get_layer("logits").get_weights()
-    assert models.pretrain(net, IMAGENET) == "imagenet"
-    assert asked == ["mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5"]
+    assert models.pretrain(net, model) == "imagenet"
     for layer in published.layers:
         for found, wanted in zip(net.get_layer(layer.name).get_weights() if layer.weights else [], layer.get_weights(),
                                  strict=True):  # fmt: skip
@@ -238,19 +244,34 @@ def test_imagenet_weights_are_those_that_keras_fetches(tmp_path, monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(head, net.get_layer("logits").get_weights(), strict=True))
 
 
-def test_without_imagenet_weights_a_training_goes_on_only_if_it_may(monkeypatch, capsys):
+def test_without_imagenet_weights_a_training_goes_on_only_if_it_may(monkeypatch, capsys, tmp_path):
     def unreachable(name, origin, **_):
         raise Exception(f"URL fetch failure on {origin}: None -- no route to host")
 
     monkeypatch.setattr(DOWNLOADS, "get_file", unreachable)
+    file = tmp_path / "weights.h5"
+    with pytest.raises(
+        RuntimeError, match=r"(?s)cannot be had: .*URL fetch failure on https.*`fallback: random` under"
+    ):
+        pretrained.fetch_weights(file, model=IMAGENET, size=32)
+    assert not file.exists()
+    pretrained.fetch_weights(file, model=IMAGENET | {"fallback": "random"}, size=32)
+    said = capsys.readouterr().out
+    assert "the ImageNet weights of mobilenet_v2 cannot be had" in said and "begin with random weights" in said
     net = models.build_model(IMAGENET, (32, 32, 3), 2)
     before = net.get_weights()
-    with pytest.raises(RuntimeError, match=r"cannot be had: .*URL fetch failure on https.*`fallback: random` under"):
-        models.pretrain(net, IMAGENET)
-    assert models.pretrain(net, IMAGENET | {"fallback": "random"}) == "random"
-    said = capsys.readouterr().out
-    assert "the ImageNet weights of mobilenet_v2 cannot be had" in said and "going on from random weights" in said
+    assert models.pretrain(net, IMAGENET | {"fallback": "random", "pretrained": file}) == "random"
     assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
+
+
+def test_a_users_file_that_does_not_fit_is_an_error(tmp_path):
+    keras.applications.MobileNetV2(weights=None, include_top=False, alpha=0.35, input_shape=(32, 32, 3)).save_weights(
+        tmp_path / "mobilenet_v2.h5"
+    )
+    with pytest.raises(RuntimeError, match="cannot be had"):
+        pretrained.fetch_weights(
+            tmp_path / "out.h5", model=IMAGENET | {"fallback": "random"}, size=32, given=tmp_path / "mobilenet_v2.h5"
+        )
 
 
 @pytest.mark.parametrize(

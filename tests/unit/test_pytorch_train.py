@@ -14,7 +14,7 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import Preparation, prepare
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, profile, prune, scratch, train
+from espalier.pytorch import groups, models, pretrained, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -404,28 +404,41 @@ def run(out, digits, model, **options):
 def test_without_the_weights_a_training_begins_with_random_ones_only_if_that_is_allowed(
     digits, tmp_path, without_network, capsys
 ):
-    out, random = tmp_path / "out.safetensors", tmp_path / "random.safetensors"
+    weights, out, random = (tmp_path / f"{name}.safetensors" for name in ("weights", "out", "random"))
     with pytest.raises(RuntimeError, match=r"resnet50.*no route to host.*`fallback: random` under `model`"):
-        run(out, digits, IMAGENET)
-    assert not out.exists()
-    details = run(out, digits, IMAGENET | {"fallback": "random"})
-    assert details == {"history": [], "weights": "random"}
+        pretrained.fetch_weights(weights, model=IMAGENET, size=32)
+    assert not weights.exists()
+    pretrained.fetch_weights(weights, model=IMAGENET | {"fallback": "random"}, size=32)
     assert "no route to host" in (said := capsys.readouterr().out) and "random weights" in said
+    details = run(out, digits, IMAGENET | {"fallback": "random", "pretrained": weights})
+    assert details == {"history": [], "weights": "random"} and "random weights" in capsys.readouterr().out
     assert run(random, digits, {"name": "resnet50", "width": 1.0})["weights"] == "random"
     assert same(out, random)
 
 
-def test_with_the_weights_a_training_begins_with_them(digits, tmp_path, monkeypatch):
+@pytest.mark.parametrize("given", [True, False], ids=["a file of the user's", "fetched"])
+def test_with_the_weights_a_training_begins_with_them(digits, tmp_path, monkeypatch, given):
     from torchvision.models import resnet
 
-    given = resnet.resnet50(weights=None).state_dict()
+    tensors = resnet.resnet50(weights=None).state_dict()
+    torch.save(tensors, tmp_path / "resnet50.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, file, *_, **__: torch.save(given, file))
-    out = tmp_path / "out.safetensors"
-    details = run(out, digits, IMAGENET | {"fallback": "random"})
-    assert details["weights"] == "imagenet" and torch.equal(load_file(out)["conv1.weight"], given["conv1.weight"])
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, file, *_, **__: torch.save(tensors, file))
+    weights, out = tmp_path / "weights.safetensors", tmp_path / "out.safetensors"
+    pretrained.fetch_weights(weights, model=IMAGENET, size=32, given=tmp_path / "resnet50.pth" if given else None)
+    assert (tmp_path / "hub").exists() != given
+    details = run(out, digits, IMAGENET | {"pretrained": weights})
+    assert details["weights"] == "imagenet" and torch.equal(load_file(out)["conv1.weight"], tensors["conv1.weight"])
     further = run(tmp_path / "further.safetensors", digits, IMAGENET, parent=out)
     assert further == {"history": []}  # what it began with is its parent's matter
+
+
+def test_code_in_a_users_file_of_weights_is_not_run(tmp_path):
+    torch.save(print, tmp_path / "resnet50.pth")  # a pickled function
+    model = IMAGENET | {"fallback": "random"}  # which is for weights that cannot be fetched
+    with pytest.raises(RuntimeError, match=r"resnet50\.pth cannot be read as weights"):
+        pretrained.fetch_weights(tmp_path / "out", model=model, size=32, given=tmp_path / "resnet50.pth")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(trained, tmp_path):

@@ -87,6 +87,53 @@ def folder_of_data(wildcards, input):
     return str(Path(input.data[0]).parent)
 
 
+def weights_of(study):
+    """The file of the ImageNet weights that a study's nets begin with."""
+    model = study["model"]
+    fallback = f"-or-{model['fallback']}" if model.get("fallback") else ""
+    return f"{study['backend']}-{model['name']}-{study['dataset']['size']}{fallback}.{BACKENDS[study['backend']].pretrained}"
+
+
+def study_of_weights(wildcards):
+    """A study whose nets begin with these weights."""
+    studies = [study for study in STUDIES.values() if study["model"]["weights"] == "imagenet"]
+    return next(study for study in studies if weights_of(study) == wildcards.weights)
+
+
+def place_of_weights(wildcards, resources):
+    return str(Path(DATA_ROOT, "weights"))
+
+
+def given_weights(wildcards):
+    """The user's own file of these weights, if there is one: under the name of the architecture, or under torchvision's,
+    such as resnet50-0676ba61.pth."""
+    study = study_of_weights(wildcards)
+    name, suffix = study["model"]["name"], {"pytorch": "pth", "keras": "h5"}[study["backend"]]
+    folder = Path(DATA_ROOT, "weights")
+    return [local(str(path)) for path in (*folder.glob(f"{name}.{suffix}"), *folder.glob(f"{name}-*.{suffix}"))][:1]
+
+
+def parameters_of_weights(wildcards):
+    study = study_of_weights(wildcards)
+    model = {key: study["model"][key] for key in ("name", "fallback") if study["model"].get(key)}
+    return {"model": model, "size": study["dataset"]["size"]}
+
+
+def backend_of_weights(wildcards):
+    return study_of_weights(wildcards)["backend"]
+
+
+def environment_of_weights(wildcards):
+    return f"../../envs/{backend_of_weights(wildcards)}.yaml"
+
+
+def code_of_weights(wildcards):
+    """What a job that fetches weights is covered by."""
+    study = study_of_weights(wildcards)
+    modules = [f"espalier.{study['backend']}.{module}" for module in ("runtime", "pretrained")]
+    return code_of_job(SCRIPTS / "fetch_weights.py", modules, [("model", study["model"]["name"], study["backend"])])
+
+
 def record_of(node):
     return f"<results>/models/{node}/record.json"
 

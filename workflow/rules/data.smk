@@ -26,3 +26,31 @@ rule prepare_dataset:
         "preparing the data set {wildcards.dataset}"
     script:
         "../scripts/prepare_dataset.py"
+
+
+rule fetch_weights:
+    input:
+        given_weights,
+    output:
+        "<results>/weights/{weights}",  # empty, if they could not be had and the study does without
+    log:
+        "<results>/logs/weights/{weights}.log",
+    wildcard_constraints:
+        weights="[^/]+",
+    cache: True
+    localrule: True  # it may download, and nodes of a cluster need no network
+    conda:
+        environment_of_weights
+    threads: 1
+    resources:
+        **asks("data"),
+    params:
+        backend=backend_of_weights,
+        how=parameters_of_weights,
+        place=place_of_weights,
+        code=code_of_weights,
+        library=library_as_planned,
+    message:
+        "looking for the ImageNet weights {wildcards.weights}"
+    script:
+        "../scripts/fetch_weights.py"

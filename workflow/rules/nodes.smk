@@ -10,6 +10,12 @@ def dense_of_node(wildcards):
     return model_of(GRID.trained(job_of(wildcards)))
 
 
+def pretrained_of_node(wildcards):
+    """The file of the ImageNet weights that a training begins with, if it does."""
+    study = STUDIES[job_of(wildcards).study]
+    return f"<results>/weights/{weights_of(study)}" if study["model"]["weights"] == "imagenet" else []
+
+
 NETS = {"parent": parent_of_node, "dense": dense_of_node}
 
 
@@ -21,7 +27,10 @@ def inputs_of(step):
         return [origin_of(net(wildcards)) for net in nets]
 
     known = NETS | {"data": data_of_study}
-    return {name: known[name] for name in step.reads} | ({"origins": origins} if nets else {})
+    files = {name: known[name] for name in step.reads}
+    if not nets:
+        return files | {"pretrained": pretrained_of_node}
+    return files | {"origins": origins}
 
 
 def inputs_of_measuring(wildcards):

@@ -20,11 +20,14 @@ from espalier.training.recipe import Keeping
 with job(snakemake) as this:
     nets = {name: this.input[name] for name in ("parent", "dense") if this.input.get(name)}
     files = records.of_files_read(nets, this.input.get("origins", ()), this.params.data)
+    step = this.params.step
+    if this.input.get("pretrained"):
+        step = step | {"model": step["model"] | {"pretrained": this.input.pretrained}}
     keeping = Keeping(this.checkpoint, this.tensorboard, this.params.label)
     measuring = this.params.measuring
     run, measure = this.functions(this.params.runs, measuring["function"])
     with this.timed("work"), whole(this.output.model) as model:
-        done = run(model, data=this.params.data, **nets, keeping=keeping, **this.params.step)
+        done = run(model, data=this.params.data, **nets, keeping=keeping, **step)
     files = {"model_sha256": sha256(this.output.model), **files}
     records.write_origin(this.output.origin, this.wildcards.node, done, this.timing(), this.software, files)
     this.forget_checkpoint()

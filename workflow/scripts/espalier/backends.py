@@ -28,6 +28,7 @@ class Backend:
     name: str
     net: Format  # of trained and pruned nets
     quantized: Format  # of quantized and exported nets
+    pretrained: str  # the end of the names of files with ImageNet weights, without a dot
     packages: tuple[str, ...]  # whose versions a record names
     tensorboard: bool = False  # its trainings write logs for TensorBoard
 
@@ -47,12 +48,14 @@ BACKENDS: dict[str, Backend] = {
             name="pytorch",
             net=Format("model.safetensors", "PyTorch"),
             quantized=Format("model.onnx", "ONNX Runtime"),
+            pretrained="safetensors",
             packages=("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime"),
         ),
         Backend(
             name="keras",
             net=Format("model.keras", "TensorFlow"),
             quantized=Format("model.tflite", "LiteRT"),
+            pretrained="h5",
             tensorboard=True,
             packages=("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"),
         ),

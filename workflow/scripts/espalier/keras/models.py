@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 
 from espalier.registry import Init, Model, get
+from espalier.training.pretrained import is_missing
 
 WEIGHTS = "model.weights.h5"  # in a .keras file
+
+OF_PRETRAINING = ("weights", "fallback", "pretrained")  # keys of `model` that are about the weights of a new net
 
 
 def build_model(
@@ -35,7 +38,7 @@ def build_model(
 ) -> Any:
     """A net with new initial weights.
 
-    model: {"name": a registered architecture, ...its options}, of which `weights` and `fallback` are for `pretrain`;
+    model: {"name": a registered architecture, ...its options}, of which OF_PRETRAINING are for `pretrain`;
     image_shape: (h, w, c); mean, std: pixels become (pixel / 255 - mean) / std; init: {"name": a registered
     initialisation, ...its options}, or None for the architecture's own; seed: what the weights are drawn from. Raises
     registry.UnknownName for an unknown name.
@@ -43,7 +46,7 @@ def build_model(
     from espalier.keras.runtime import keras
 
     keras.utils.set_random_seed(seed)
-    options = {key: value for key, value in model.items() if key not in ("name", "weights", "fallback")}
+    options = {key: value for key, value in model.items() if key not in ("name", *OF_PRETRAINING)}
     if options.get("width") == 1.0:  # an architecture need not take one
         del options["width"]
     images = keras.Input(image_shape, dtype="uint8", name="images")
@@ -73,9 +76,9 @@ def initialised(net: Any, init: dict[str, Any] | None, seed: int) -> Any:
 def pretrain(net: Any, model: dict[str, Any]) -> str:
     """Give a new net the weights that `model` asks for, in place; returns which they are, "random" or "imagenet".
 
-    With `weights: imagenet` all layers but the output layer get the weights that keras.applications fetches. Raises
-    ValueError for a net that has no such weights, RuntimeError if they cannot be fetched, unless `fallback` is
-    "random".
+    With `weights: imagenet` all layers but the output layer get those of the file `pretrained` (see
+    `pretrained.fetch_weights`). An empty file stands for weights that could not be had, and that `fallback: random`
+    does without. Raises ValueError for a net that has no such weights, or without a file.
     """
     if model.get("weights", "random") == "random":
         return "random"
@@ -89,18 +92,12 @@ def pretrain(net: Any, model: dict[str, Any]) -> str:
             f"the ImageNet weights of {entry.name} are for `width: 1.0` and images of 3 channels, "
             f"not {model.get('width', 1.0)} and {net.input_shape[-1]}"
         )
+    if "pretrained" not in model:
+        raise ValueError(f"the ImageNet weights of {entry.name} are read from a file: `pretrained` of the model")
+    if is_missing(model["pretrained"]):
+        return "random"
     build = getattr(keras.applications, entry.application)
-    try:
-        source = build(include_top=False, weights="imagenet", input_shape=net.input_shape[1:])
-    except Exception as error:  # Keras raises no narrower one if a download fails
-        tried = f"the ImageNet weights of {entry.name} cannot be had: keras.applications says {str(error).strip()!r}"
-        if model.get("fallback") == "random":
-            print(f"{tried}; going on from random weights, as `fallback: random` allows", flush=True)
-            return "random"
-        raise RuntimeError(
-            f"{tried}. With `fallback: random` under `model` the study goes on from random weights, "
-            "and every table of it will say so"
-        ) from error
+    source = build(include_top=False, weights=str(model["pretrained"]), input_shape=net.input_shape[1:])
     for layer in source.layers:
         if layer.weights:
             net.get_layer(layer.name).set_weights(layer.get_weights())

@@ -83,7 +83,8 @@ class Model(Table):
     weights: Annotated[
         Literal["random", "imagenet"],
         key(
-            "Weights that training starts from; imagenet's are fetched by the framework and need width 1.0.",
+            "Weights that training starts from; those of ImageNet need width 1.0. A file of them below `data_root` is "
+            "taken (docs/data.md), else they are fetched.",
             default="random",
         ),
     ]

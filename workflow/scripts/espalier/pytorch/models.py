@@ -31,6 +31,7 @@ def build_model(
     removed_blocks: Sequence[str] = (),
     width: float = 1.0,
     weights: str = "random",
+    pretrained: str | Path | None = None,
     **options: Any,
 ) -> nn.Module:
     """A net with new weights (drawn from torch's global generator) or, in all layers but the last, those of ImageNet.
@@ -38,7 +39,8 @@ def build_model(
     name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that
     are a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every
     layer's width; with `widths` given, on the fully connected layers only. weights: "random", or "imagenet" for the
-    whole net at width 1 of an architecture that has them. options: further arguments of the architecture's function.
+    whole net at width 1 of an architecture that has them; pretrained: the .safetensors file that they are read from,
+    None to fetch them. options: further arguments of the architecture's function.
 
     Random weights are those that the architecture's function draws, or its registered `initial`. Raises
     registry.UnknownName for an unknown name, ValueError for widths, blocks or weights that the architecture does not
@@ -48,7 +50,7 @@ def build_model(
     if weights == "imagenet":
         if width != 1.0 or widths is not None or removed_blocks:
             raise ValueError(f"ImageNet weights are for the whole {name}: width 1.0, not {width}, and nothing removed")
-        given = imagenet_weights(name)
+        given = _read_tensors(pretrained) if pretrained else imagenet_weights(name)
     initial = get(Model, name, "pytorch").initial
     with undefined_as_nan():
         net = _constructed(
@@ -153,6 +155,13 @@ def _check_defined(net: nn.Module) -> None:
 
 class WeightsUnavailable(RuntimeError):
     """Weights that should have been fetched and could not be."""
+
+
+def _read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file."""
+    from safetensors.torch import load_file
+
+    return load_file(path)
 
 
 def imagenet_weights(name: str) -> dict[str, Tensor]:

@@ -19,10 +19,11 @@ from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.groups import groups
-from espalier.pytorch.models import WeightsUnavailable, build_model, load, redrawn, save, tensors_of, weighted
+from espalier.pytorch.models import build_model, load, redrawn, save, tensors_of, weighted
 from espalier.registry import Penalty, get
 from espalier.training import loop
 from espalier.training.checkpoint import Arrays, Row
+from espalier.training.pretrained import is_missing
 from espalier.training.recipe import KEEP_NOTHING, Keeping, Recipe, Training
 from espalier.training.schedule import learning_rate, stretched
 
@@ -73,21 +74,14 @@ def initial_net(model: dict[str, Any], num_classes: int) -> tuple[nn.Module, str
     """A new net, and which weights it has: "random" or "imagenet".
 
     model: {name, width, ...the architecture's own options}, and optionally weights, "random" or "imagenet", and
-    fallback, "random" to start from random weights where those of ImageNet cannot be fetched. Without a fallback
-    models.WeightsUnavailable is raised then.
+    pretrained, the file of the latter (see `pretrained.fetch_weights`). An empty file stands for weights that could not
+    be had, and that `fallback: random` does without.
     """
-    weights = model.get("weights") or "random"
-    given = {key: value for key, value in model.items() if key not in ("weights", "fallback")}
-    try:
-        return build_model(num_classes=num_classes, weights=weights, **given), weights
-    except WeightsUnavailable as error:
-        if model.get("fallback") != "random":
-            raise WeightsUnavailable(
-                f"{error}. Put the file where torch.hub looks for it, or allow the training to begin with random "
-                "weights by `fallback: random` under `model` in the config: the tables will say so."
-            ) from error
-        print(f"{error}. Beginning with random weights, as `fallback: random` allows.", flush=True)
-        return build_model(num_classes=num_classes, **given), "random"
+    weights, pretrained = model.get("weights") or "random", model.get("pretrained")
+    given = {key: value for key, value in model.items() if key not in ("weights", "fallback", "pretrained")}
+    if pretrained and is_missing(pretrained):
+        weights, pretrained = "random", None
+    return build_model(num_classes=num_classes, weights=weights, pretrained=pretrained, **given), weights
 
 
 def budgeted(

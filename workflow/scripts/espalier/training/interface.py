@@ -35,6 +35,14 @@ class ModelsModule(Protocol):
     def load(self, path: str | Path) -> Any: ...
 
 
+class PretrainedModule(Protocol):
+    """Weights of other images to start from."""
+
+    def fetch_weights(
+        self, out: str | Path, *, model: dict[str, Any], size: int, given: str | Path | None = None
+    ) -> None: ...
+
+
 class TrainModule(Protocol):
     """Training."""
 
@@ -140,6 +148,7 @@ class LatencyModule(Protocol):
 MODULES: dict[str, type] = {
     "runtime": RuntimeModule,
     "models": ModelsModule,
+    "pretrained": PretrainedModule,
     "train": TrainModule,
     "scratch": ScratchModule,
     "distill": DistillModule,

@@ -41,7 +41,8 @@ class Recipe:
 class Training:
     """A step that trains. seed: of everything that is random in it.
 
-    model: {"name": a registered architecture, "width", ...its own options, "weights", "fallback"}.
+    model: {"name": a registered architecture, "width", ...its own options, "weights", "fallback", "pretrained": the
+    file of ImageNet weights that a new net begins with}.
     scratch: "epochs" or "flops", to train a pruned net from new weights (Liu et al. 2019, arXiv:1810.05270), for the
     recipe's epochs, or for as many as cost the MACs that the recipe costs the dense net.
     """
