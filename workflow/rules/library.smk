@@ -1,6 +1,7 @@
 # The library: where its files are, in the checkout or, of a workflow that Snakemake fetches from a repository, in Snakemake's
 # source cache; and that each workflow imports its own.
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -61,3 +62,10 @@ def make_importable(folder):
 REPOSITORY = repository()
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 make_importable(SCRIPTS)
+
+
+def with_signature(function):
+    """The function, its signature kept with it. Snakemake asks for it at each call, and to find it out takes longer than
+    most of these calls: a tenth of a dry run."""
+    function.__signature__ = inspect.signature(function)
+    return function
