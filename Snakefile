@@ -10,4 +10,5 @@
 include: "workflow/Snakefile"
 
 
-workflow.default_target = "all"  # which Snakemake forgets of a file that is included
+if not MODULE:
+    workflow.default_target = "all"  # which Snakemake forgets of a file that is included

@@ -1,5 +1,5 @@
-"""Results in remote storage (here a folder, by the plugin `fs`); and jobs without network or display, with another home
-folder and another one for temporary files."""
+"""Results in remote storage (here a folder, by the plugin `fs`); and jobs without network and display, with other
+folders for the user and for temporary files."""
 
 import os
 import shutil
@@ -32,6 +32,8 @@ def test_a_run_in_remote_storage_has_the_records_of_a_local_one(tiny, tiny_run, 
     assert not list(near.rglob("*.csv"))  # copies are removed when their jobs have ended
     assert tiny.planned(*storage) == {}
     assert tiny.planned(*storage, "everything") == {}
+    tiny.run("--report", str(tmp_path / "report.html"), *storage)
+    assert "layer_widths.svg" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.skipif(TRIED is None or TRIED.returncode != 0, reason="no right to cut a process off the network")

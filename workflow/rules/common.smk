@@ -1,5 +1,6 @@
 # The small functions by which rules look things up in the grid, and the names that wildcards can have.
 
+import functools
 import re
 
 from espalier.backends import BACKENDS
@@ -42,7 +43,9 @@ def origin_of(model):
     return f"{model}.json"
 
 
+@functools.cache
 def dataset_of(study):
+    """The folder of a study's prepared data set."""
     return f"<results>/data/{grid.dataset_id(STUDIES[study]['dataset'])}"
 
 

@@ -61,6 +61,7 @@ def setup_of_study(wildcards):
 def code_of_item(script, kind):
     """A params function: what a job that draws a figure or makes a table is covered by."""
 
+    @with_signature
     def code(wildcards):
         methods = methods_of(*([wildcards.study] if "study" in wildcards.keys() else STUDIES))
         return code_of_job(SCRIPTS / f"{script}.py", uses=[(kind, wildcards.item, registry.ANY)], described=methods)

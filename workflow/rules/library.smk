@@ -1,11 +1,17 @@
 # The library: where its files are, in the checkout or, of a workflow that Snakemake fetches from a repository, in Snakemake's
 # source cache; and that each workflow imports its own.
 
+import gc
+import inspect
 import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+# The graph's objects stay until the end: to search them for garbage again and again is a tenth of a dry run of many jobs.
+gc.freeze()
+gc.set_threshold(100_000, 50, 100)
 
 FOLDER = workflow.current_basedir  # of this file: a path, or a place in a repository
 
@@ -61,3 +67,10 @@ def make_importable(folder):
 REPOSITORY = repository()
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 make_importable(SCRIPTS)
+
+
+def with_signature(function):
+    """The function, its signature kept with it. Snakemake asks for it at each call, and to find it out takes longer than
+    most of these calls: a tenth of a dry run."""
+    function.__signature__ = inspect.signature(function)
+    return function

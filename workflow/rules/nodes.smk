@@ -23,6 +23,7 @@ def inputs_of(step):
     """The input functions of a kind of step, by name. The nets that it reads are compared with their origins."""
     nets = [NETS[name] for name in ("parent", "dense") if name in step.reads]
 
+    @with_signature
     def origins(wildcards):
         return [origin_of(net(wildcards)) for net in nets]
 

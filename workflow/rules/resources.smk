@@ -24,12 +24,15 @@ def asks(kind):
     def of(wildcards):
         return asked.of(GRID.config, kind, study_of(wildcards))
 
+    @with_signature
     def runtime(wildcards, attempt):
         return of(wildcards).runtime * attempt
 
+    @with_signature
     def memory(wildcards, attempt):
         return of(wildcards).mem_mb * attempt
 
+    @with_signature
     def disk(wildcards):
         return of(wildcards).disk_mb
 

@@ -206,11 +206,19 @@ def _residue(path: Path, used: frozenset[str]) -> ast.Module:
     the registered functions that are not in `used`."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     tree.body = [node for node in tree.body if not _is_another(node, used) and not _changes_nothing(node)]
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
     return tree
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A module and all statements in it, at every depth; not their expressions, which ast.walk spends its time on."""
+    yield node
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, part, ()):
+            yield from _statements(inner)
 
 
 def _is_another(node: ast.stmt, used: frozenset[str]) -> bool:
@@ -282,7 +290,7 @@ def _imports(tree: ast.Module, package: str = "") -> frozenset[str]:
     """Modules that the tree imports, wherever the statement stands, with the packages that they are in. package: the
     one that the module of the tree is in, which `from . import` begins at; such imports are left out without it."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (package or not node.level):
