@@ -55,6 +55,9 @@ MISTAKES = {
         ("did you mean 'learning_rate'", "momentum"),
         corrected={"learning_rate": 0.1},
     ),
+    "misspelt key of a step with a list": Mistake(
+        [*PRUNE, "ratios"], [0.2, 0.4], ("did you mean 'ratio'",), corrected={"ratio": [0.2, 0.4]}
+    ),
     "misspelt key of a step": Mistake(
         [*PRUNE, "ratios"], 0.2, ("did you mean 'ratio'", "prune_type, method, ratio, blocks"), corrected={"ratio": 0.2}
     ),

@@ -1,7 +1,10 @@
 """What a user sees when something is wrong: one clear error, no traceback, and nothing lost that was computed."""
 
+import random
+
 import pytest
 import yaml
+from project import PROJECT
 
 STUDY = "cifar100_vgg16_bn"
 TRAIN = ("studies", STUDY, "train")
@@ -65,6 +68,25 @@ def test_a_wrong_config_never_starts(project, path, value, words):
         assert word in done.stdout
     assert "Traceback" not in done.stdout and "config.yaml" in done.stdout
     assert not (project.folder / "results").exists()
+
+
+SIGNS = ("", "", "?", "]", "{", ": ", "\n", "\t", "-", "&a", "*a", '"', "\0", "1e-4", "é")
+
+
+def test_a_broken_file_is_planned_or_refused_without_a_traceback(project):
+    """Twenty mutants of the miniature config, by the command line: characters are lost, added or replaced."""
+    chance, text = random.Random(7), (PROJECT / "tests" / "config" / "small.yaml").read_text()
+    refused = 0
+    for number in range(20):
+        start = chance.randrange(len(text))
+        broken = text[:start] + chance.choice(SIGNS) + text[start + chance.choice((0, 1, 1, 12)) :]
+        (project.folder / "broken.yaml").write_text(broken)
+        done = project.snakemake("--dry-run", "--quiet", "all", "--configfile", "broken.yaml")
+        assert "Traceback" not in done.stdout, (number, broken)
+        if done.returncode:
+            refused += 1
+            assert "Allowed: " in done.stdout or "not valid JSON or YAML" in done.stdout, (number, done.stdout)
+    assert 5 < refused < 20
 
 
 def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finished):

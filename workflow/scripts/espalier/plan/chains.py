@@ -37,7 +37,10 @@ class Given:
             key = error.path[-1]
             if key not in self.lists or error.path != [*self.path, key] or not isinstance(error.corrected, dict):
                 raise
-            corrected = {**error.corrected, key: self._mended(key, error.corrected.get(key))}
+            if key in error.corrected:
+                corrected = {**error.corrected, key: self._mended(key, error.corrected[key])}
+            else:  # the name of the key is wrong, not its values
+                corrected = dict.fromkeys(error.corrected, self.lists[key])
             raise ConfigError(error.path, error.problem, allowed=error.allowed, corrected=corrected) from None
 
     def _mended(self, key: str, meant: Any) -> Any:

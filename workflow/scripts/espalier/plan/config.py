@@ -10,6 +10,7 @@ import yaml
 
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import table
+from espalier.plan.limits import check_size
 from espalier.plan.schema import Config
 from espalier.plan.validate import plain, validate
 
@@ -21,6 +22,7 @@ def check(config: dict[str, Any]) -> dict[str, Any]:
 
     Steps of chains are checked when the grid expands them, since their values may be lists.
     """
+    check_size(config)
     validate(config, table(Config), [])
     _refuse_ends_of_scripts(plain(config), [])
     return _filled(copy.deepcopy(plain(config)), table(Config))

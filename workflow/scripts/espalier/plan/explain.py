@@ -73,6 +73,8 @@ def describe(rules: dict[str, Any]) -> str:
     >>> describe({"type": "number", "minimum": 0, "exclusiveMaximum": 1}), describe({"enum": [None, "random"]})
     ('a number, at least 0, below 1', 'null, random')
     """
+    if "x-words" in rules:
+        return rules["x-words"]
     if "anyOf" in rules:
         return " or ".join(describe(option) for option in rules["anyOf"])
     if "const" in rules:
@@ -139,11 +141,12 @@ def _unknown_step(error: Violation, where: list) -> ConfigError:
 def _bad_name(error: Violation, where: list) -> ConfigError:
     """A name of the user's own that would make no folder."""
     name = error.instance
-    fitting = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_0123456789") or "my_study"
+    fitting = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_0123456789")[:40].rstrip("_") or "my_study"
+    fitting += "_study" if fitting == name else ""
     return ConfigError(
-        [*where, name],
-        f"{name!r} is not a valid name here (how about {fitting!r}?)",
-        allowed="lower-case letters, digits and underscores, a letter first",
+        [*where, name if str(name).isprintable() and len(str(name)) <= 60 else _shown(name)],
+        f"{_shown(name)} is not a valid name here (how about {fitting!r}?)",
+        allowed="lower-case letters, digits and underscores, a letter first, at most 64; no word of YAML or of `run`",
     )
 
 

@@ -18,6 +18,19 @@ from espalier.plan.steps.scratch import Scratch
 Names = Annotated[list[str], limits(minItems=1)]
 Seeds = Annotated[list[Annotated[int, limits(minimum=0)]], limits(minItems=1, uniqueItems=True)]
 Device = Literal["auto", "cpu", "cuda"]
+END = "$(?!\\n)"  # of a pattern: `$` alone lets a line break follow
+NAME = {  # of a study: of a folder, and of a word on the command line
+    "pattern": f"^[a-z][a-z0-9_]*{END}",
+    "maxLength": 64,
+    "not": {"enum": ["all", "false", "nan", "none", "null", "true"]},
+}
+FOLDER = {  # one or several in each other, by a path that Snakemake takes for nothing else
+    "type": "string",
+    "pattern": "^(?=.*[^ /])[^\\x00-\\x1f\\x7f{}]+" + END,
+    "maxLength": 200,
+    "examples": ["results"],
+    "x-words": "a path without braces and line breaks, at most 200 characters",
+}
 Kind = Annotated[Any, limits(enum=list(STEPS))]  # of a step
 Keyed = Annotated[  # a step with keys
     dict[str, Any], limits(minProperties=1, maxProperties=1, propertyNames={"enum": list(STEPS)})
@@ -124,7 +137,7 @@ class Latency(Table):
 class Study(Table):
     """Each entry under `studies`: a data set, a net, a recipe, and the chains to run with them."""
 
-    title: Annotated[str, key("What the report calls the study. Its name, if empty.", default="")]
+    title: Annotated[str, key("What the report calls the study. Its name, if empty.", default="", maxLength=200)]
     published: Annotated[
         str | None, key("Id of the published figures that the report shows beside the study's own.", default=None)
     ]
@@ -226,7 +239,11 @@ class Config(Table):
     ]  # fmt: skip
     pathvars: Annotated[
         dict[str, str],
-        key("Snakemake's path variables, such as `results`, the folder that everything is written to."),
+        key(
+            "Snakemake's path variables, such as `results`, the folder that everything is written to.",
+            propertyNames={"pattern": f"^[a-z][a-z0-9_]*{END}"},
+            additionalProperties=FOLDER,
+        ),
     ]
     only_finished: Annotated[
         bool,
@@ -236,6 +253,11 @@ class Config(Table):
             "--config only_finished=true."
         ),
     ]
+    max_jobs: Annotated[
+        int,
+        key("A config that plans more results than this is refused, so that no list is a zero too long: 10000, if it "
+            "is not given.", minimum=1),
+    ]  # fmt: skip
     plugins: Annotated[
         list[Annotated[str, limits(minLength=1)]],
         key(
@@ -247,10 +269,10 @@ class Config(Table):
     studies: Annotated[
         dict[str, Study],
         key(
-            "The studies by name. A name is lower-case letters, digits and underscores.",
+            "The studies by name. A name is lower-case letters, digits and underscores, at most 64.",
             required=True,
             minProperties=1,
-            propertyNames={"pattern": "^[a-z][a-z0-9_]*$"},
+            propertyNames=NAME,
         ),
     ]
 

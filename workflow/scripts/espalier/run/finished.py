@@ -6,6 +6,7 @@ Every other node is a row that says why it is not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,4 +79,5 @@ def _named(job: Job) -> Unfinished:
 
 
 def _row(status: str, reason: str, log: str = "") -> Unfinished:
+    reason = re.sub("<(?=/script|!--)", "< ", reason, flags=re.IGNORECASE)  # Snakemake puts it into a script
     return {"status": status, "reason": reason, "log": log}

@@ -186,5 +186,7 @@ def planned(configfile: Path) -> Grid:
         config = yaml.safe_load(configfile.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     plugins.load(plugins.find(plugins.named_in(config), [configfile.absolute().parent, Path.cwd()]))
     return grid.build(config)
