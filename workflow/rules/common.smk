@@ -13,7 +13,7 @@ sys.path.append(str(SCRIPTS))
 
 from espalier import datasets, plugins, registry
 from espalier.backends import BACKENDS
-from espalier.plan import grid
+from espalier.plan import doubts, grid
 from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.run.code import code_of_job, stamp
@@ -47,6 +47,9 @@ try:  # in a list given by --config, such as seeds=[0,1], Snakemake leaves numbe
     GRID = grid.build(only_submitted(config | lists))
 except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config ({', '.join(map(str, workflow.configfiles))}): {error}") from None
+
+for doubt in doubts.doubts(GRID) if workflow.is_main_process else ():
+    logger.warning(doubt)
 
 STUDIES = GRID.studies
 LIBRARY = stamp()
