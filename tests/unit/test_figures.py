@@ -114,7 +114,7 @@ def test_the_dense_net_trained_as_long_is_a_second_line_beside_fine_tuned_nets(t
     figure = draw("accuracy_vs_ratio", run, config())
     lines = [[line.get_ydata()[0] for line in axes.lines if line.get_color() == "#444444"] for axes in figure.axes]
     assert lines == [[90.0, 93.0], [90.0, 93.0], [90.0], [90.0]]  # after fine-tuning, right after pruning
-    assert legend(figure) == ["mean_abs", "sum", "dense", "dense, trained as long"]
+    assert legend(figure) == ["mean_abs", "sum", "dense", "dense, of equal epochs"]
 
 
 def test_published_points_have_panels_of_their_own_in_grey(tmp_path):

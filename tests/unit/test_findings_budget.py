@@ -196,6 +196,39 @@ def test_prediction_is_faster_only_if_it_was_measured_to_be(tmp_path):
         assert outcomes(speed) == ["undecided", outcome] and speed.published
 
 
+@pytest.mark.parametrize(
+    "low, high, noise, outcome, noisy",
+    [
+        (1.2, 1.4, 1.1, "won", False),
+        (1.05, 1.55, 1.1, "undecided", True),  # the noise is in the interval, which is 0.5 / 1.3 wide
+        (1.28, 1.32, 1.4, "undecided", False),  # known well, and less than two copies of a net differ by
+    ],
+)
+def test_a_gain_counts_if_it_is_above_the_noise_with_its_interval(tmp_path, low, high, noise, outcome, noisy):
+    run = mlp(tmp_path, {"glorot": TWO_INITS["glorot"]})
+    dense = "s/seed0/train~glorot"
+    of = {"baseline": dense, "batch_size": 1, "p90_ms": 2, "noise": noise}
+    unit = {"node": f"{dense}/prune~unit~l2~0.50", "median_ms": 1 / 1.3, "ratio_low": low, "ratio_high": high}
+    run.time([{"node": dense, "median_ms": 1.0, "ratio_low": 0.9, "ratio_high": 1.1} | of, unit | of])
+    speed = answers(run, config(latency={}))["prediction_speed"]
+    fact = speed.fact("times_faster", prune_type="unit")
+    assert (fact.low, fact.high, fact.outcome) == (low, high, outcome)
+    assert ("too noisy at" in speed.answer) == noisy
+
+
+def test_a_net_of_the_same_graph_is_never_faster(tmp_path):
+    run = mlp(tmp_path, {"glorot": TWO_INITS["glorot"]})
+    dense = "s/seed0/train~glorot"
+    times = {dense: 1.0, f"{dense}/prune~weight~magnitude~0.50": 0.5, f"{dense}/prune~unit~l2~0.50": 0.9}
+    run.time([{"node": n, "baseline": dense, "batch_size": 1, "median_ms": t, "p90_ms": 2} for n, t in times.items()])
+    found = answers(run, config(latency={}))
+    speed = found["prediction_speed"]
+    assert speed.fact("times_faster", prune_type="weight").outcome == "undecided"
+    assert speed.fact("largest_times_faster").of["net"].startswith("unit")
+    fastest = [fact for fact in found["budget"].facts if fact.of["goal"].startswith("fastest")]
+    assert not any("weight" in fact.of.get("net", "") for fact in fastest)
+
+
 def test_quantized_nets_do_not_count_as_pruned_ones_that_got_faster(tmp_path):
     speed = answers(timed(tmp_path, TIMES), TIMED)["prediction_speed"]
     assert values(speed, "times_faster", "batch_size", prune_type="filter_wise") == {1: 2.0, 8: 2.0}

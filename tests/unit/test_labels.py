@@ -119,7 +119,7 @@ def test_set_up_names_the_classes_where_not_all_are_used():
 def test_set_up_names_the_number_of_test_images_where_it_is_known(tmp_path):
     run = Run(tmp_path)
     run.add("train", test_images=360)
-    assert "; 360 test images; seed 0 (n=1)" in labels.setup_line(config(), run.load().results)
+    assert "smoke test: accuracies of 360 test images; seed 0 (n=1)" in labels.setup_line(config(), run.load().results)
 
 
 def test_set_up_says_how_epochs_were_chosen_if_it_is_not_the_last(tmp_path):

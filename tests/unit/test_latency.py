@@ -75,19 +75,26 @@ def test_medians_are_milliseconds_and_in_the_order_of_the_nets_speed(timed):
 
 def test_preparing_a_batch_is_not_timed(timed):
     sleeper, rows = timed
-    assert sleeper.prepared and set(Counter(sleeper.prepared).values()) == {1}  # once for each net and batch size
+    # once for each net and batch size, and once more for the second copy of the baseline
+    assert set(Counter(sleeper.prepared).items()) == {
+        ((name, size), 2 if name == "slow" else 1) for name in SLEEP for size in (1, 400)
+    }
     for row in rows:
         if row["node"] == "node/fast":
             assert row["median_ms"] < 1000 * 0.05
 
 
-def test_each_net_is_opened_once_and_called_equally_often_in_turns(timed):
+def test_each_net_is_opened_once_the_baseline_twice_and_called_equally_often_in_turns(timed):
     sleeper, _ = timed
-    assert sleeper.opened == [(name, 3) for name in SLEEP]
-    assert set(Counter(sleeper.calls).values()) == {2 + 7}
-    measured = sleeper.calls[6:27]  # after the warm-up of the first batch size
-    rounds = [tuple(name for name, _ in measured[i : i + 3]) for i in range(0, 21, 3)]
-    assert all(set(r) == set(SLEEP) for r in rounds)
+    assert sleeper.opened == [*((name, 3) for name in SLEEP), ("slow", 3)]
+    assert {name: number for (name, _), number in Counter(sleeper.calls).items()} == {
+        "slow": 18,
+        "fast": 9,
+        "middle": 9,
+    }
+    measured = sleeper.calls[8:36]  # after the warm-up of the first batch size
+    rounds = [tuple(name for name, _ in measured[i : i + 4]) for i in range(0, 28, 4)]
+    assert all(sorted(r) == sorted([*SLEEP, "slow"]) for r in rounds)
     assert len(set(rounds)) > 1  # not always in each other's wake
 
 
@@ -97,7 +104,8 @@ def test_a_batch_larger_than_the_test_set_repeats_its_images(timed):
 
 
 def test_the_median_and_the_ninetieth_percentile_by_hand(digits, monkeypatch):
-    clock = iter([0, 0.001, 0, 0.002, 0, 0.003, 0, 0.004, 0, 0.010])  # five calls of 1, 2, 3, 4 and 10 ms
+    # rounds of 1, 2, 3, 4 and 10 ms, each for the net and for its second copy
+    clock = iter([tick for ms in (1, 2, 3, 4, 10) for tick in (0, ms / 1000) * 2])
     monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     how = {"batch_sizes": [1], "threads": 1, "warmup": 0, "repeats": 5}
     rows = latency.measure({"a": "a"}, lambda path, threads: (len, abs), digits(8, 1), {"a": "a"}, **how)
@@ -110,7 +118,24 @@ def test_nets_with_the_same_way_to_prepare_share_their_input(digits):
     nets = {name: name for name in "ab"}
     how = {"batch_sizes": [1], "threads": 1, "warmup": 1, "repeats": 2}
     latency.measure(nets, lambda path, threads: (prepare, seen.append), digits(8, 1), {"a": "a", "b": "a"}, **how)
-    assert len(seen) == 6 and len(set(map(id, seen))) == 1
+    assert len(seen) == 9 and len(set(map(id, seen))) == 1  # two nets and a second copy
+
+
+def test_the_noise_is_what_two_copies_of_the_baseline_differ_by(timed):
+    _, rows = timed
+    for size in (1, 400):
+        of_size = {row["node"]: row for row in rows if row["batch_size"] == size}
+        assert len({row["noise"] for row in of_size.values()}) == 1 and of_size["node/slow"]["noise"] >= 1
+        fast = of_size["node/fast"]
+        ratio = of_size["node/slow"]["median_ms"] / fast["median_ms"]
+        assert fast["ratio_low"] <= ratio <= fast["ratio_high"]
+
+
+def test_what_disturbs_a_round_disturbs_both_nets_of_it():
+    times = np.random.default_rng(0).lognormal(size=50)
+    assert latency.ratio_interval(2 * times, times) == (pytest.approx(2), pytest.approx(2))
+    low, high = latency.ratio_interval(times, np.random.default_rng(1).lognormal(size=50))
+    assert low < 1 < high
 
 
 @pytest.fixture(scope="module")

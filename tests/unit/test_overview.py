@@ -1,5 +1,6 @@
 """The report's first page, read back as a browser reads it."""
 
+import pytest
 from a_page import parse
 from a_run import Run, by_ratio, config, penalised
 
@@ -58,6 +59,16 @@ def test_a_limit_of_less_than_a_test_image_is_said_to_be_one(tmp_path):
     page, *_ = overview(tmp_path, {"s": config()}, run)
     limits = page.one("table", class_="budgets").all("th", scope="row")
     assert [bool(limit.all("small")) for limit in limits] == [True, True, False]  # 0.5, 1 and 2 points
+
+
+@pytest.mark.parametrize("images, told", [(360, True), (10_000, False)])
+def test_few_test_images_make_a_smoke_test(tmp_path, images, told):
+    run = Run(tmp_path)
+    run.add("train", test_images=images)
+    page, *_ = overview(tmp_path, {"s": config()}, run)
+    (setup,) = [p.text for p in page.all("p", class_="setup") if "seed 0" in p.text]
+    first = page.all("p")[1].text
+    assert ("smoke test" in setup and "360" in setup and "360" in first) == told
 
 
 def test_it_needs_nothing_from_elsewhere_and_nothing_breaks_out_of_it(tmp_path):

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from espalier import datasets, plugins, registry
-from espalier.plan import grid
+from espalier.plan import doubts, grid
 from espalier.run.code import stamp
 from espalier.plan.config import ConfigError, with_numbers
 from espalier.run import finished, locks, worker
@@ -70,6 +70,9 @@ RESULTS = workflow.pathvars.apply("<results>")
 GRID, UNFINISHED = finished.only(FULL, Path(RESULTS)) if FULL.config.pop("only_finished", False) else (FULL, [])
 if not GRID.jobs:
     raise WorkflowError(f"only_finished: no result is finished in {RESULTS}; run without only_finished first")
+for doubt in doubts.doubts(FULL) if workflow.is_main_process else ():
+    logger.warning(doubt)
+
 STUDIES = GRID.studies
 LIBRARY = stamp()
 try:

@@ -165,6 +165,11 @@ LATENCY = (
     Column("repeats", int, "Timed calls."),
     Column("median_ms", float, "Median time of a call, milliseconds."),
     Column("p90_ms", float, "90th percentile of the times, milliseconds."),
+    Column("ratio_low", float, "Lower end of the 95 % interval of the time of the baseline / that of the net, over the "
+           "rounds of calls; of a baseline: of its second copy / its first.", minimum=0, optional=True),
+    Column("ratio_high", float, "Upper end of that interval.", minimum=0, optional=True),
+    Column("noise", float, "Factor by which the times of two copies of the baseline may differ: a smaller gain is "
+           "none.", minimum=1, optional=True),
     Column("cores", int, "Cores that the job was given: on one machine all, so that no other job ran.", optional=True),
     Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
            minimum=0, optional=True),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from espalier.analysis import accuracies, registered
-from espalier.analysis.nets import untouched
+from espalier.analysis.nets import same_graph, untouched
 from espalier.analysis.statistics import SEEDS, Interval, Verdict
 from espalier.analysis.study import StudyView
 from espalier.analysis.tradeoffs import Candidate, Place, Standing, pareto
@@ -74,8 +74,10 @@ class Standings:
 
 def standings(view: StudyView, nets: pd.DataFrame, axis: str) -> Standings:
     """Where nets stand in accuracy against a cost, `zipped_bytes` or `ms_per_image`. An export as float32 is no net of
-    its own; one that was to be pruned and lost nothing is left out."""
+    its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's graph.
+    """
     nets = nets[nets[axis].notna() & ~registered.exported(nets) & ~untouched(nets)]
+    nets = nets[~same_graph(nets)] if axis == "ms_per_image" else nets
     nets = nets.sort_values(axis, kind="stable").reset_index(drop=True)
     return Standings(axis, nets, pareto([_candidate(view, row, axis) for _, row in nets.iterrows()]))
 

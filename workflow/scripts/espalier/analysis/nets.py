@@ -138,6 +138,12 @@ def untouched(nets: pd.DataFrame) -> pd.Series:
     return nets["prune_type"].notna() & (nets["actual_ratio"] == 0)
 
 
+def same_graph(nets: pd.DataFrame) -> pd.Series:
+    """Which pruned nets have the graph of the dense net, as single weights were only set to zero: on a dense runtime
+    they take as long, whatever was measured."""
+    return (nets["kind"] == "pruned") & (nets["speed_up"] == 1) & (nets["compression"] == 1)
+
+
 def compressed(nets: pd.DataFrame) -> pd.DataFrame:
     """Those of `of` that something was done to: pruned (by more than nothing), quantized, or both."""
     left_alone = (nets["kind"] == "dense") | ((nets["kind"] == "pruned") & untouched(nets))

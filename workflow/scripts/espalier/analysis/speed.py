@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import isnan, nan
+
 import pandas as pd
 
 from espalier import registry
@@ -12,22 +15,62 @@ from espalier.analysis.statistics import Verdict
 from espalier.analysis.tidy import Tidy
 from espalier.registry import Scheme
 
-FASTER = 1.05  # less than that is within what timings scatter
+FASTER = 1.05  # less than that is within what timings scatter, where no second copy of the baseline was timed
+NOISY = 0.05  # width of the interval of a ratio, as a share of it, above which it is called too noisy
 
 
-def timing_verdict(ratio: float) -> Verdict:
-    """Whether a net is faster than another. ratio: the other's time / the net's.
+@dataclass(frozen=True)
+class Gain:
+    """A time / that of a net, and how far it can be trusted.
 
-    >>> [str(timing_verdict(ratio)) for ratio in (2.0, 1.02, 0.5)]
-    ['won', 'undecided', 'lost']
+    low, high: its 95 % interval; NaN where it is not known. noise: the factor by which copies of one net differ.
+    same: whether both have the same graph (single weights set to zero): then neither is faster on a dense runtime.
     """
-    return Verdict.WON if ratio > FASTER else Verdict.LOST if ratio < 1 / FASTER else Verdict.UNDECIDED
+
+    ratio: float
+    low: float = nan
+    high: float = nan
+    noise: float = FASTER
+    same: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the net is faster by more than noise.
+
+        >>> [str(Gain(ratio).verdict) for ratio in (2.0, 1.02, 0.5)]
+        ['won', 'undecided', 'lost']
+        >>> str(Gain(1.3, 1.05, 1.5, noise=1.1).verdict), str(Gain(1.3, same=True).verdict)
+        ('undecided', 'undecided')
+        """
+        low, high = (self.ratio if isnan(end) else end for end in (self.low, self.high))
+        if self.same:
+            return Verdict.UNDECIDED
+        return Verdict.WON if low > self.noise else Verdict.LOST if high < 1 / self.noise else Verdict.UNDECIDED
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it cannot be told, and the interval is too wide to tell it from noise."""
+        wide = not isnan(self.low) and (self.high - self.low) / self.ratio > NOISY
+        return wide and not self.same and self.verdict == Verdict.UNDECIDED
+
+
+def gain(times: pd.DataFrame) -> Gain:
+    """The median gain of several rows of `speed_ups`: of nets, seeds, or both. The noise is the largest of any."""
+    ends = [float(times[end].median()) if end in times else nan for end in ("ratio_low", "ratio_high")]
+    noise = times["noise"].max() if "noise" in times else nan
+    return Gain(
+        float(times["speed_up"].median()),
+        *ends,
+        noise=FASTER if isnan(noise) else noise,
+        same=bool(times["same"].all()),
+    )
 
 
 def speed_ups(tidy: Tidy) -> pd.DataFrame:
     """The rows of latency.csv with their nodes' columns, `dense_ms` and `dense_macs` (of the baseline that the row
     names: the dense net in the same runtime, at the same threads and batch), `speed_up` (dense_ms / median_ms),
-    `promised` (what the MACs promise: dense_macs / macs), `kind` (see nets.of) and `runtime` of the net.
+    `promised` (what the MACs promise: dense_macs / macs), `kind` (see nets.of) and `runtime` of the net, and whether it
+    has the `same` graph as its baseline.
     A baseline comes before the nets it is the baseline of."""
     keys = ["baseline", "threads", "batch_size"]
     nodes = tidy.results.drop(columns=["study", "seed", *(c for c in tidy.results if c.startswith("timing_"))])
@@ -42,6 +85,7 @@ def speed_ups(tidy: Tidy) -> pd.DataFrame:
         kind=kinds(times),
         runtime=[runtime_of(row) for _, row in times.iterrows()],
     )
+    times = times.assign(same=(times["kind"] == "pruned") & registered.masked(times) & (times["promised"] == 1))
     return times.sort_values("baseline", key=lambda b: pd.factorize(b)[0] + 0.5 * (times["node"] != b), kind="stable")
 
 

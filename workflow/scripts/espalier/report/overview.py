@@ -22,7 +22,7 @@ from espalier.report import unfinished as missing
 from espalier.report.findings import budget, of_study
 from espalier.report.findings.finding import Finding
 from espalier.report.findings.words import listed
-from espalier.report.studies import studies_table, study_row
+from espalier.report.studies import smoke_tests, studies_table, study_row
 from espalier.report.table import ABSENT, Table, Text, number
 
 RESOURCES = ("overview.css",)  # files next to this one that the page holds: part of the digest of this code
@@ -41,6 +41,7 @@ def write_overview(
         f'<!doctype html><meta charset="utf-8"><title>Overview</title>\n<style>\n{STYLE}</style>',
         '<div class="espalier">',
         f"<p>{escape(_lead(run))}</p>",
+        *([f"<p>{escape(remark)}</p>"] if (remark := smoke_tests(run)) else []),
         *([f"<h3>Missing results</h3>{html.fragment(missing.table(unfinished), 'missing')}"] if unfinished else []),
         html.fragment(_studies(rows), "studies"),
         html.fragment(_budgets(run, rows), "budgets"),

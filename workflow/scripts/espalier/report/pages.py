@@ -24,7 +24,7 @@ from espalier.report import markdown, unfinished
 from espalier.report.findings import of_study
 from espalier.report.findings.finding import Finding
 from espalier.report.markdown import escape
-from espalier.report.studies import studies_table, study_row
+from espalier.report.studies import smoke_tests, studies_table, study_row
 from espalier.report.table import Number, Table, Text, number
 from espalier.run.integrity import read_sealed
 
@@ -119,6 +119,7 @@ def run_page(run: RunView, findings: dict[str, list[Finding]], origin: Origin) -
         f"    {origin.command}",
         f"([config.yaml](config.yaml){code}). Every number on these pages is in "
         "the tidy tables " + ", ".join(f"[{name}.csv]({name}.csv)" for name in TIDY) + ".",
+        *([remark] if (remark := smoke_tests(run)) else []),
         *(["## Missing results", markdown.table(unfinished.table(origin.unfinished))] if origin.unfinished else []),
         "## Studies",
         markdown.table(_linked(studies_table(rows))),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from espalier.analysis import chance, labels
 from espalier.analysis.nets import main_dense
-from espalier.analysis.study import StudyView
+from espalier.analysis.study import RunView, StudyView
 from espalier.report.findings import budget, headline
 from espalier.report.findings.finding import Finding
 from espalier.report.table import Number, Table, Text
@@ -44,6 +44,16 @@ def _budgets(view: StudyView) -> dict[str, str]:
         for limit, pair in budget.table(view).items()
         for what, words in zip(("smallest", "fastest"), pair, strict=True)
     }
+
+
+def smoke_tests(run: RunView) -> str:
+    """A sentence on the studies whose accuracies are of too few test images; "" if there are none."""
+    few = {view.title: remark for view in run.studies.values() if (remark := labels.smoke_test(view.results))}
+    if not few:
+        return ""
+    remarks = " or ".join(dict.fromkeys(few.values())).replace(" or smoke test: accuracies of", " or")
+    which = "" if len(few) == len(run.studies) else f" ({', '.join(few)})"
+    return f"{remarks[0].upper()}{remarks[1:]}{which}. They show that everything works, not which method is better."
 
 
 def studies_table(rows: list[dict[str, Any]]) -> Table:

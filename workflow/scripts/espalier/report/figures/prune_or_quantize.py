@@ -38,10 +38,10 @@ RING = {"marker": "o", "linestyle": "none", "markersize": 14, "markerfacecolor":
         title="Prune, quantize, or both?",
         caption="Test accuracy against the size of the saved file, zipped, on a logarithmic scale: further left is "
         "smaller, higher is better. Each way to make the net smaller has its marker; stars are nets as they were "
-        "trained, hollow stars nets that were trained with a penalty. The dashed line is the dense net that all "
-        "others are compared with (trained as long as the pruned nets, where that was run), the dotted line lies one "
-        "point below it; each way to draw the initial weights has its own pair of lines. The smallest net of each way "
-        "above the dotted line is ringed and named. "
+        "trained, hollow stars nets that were trained with a penalty. A dashed line is a dense net that others "
+        "are compared with, the dotted line lies one point below it; each number of epochs and each way to draw the "
+        "initial weights has its own pair of lines. The smallest net of each way at most a point below its own dense "
+        "net, by the means, is ringed and named. "
         f"Where nets lie more than {NEAR:g} points below dense, a second panel shows the other nets at a larger scale.",
         when=selections.pruned_and_quantized,
     )

@@ -58,8 +58,8 @@ _READ = (
     " Each prune type has a panel, each method a marker and line; so has each way to train and fine-tune by a method, "
     "where there are several. Filled markers: after fine-tuning, or after gradual pruning. Hollow markers, on a scale "
     "of their own: right after pruning. Grey markers: as published. The dashed line is the dense net, trained without "
-    "a penalty; the dotted line, where that was run, is the dense net trained as long as the fine-tuned nets, which "
-    "all nets are compared with."
+    "a penalty; a dotted line, where that was run, is the dense net of as many epochs as fine-tuned nets, which these "
+    "are compared with."
 )
 _SHRUNK = " The figure leaves out nets whose weights were only set to zero, as these cost as much as the dense net."
 
@@ -198,7 +198,7 @@ def _draw(points: _Points, published: _Points) -> Figure:
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
     handles.append(style.proxy(**style.DENSE, label="dense"))
     if points.frame["control_top1"].notna().any():
-        handles.append(style.proxy(**style.CONTROL, label="dense, trained as long"))
+        handles.append(style.proxy(**style.CONTROL, label="dense, of equal epochs"))
     style.legend_below(figure, handles)
     return figure
 
@@ -285,7 +285,7 @@ def _panel(axes: Axes, strip: _Strip, panel: str) -> None:
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))
     for column, look in lines:
-        if pd.notna(top1 := points[column].mean()):
+        for top1 in points[column].dropna().unique():  # several, where nets trained for different epochs
             axes.axhline(top1, **look)
     axes.margins(x=0.08, y=0.12)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from espalier.analysis import registered, selections
 from espalier.analysis.choices import Choice, by_validation, claims_with_drops, first
 from espalier.analysis.labels import net_names, runtime_of
-from espalier.analysis.nets import LIMITS, NEAR
+from espalier.analysis.nets import LIMITS, NEAR, same_graph
 from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import WITHIN_RULE
 from espalier.registry import FindingItem, register
@@ -101,7 +101,8 @@ def _best(view: StudyView, nets: pd.DataFrame, limit: float) -> Best:
     files = [each for each in claims if not exported[each[0].net["variant"]]]
     smallest = first(files, "smaller", limit)
     if nets["ms_per_image"].notna().any():
-        faster = [each for each in claims if not each[0].net["measured"] <= 1]
+        alike = dict(zip(rows["variant"], same_graph(rows), strict=True))
+        faster = [each for each in claims if not (each[0].net["measured"] <= 1 or alike[each[0].net["variant"]])]
         return Best(limit, smallest, first(faster, "ms_per_image", limit, largest=False))
     fewer = [each for each in files if each[0].net["speed_up"] >= FEWER]
     return Best(limit, smallest, first(fewer, "speed_up", limit))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from espalier.analysis.speed import timing_verdict
+from espalier.analysis.speed import Gain
 from espalier.analysis.statistics import Interval, Verdict
 from espalier.analysis.verdicts import Claim, Contest
 
@@ -102,9 +102,10 @@ def fact(name: str, value: Any, **of: Any) -> Fact:
     return Fact(name, None if pd.isna(value) else float(value), {key: of[key] for key in of if pd.notna(of[key])})
 
 
-def fact_of_times(name: str, ratio: float, **of: Any) -> Fact:
-    """A ratio of two times, and whether it is more than timings scatter: WON is faster, LOST slower."""
-    return replace(fact(name, ratio, **of), outcome=timing_verdict(ratio))
+def fact_of_times(name: str, gain: Gain, **of: Any) -> Fact:
+    """A ratio of two times with its interval, and whether it is more than noise: WON is faster, LOST slower."""
+    low, high = (None if pd.isna(end) else float(end) for end in (gain.low, gain.high))
+    return replace(fact(name, gain.ratio, **of), low=low, high=high, outcome=gain.verdict)
 
 
 def fact_of_contest(contest: Contest, family: str, name: str = "lead", **of: Any) -> Fact:

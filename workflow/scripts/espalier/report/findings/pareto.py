@@ -37,7 +37,7 @@ def pareto(view: StudyView) -> Finding:
         "it is on the frontier if each other net costs more or its top-1 is lower, for certain; else it cannot be "
         "told. Differences of top-1 seed by seed, Student, corrected for all pairs of nets (Holm); costs that differ "
         "between seeds count from the least to the most. With one seed the frontier is that of the numbers alone.",
-        headline=_frontier(sets[0]),
+        headline=". ".join(_frontier(each) for each in sets),
     )
 
 

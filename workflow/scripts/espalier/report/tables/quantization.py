@@ -28,7 +28,7 @@ Smaller = partial(Number, digits=2, group="Times smaller than dense")
         scope="study",
         title="Quantization",
         caption="Each net that was quantized, and below it the quantized nets that were made of it: accuracy, the "
-        "change by quantization and against the dense net (trained as long as the pruned nets, where that was run), "
+        "change by quantization and against the dense net of equal epochs, "
         "the saved file, raw and zipped, how many times smaller it is than the file of the dense net, how many "
         "operators compute with 8-bit integers, and the time for one image. The scheme float32 quantizes nothing: it "
         "is the same net in the runtime of the quantized nets, and their times are to be compared with its time.",

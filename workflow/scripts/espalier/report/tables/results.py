@@ -118,11 +118,11 @@ def _masked(nets: pd.DataFrame) -> bool:
 
 
 def _notes(nets: pd.DataFrame) -> Iterator[str]:
-    as_long = ", trained as long as the fine-tuned ones" if nets["control_top1"].notna().any() else ""
+    alone = "; empty, where no dense net was trained for as many" if nets["reference"].isna().any() else ""
     yield (
-        f"Change: points of top-1 against the dense net of the same seed{as_long}. Compression: parameters, dense / "
-        "pruned. Speed-up: MACs, dense / pruned (theoretical). MACs are multiply-accumulates of convolutions and "
-        "linear layers for one image."
+        f"Change: points of top-1 against the dense net of the same seed and of equal epochs{alone}. "
+        "Compression: parameters, dense / pruned. Speed-up: MACs, dense / pruned (theoretical). MACs are "
+        "multiply-accumulates of convolutions and linear layers for one image."
     )
     yield note_on_seeds(nets["n"])
     if _masked(nets):

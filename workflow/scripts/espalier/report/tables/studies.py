@@ -16,9 +16,10 @@ from espalier.report.table import Table
         scope="run",
         title="Studies",
         caption="A row for each study of the run: the data and the net, the number of results, the accuracy and the "
-        "epochs of the dense net that all other nets are compared with (trained as long as the pruned nets, where "
-        "that was run), and the study's headline. The overview and the CSV also name the smallest file and the "
-        "fastest net of each study within half a point, one and two points of the accuracy of that dense net.",
+        "epochs of the dense net that most other nets are compared with (each with the one of equal epochs), and the "
+        "study's headline: the nets that no smaller or faster one reaches in accuracy. The overview and the CSV also "
+        "name the smallest file and the fastest net of each study within half a point, one and two points of dense, "
+        "and whether that is shown.",
         when=selections.always,
     )
 )

@@ -1,0 +1,106 @@
+"""The committed results in report/reference, an array of one value for each seed, and intervals by SciPy alone."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+PROJECT = Path(__file__).resolve().parents[2]
+REFERENCE, PUBLISHED = PROJECT / "report" / "reference", PROJECT / "report" / "published"
+STUDIES = {
+    "mnist_mlp": "mnist",
+    "cifar10_cnn": "cifar10",
+    "cifar10_conv": "cifar10",
+    "cats_dogs_mobilenetv2": "cats_dogs",
+    "cats_dogs_vgg16": "cats_dogs",
+    "cifar100_vgg16_bn": "cifar100",
+}
+GLOROT = "train~batch_size=100~epochs=5~init=glorot~learning_rate=0.1"
+NORMAL = "train~init=normal-0.1"
+MIB = 2**20
+
+
+@cache
+def table(run: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(REFERENCE / run / f"{name}.csv", low_memory=False)
+
+
+@cache
+def published(name: str) -> pd.DataFrame:
+    return pd.read_csv(PUBLISHED / f"{name}.csv")
+
+
+def values(study: str, variant: str, column: str = "top1") -> np.ndarray:
+    """A column of results.csv for one net, in the order of the seeds."""
+    rows = table(STUDIES[study], "results")
+    rows = rows[(rows["study"] == study) & (rows["node"] == f"{study}/seed" + rows["seed"].astype(str) + f"/{variant}")]
+    assert len(rows), f"{study} has no net {variant}"
+    return rows.sort_values("seed")[column].to_numpy()
+
+
+def mean(study: str, variant: str, column: str = "top1") -> float:
+    return float(values(study, variant, column).mean())
+
+
+def sd(study: str, variant: str, column: str = "top1") -> float:
+    return float(values(study, variant, column).std(ddof=1))
+
+
+def lead(study: str, one: str, other: str) -> tuple[float, float, float]:
+    """Mean of one - other over seeds, and Student's 95 % interval."""
+    differences = values(study, one) - values(study, other)
+    interval = stats.ttest_1samp(differences, 0).confidence_interval()
+    return float(differences.mean()), interval.low, interval.high
+
+
+def drop(study: str, dense: str, net: str) -> tuple[float, float]:
+    """Mean of dense - net over seeds, and the upper one-sided 95 % bound."""
+    differences = values(study, dense) - values(study, net)
+    return float(differences.mean()), stats.ttest_1samp(differences, 0).confidence_interval(0.90).high
+
+
+def predicted(study: str, variant: str) -> tuple[float, float]:
+    """The 95 % prediction interval of one more run."""
+    runs = values(study, variant)
+    half = stats.t.ppf(0.975, len(runs) - 1) * runs.std(ddof=1) * (1 + 1 / len(runs)) ** 0.5
+    return runs.mean() - half, runs.mean() + half
+
+
+def holm(ps: list[float]) -> list[float]:
+    """Holm's adjusted p values."""
+    order, adjusted, largest = np.argsort(ps), [1.0] * len(ps), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def p_value(study: str, one: str, other: str) -> float:
+    return float(stats.ttest_rel(values(study, one), values(study, other)).pvalue)
+
+
+def knees(init: str, kind: str) -> list[float]:
+    """Of each seed the largest sparsity up to which top-1 is within 5 points of the unpruned net, percent."""
+    method = {"weight": "magnitude", "unit": "l2"}[kind]
+    ratios = ("0.00", "0.25", "0.50", "0.60", "0.70", "0.80", "0.90", "0.95", "0.97", "0.99")
+    curves = np.array([values("mnist_mlp", f"{init}/prune~{kind}~{method}~{ratio}") for ratio in ratios])
+    within = np.cumprod(curves >= curves[0] - 5, axis=0).sum(axis=0)
+    return [100 * float(ratios[count - 1]) for count in within]
+
+
+def speed_ups(study: str, variant: str, baseline: str, batch: int) -> np.ndarray:
+    """Median time of the baseline / that of a net, for each seed."""
+    times = table(STUDIES[study], "latency")
+    times = times[(times["study"] == study) & (times["batch_size"] == batch)].set_index("node")["median_ms"]
+    seeds = sorted(set(table(STUDIES[study], "results").query("study == @study")["seed"]))
+    return np.array([times[f"{study}/seed{s}/{baseline}"] / times[f"{study}/seed{s}/{variant}"] for s in seeds])
+
+
+def at_cost(points: list[tuple[float, float]], cost: float) -> float:
+    """The value of a curve at a cost, linear on a logarithmic axis of cost."""
+    costs, tops = zip(*sorted(points), strict=True)
+    return float(np.interp(np.log(cost), np.log(costs), tops))

@@ -1,0 +1,63 @@
+"""What a run as planned cannot show, said before it begins: comparisons that will give no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from espalier.plan.grid import Grid
+from espalier.plan.job import Job
+from espalier.training.recipe import Recipe
+from espalier.training.schedule import learning_rate
+
+ARMS = {"init": ("init",), "penalty": ("penalty", "prune_type", "coefficient")}  # what trainings are compared by
+
+
+def doubts(grid: Grid) -> list[str]:
+    """A sentence for each comparison that the findings will not decide, of the first seed of each study."""
+    found = []
+    for name, study in grid.studies.items():
+        jobs = grid.of(name, study["seeds"][0])
+        found += [f"{name}: {doubt}" for doubt in (*_small_rewinding(jobs), *_confounded(jobs))]
+    return list(dict.fromkeys(found))
+
+
+def _small_rewinding(jobs: list[Job]) -> Iterator[str]:
+    """Rewinding (Renda et al. 2020) means the large rates of early training: with smaller ones than those of
+    fine-tuning the question is not asked."""
+    usual = {job.parent: job for job in jobs if job.columns["retraining"] == "finetune"}
+    for job in jobs:
+        other = usual.get(job.parent)
+        if job.columns["retraining"] != "rewind" or job.step != "finetune" or other is None:
+            continue
+        rewound, tuned = _largest_rate(job), _largest_rate(other)
+        if rewound is not None and tuned is not None and rewound <= tuned:
+            yield (
+                f"rewinding asks nothing: its largest learning rate is {rewound:g}, that of fine-tuning {tuned:g}. "
+                "Rewind more epochs (finetune: {rewind: true, epochs: ...}), or fine-tune by a smaller rate."
+            )
+
+
+def _largest_rate(job: Job) -> float | None:
+    """The largest learning rate at the beginning of an epoch; None if it depends on how training goes."""
+    recipe = Recipe(**job.params["recipe"])
+    return None if recipe.plateau else max(learning_rate(recipe, epoch, 1) for epoch in range(recipe.epochs))
+
+
+def _confounded(jobs: list[Job]) -> Iterator[str]:
+    """Trainings of one study that differ in what they are compared by, and in more than that."""
+    trainings = [job for job in jobs if not job.parent]
+    for one, other in combinations(trainings, 2):
+        recipes = one.params["recipe"], other.params["recipe"]
+        differ = {key for key in {*recipes[0], *recipes[1]} if recipes[0].get(key) != recipes[1].get(key)}
+        for arm, keys in ARMS.items():
+            more = sorted(differ.difference(keys))
+            if differ.intersection(keys) and more:
+                yield (
+                    f"two trainings differ in {arm} and in {', '.join(more)} as well ({_short(one)}, {_short(other)}): "
+                    "what makes the difference between them cannot be told."
+                )
+
+
+def _short(job: Job) -> str:
+    return job.node.rpartition("/")[2]
