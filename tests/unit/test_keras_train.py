@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from espalier.datasets.prepare import Split, write_manifest
 from espalier.datasets.prepare import load as load_data
-from espalier.keras import models, profile, prune, runtime, scratch, train
+from espalier.keras import evaluate, models, profile, prune, runtime, scratch, train
 from espalier.keras.runtime import as_built, start, tf, versions
 from espalier.run import progress
 from espalier.training.recipe import Keeping, Recipe
@@ -395,13 +395,17 @@ def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_the
     squares, tmp_path, monkeypatch, select, times
 ):
     read, test = [], np.load(squares / "images.npy")[80:]
-    for module in (train, profile):
-        real = module.evaluate
-        spied = lambda net, split, real=real: read.append(np.array_equal(split.images, test)) or real(net, split)  # noqa: E731
-        monkeypatch.setattr(module, "evaluate", spied)
+    real = evaluate.outputs
+
+    def spied(net, images):
+        read.append(np.array_equal(images, test))
+        return real(net, images)
+
+    for module in (evaluate, profile):
+        monkeypatch.setattr(module, "outputs", spied)
     found = trained(tmp_path / "model.keras", squares, WORSE | {"select": select})
     measured = profile.measure_model(tmp_path / "model.keras", squares)["measured"]
-    assert (read.count(True), read.count(False)) == (times, 6)
+    assert (read.count(True), read.count(False)) == (times, 6 + 1)  # validation images of each epoch and of the record
     if select == "best_test":
         by_hand = [row["test_top1"] for row in found["history"]]
         assert found["measured"] == {"selected_epoch": by_hand.index(max(by_hand)) + 1}
