@@ -5,9 +5,9 @@
 The bare processes run side by side and call the library's functions for the jobs of their framework, one after another,
 in the order of the grid: each imports its framework once, and reads, trains, prunes, quantizes, evaluates and writes
 what the workflow's jobs do. They draw no figure and time no prediction. Against them are run, in fresh copies of the
-project: the nets and their records alone, with warm workers and without; then the whole run with its report, with warm
-workers. Prints wall-clock and processor time of each and their ratios. --jobs N adds what N jobs of a second of work
-each cost. Linux alone: it counts processes that Snakemake's jobs leave behind.
+project: the whole run; and the nets and their records alone, with warm workers and without. Prints wall-clock and
+processor time of each, and their ratios to the first. --jobs N adds what N jobs of a second of work each cost. Linux
+alone: it counts processes that Snakemake's jobs leave behind.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ def sweep(config: Path, cores: int) -> None:
     from espalier.plan import grid
 
     jobs = grid.build(yaml.safe_load(config.read_text())).jobs.values()
+    rows = Rows(f"{len(jobs)} results of {config.name}, {cores} cores")
     with tempfile.TemporaryDirectory() as folder:
-        ways = {"one bare process per framework": timed(*side_by_side(config, {job.backend for job in jobs}, folder))}
+        rows.add("one bare process per framework", *side_by_side(config, {job.backend for job in jobs}, folder))
     for name, targets in {
-        "nets and records, warm workers": ["--", "models"],
-        "nets and records, each job imports": ["--config", "warm_workers=False", "--", "models"],
-        "the whole run with its report, warm workers": [],
+        "the whole run with its tables and figures, warm workers": [],
+        "nets and records alone, warm workers": ["--", "models"],
+        "nets and records alone, each job imports": ["--config", "warm_workers=false", "--", "models"],
     }.items():
         with tempfile.TemporaryDirectory() as folder:
             copy(Path(folder), config)
-            ways[name] = timed(([*snakemake(cores), *targets], folder))
-    table(f"{len(jobs)} results of {config.name}, {cores} cores", ways)
+            rows.add(name, ([*snakemake(cores), *targets], folder))
 
 
 def side_by_side(config: Path, backends: set[str], folder: str) -> list[tuple[list[str], str]]:
@@ -126,18 +126,16 @@ rule job:
     output: touch("done/{{n}}")
     script: "job.py"
 """
-    ways = {}
+    rows = Rows(f"{number} jobs of a second each, {cores} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        loop = f"import pandas, time\nfor _ in range({number // cores}):\n    end = time.process_time() + 1\n"
+        Path(folder, "loop.py").write_text(loop + "    while time.process_time() < end:\n        pass\n")
+        rows.add(f"{cores} loops", *[([sys.executable, "loop.py"], folder)] * cores)
     for name, warm in {"jobs, warm workers": 1, "jobs, each imports": 0}.items():
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "Snakefile").write_text(rules)
             Path(folder, "job.py").write_text(f"import sys\nsys.path.append({str(SCRIPTS)!r})\n{head}{work}")
-            ways[name] = timed(([*snakemake(cores), "--config", f"warm={warm}"], folder))
-    with tempfile.TemporaryDirectory() as folder:
-        loop = f"import pandas, time\nfor _ in range({number // cores}):\n    end = time.process_time() + 1\n"
-        Path(folder, "loop.py").write_text(loop + "    while time.process_time() < end:\n        pass\n")
-        loops = [([sys.executable, "loop.py"], folder)] * cores
-        ways = {f"{cores} loops": timed(*loops)} | ways
-    table(f"{number} jobs of a second each, {cores} cores", ways)
+            rows.add(name, ([*snakemake(cores), "--config", f"warm={warm}"], folder))
 
 
 def snakemake(cores: int) -> list[str]:
@@ -177,13 +175,19 @@ def used() -> float:
     return ended.ru_utime + ended.ru_stime
 
 
-def table(title: str, ways: dict[str, tuple[float, float]]) -> None:
-    """Print a table; ratios are to the first way."""
-    (wall, processor), *_ = ways.values()
-    print(f"\n| {title} | time (s) | ratio | processor time (s) | ratio |")
-    print("| --- | ---: | ---: | ---: | ---: |")
-    for name, (w, p) in ways.items():
-        print(f"| {name} | {w:.0f} | {w / wall:.2f} | {p:.0f} | {p / processor:.2f} |", flush=True)
+class Rows:
+    """A table that is printed row by row; its ratios are to the first."""
+
+    def __init__(self, title: str) -> None:
+        self.first: tuple[float, float] | None = None
+        print(f"\n| {title} | time (s) | ratio | processor time (s) | ratio |")
+        print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+
+    def add(self, name: str, *commands: tuple[list[str], str]) -> None:
+        wall, processor = timed(*commands)
+        self.first = self.first or (wall, processor)
+        ratios = wall / self.first[0], processor / self.first[1]
+        print(f"| {name} | {wall:.0f} | {ratios[0]:.2f} | {processor:.0f} | {ratios[1]:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
