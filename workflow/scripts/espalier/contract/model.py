@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from espalier import registry
-from espalier.contract import chains
+from espalier.contract import tiny_study
 from espalier.contract.trial import NotChecked
 from espalier.plan.job import Job
 from espalier.registry import Model, PruneType, Score
@@ -27,7 +27,7 @@ class Trial:
 
     def __init__(self, entry: Model, folder: Path) -> None:
         self.entry, self.folder = entry, folder
-        chains.start(entry.backend)
+        tiny_study.start(entry.backend)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -39,12 +39,12 @@ class Trial:
         return max(USUAL, self.entry.smallest)
 
     @cached_property
-    def study(self) -> chains.Chains:
+    def study(self) -> tiny_study.Chains:
         """Its chains: the training alone, pruned by each prune type, and exported."""
         pruned = [["train", {"prune": _pruning(kind)}] for kind in suiting(self.entry)]
         exported = ["train", {"quantize": {"scheme": "float32"}}]
-        return chains.Chains(
-            chains.study(
+        return tiny_study.Chains(
+            tiny_study.study(
                 self.entry.backend, self.entry.name,
                 size=self.size, channels=self.entry.channels[-1], chains=[["train"], *pruned, exported], **self.options,
             ),

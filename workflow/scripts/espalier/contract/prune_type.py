@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from espalier import registry
-from espalier.contract import chains
+from espalier.contract import tiny_study
 from espalier.contract.model import AMOUNTS, USUAL
 from espalier.contract.trial import NotChecked
 from espalier.registry import Model, PruneType
@@ -22,14 +22,14 @@ class Trial:
         suiting = [m for m in registry.entries(Model, entry.backend).values() if entry.needs in m.has]
         self.model = min(suiting, key=lambda model: (model.blocks, model.smallest), default=None)
 
-    def study(self) -> chains.Chains:
+    def study(self) -> tiny_study.Chains:
         """The model trained for an epoch and pruned, by each of the amounts that the prune type takes."""
         if self.model is None:
             raise NotChecked(f"no registered model has {self.entry.needs!r}")
         steps = [{"prune": {"prune_type": self.entry.name, key: AMOUNTS[key]}} for key in self.entry.amounts]
         size, channels = max(USUAL, self.model.smallest), self.model.channels[-1]
-        return chains.Chains(
-            chains.study(
+        return tiny_study.Chains(
+            tiny_study.study(
                 self.entry.backend, self.model.name,
                 size=size, channels=channels, chains=[["train", step] for step in steps], width=0.25,
             ),
@@ -53,7 +53,7 @@ def gives_groups(trial: Trial) -> str | None:
 
     if trial.model is None:
         raise NotChecked(f"no registered model has {trial.entry.needs!r}")
-    chains.start("pytorch")
+    tiny_study.start("pytorch")
     net = build_model(trial.model.name, 3, width=0.25)
     groups = trial.entry(net)
     if not groups or not all(isinstance(matrix, torch.Tensor) and matrix.dim() == 2 for matrix in groups):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from espalier.contract import chains
+from espalier.contract import tiny_study
 from espalier.registry import Scheme
 
 # The models that it is tried on, and their widths. TensorFlow leaves layers of fewer than 1024 weights in float.
@@ -21,17 +21,17 @@ class Trial:
     def __init__(self, entry: Scheme, folder: Path) -> None:
         self.entry, self.folder = entry, folder
 
-    def study(self, name: str) -> chains.Chains:
+    def study(self, name: str) -> tiny_study.Chains:
         quantize = {"scheme": self.entry.name, **({"calibration_images": 64} if self.entry.calibrated else {})}
         model, width = MODELS[self.entry.backend]
-        config = chains.study(
+        config = tiny_study.study(
             self.entry.backend, model,
             size=16, channels=3, chains=[["train", {"quantize": quantize}]], width=width,
         )  # fmt: skip
-        return chains.Chains(config, self.folder / name)
+        return tiny_study.Chains(config, self.folder / name)
 
     @cached_property
-    def first(self) -> chains.Chains:
+    def first(self) -> tiny_study.Chains:
         return self.study("first")
 
 

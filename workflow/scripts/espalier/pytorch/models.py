@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espalier.pytorch.memory import undefined, undefined_as_nan, undrawn
+from espalier.pytorch.initial_values import undefined, undefined_as_nan, undrawn
 from espalier.registry import Model, get
 
 if TYPE_CHECKING:

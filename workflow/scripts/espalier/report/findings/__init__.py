@@ -22,15 +22,15 @@ from espalier.report.findings import (  # noqa: F401 (they register findings)
     baselines,
     budget,
     gradual,
+    group_lasso,
     knees,
     pareto,
     quantization,
     retraining,
-    sparse,
-    sparsity,
     speed,
     structured,
     trainings,
+    weight_vs_unit,
 )
 from espalier.report.findings.finding import Finding
 

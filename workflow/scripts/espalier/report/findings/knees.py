@@ -13,7 +13,7 @@ from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import ONE_SEED, RULE, Contest, estimated
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Fact, Finding, fact, fact_of_contest
-from espalier.report.findings.sparsity import Pair, any_of, facts_of, pairs_of, words_of, words_of_published
+from espalier.report.findings.weight_vs_unit import Pair, any_of, facts_of, pairs_of, words_of, words_of_published
 from espalier.report.findings.words import lead, listed, percent, points
 from espalier.report.table import number
 
