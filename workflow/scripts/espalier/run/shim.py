@@ -33,7 +33,8 @@ class RunningJob:
     def __init__(self, snakemake: Any) -> None:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.cores = snakemake.wildcards, snakemake.threads  # the cores that it was given
-        self.threads = snakemake.params.get("threads", self.cores)  # those that it uses
+        asked = snakemake.params.get("threads_asked", self.cores)
+        self.threads = snakemake.params.get("threads", asked)  # that it computes with, however few cores there are
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
         self.library: str | None = snakemake.params.get("library")  # its stamp when the job was planned
         self.device: str = snakemake.params.get("device", "cpu")
