@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from project import Project
+from project import PROJECT, Project, copy
 
 TIMED = ("seconds", "timing")  # what differs between two runs of the same thing
 
@@ -83,6 +84,14 @@ def _script(command: str) -> str:
     """The script of a job: "make_table" of python\0.../.snakemake/scripts/tmp1a2b.make_table.py."""
     word = next((word for word in command.split("\0")[1:] if "/.snakemake/scripts/" in word), "")
     return word.rpartition("/")[2].partition(".")[2].removesuffix(".py") if command.startswith(("/", "python")) else ""
+
+
+def miniature(folder: Path) -> Project:
+    """A project with the smallest run that has everything that can be killed."""
+    project = copy(folder)
+    shutil.copy2(PROJECT / "tests" / "config" / "kills" / "config.yaml", project.folder)
+    shutil.copy2(PROJECT / "examples" / "plugin" / "my_methods.py", project.folder)
+    return project
 
 
 def results(project: Project) -> dict[str, Any]:

@@ -4,28 +4,20 @@ import random
 import shutil
 
 import pytest
-from hammer import Hammer, results
-from project import PROJECT, Project, copy
+from hammer import Hammer, miniature, results
 
 REPORT = ("collect_records", "draw_figure", "make_table", "write_overview")
 
 
-def a_project(folder) -> Project:
-    project = copy(folder)
-    shutil.copy2(PROJECT / "tests" / "config" / "kills.yaml", project.folder / "config.yaml")
-    shutil.copy2(PROJECT / "examples" / "plugin" / "my_methods.py", project.folder)
-    return project
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    project = a_project(tmp_path_factory.mktemp("undisturbed"))
+    project = miniature(tmp_path_factory.mktemp("undisturbed"))
     project.run("--cores", "2")
     return results(project)
 
 
 def test_twenty_kills_change_nothing(undisturbed, tmp_path):
-    hammer = Hammer(a_project(tmp_path), random.Random(20))
+    hammer = Hammer(miniature(tmp_path), random.Random(20))
     while hammer.kills < 20:
         if hammer.run("--cores", "2", kills=20 - hammer.kills) == 0:  # it came to its end: the report once more
             shutil.rmtree(hammer.project.folder / "results" / "figures")
@@ -34,3 +26,5 @@ def test_twenty_kills_change_nothing(undisturbed, tmp_path):
     assert set(hammer.struck) & set(REPORT) and hammer.struck["group"] + hammer.struck["parent"] > 0, hammer.struck
     assert results(hammer.project) == undisturbed
     assert hammer.project.planned() == {}
+    for log in (hammer.project.folder / "results" / "logs" / "stripes").rglob("train.safetensors.log"):
+        assert all(f"epoch {epoch}/12: " in log.read_text() for epoch in range(1, 13))

@@ -87,8 +87,9 @@ class RunningJob:
     @property
     def checkpoint(self) -> Path:
         """Folder for the state of a training while it runs, next to the log. Each version of the code and of its
-        packages has a folder of its own: no training begins with one version and ends with another."""
-        return self.log.with_suffix(".checkpoint") / fingerprint(self.code)[:16]
+        packages has a folder of its own, and each number of threads and device: no training begins with one and ends
+        with another."""
+        return self.log.with_suffix(".checkpoint") / fingerprint(self.code, self.threads, self.device)[:16]
 
     @property
     def handover(self) -> Path:
@@ -144,6 +145,8 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
     gc.set_threshold(100_000)  # models, and what is imported later, are objects that stay too
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{library}_NUM_THREADS"] = str(this.threads)
+    if this.threads > this.cores:  # threads that wait by running would take the cores from those that compute
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     from espalier.run import progress
 
