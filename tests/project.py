@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "report", "envs")
@@ -21,11 +22,12 @@ class Project:
     folder: Path
     env: dict[str, str] | None = None  # the environment that Snakemake is run in; None: that of the tests
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start Snakemake in the folder; standard error is joined to standard output."""
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start Snakemake in the folder; standard error is joined to standard output. options: of the Popen."""
         command = [sys.executable, "-m", "snakemake", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(command, cwd=self.folder, env=self.env, text=True, preexec_fn=_heed_interrupts, **pipes)
+        options = pipes | {"cwd": self.folder, "env": self.env, "text": True, "preexec_fn": _heed_interrupts} | options
+        return subprocess.Popen(command, **options)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the folder to its end."""

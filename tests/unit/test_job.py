@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import Params, ResourceList
 
+from espalier.run import failures
 from espalier.run.shim import RunningJob, uncollected
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
@@ -49,6 +50,33 @@ def test_output_goes_into_the_log_that_of_other_processes_too(run):
     done, log = run()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert log.read_text().splitlines()[:2] == ["to the log 3", "from another process"]
+
+
+def test_the_log_of_a_training_that_goes_on_keeps_what_was_before(run):
+    killed = "this.checkpoint.mkdir(parents=True); print('epoch 1', flush=True); os.kill(os.getpid(), 9)"
+    assert run(killed)[0].returncode == -9
+    _, log = run("print('epoch 2'); this.forget_checkpoint()")
+    assert [line for line in log.read_text().splitlines() if "epoch" in line] == ["epoch 1", "epoch 2"]
+    _, log = run("print('epoch 1')")  # a training that starts from its beginning
+    assert [line for line in log.read_text().splitlines() if "epoch" in line] == ["epoch 1"]
+
+
+def test_a_note_next_to_the_log_says_why_a_job_failed_until_it_succeeds(run):
+    _, log = run("raise ValueError('no such file')")
+    assert failures.read(log).reason == "no such file" and not failures.read(log).killed
+    run("os.kill(os.getpid(), 9)")
+    assert failures.read(log).killed
+    run()
+    assert failures.read(log) is None
+
+
+@pytest.mark.parametrize(
+    ("params", "threads"),
+    [({}, 1), ({"threads_asked": 4}, 4), ({"threads": 2}, 2), ({"threads_asked": 4, "threads": 2}, 2)],
+)
+def test_a_job_computes_with_the_threads_that_were_asked_for_however_few_cores_it_was_given(tmp_path, params, threads):
+    job = job_of(tmp_path, "1f", **params)
+    assert (job.threads, job.cores, job.timing()["threads"]) == (threads, 1, threads)
 
 
 def test_time_is_counted_by_part_and_memory_at_its_peak(run):
@@ -116,6 +144,12 @@ def test_the_backend_is_started_on_the_device_that_the_rule_names_else_on_the_cp
 def test_a_training_goes_on_only_under_the_code_that_began_it(tmp_path):
     assert job_of(tmp_path, "1f").checkpoint == job_of(tmp_path, "1f").checkpoint
     assert job_of(tmp_path, "1f").checkpoint != job_of(tmp_path, "2f").checkpoint
+
+
+def test_a_training_goes_on_only_with_as_many_threads_and_on_the_device_that_it_began_with(tmp_path):
+    one = job_of(tmp_path, "1f", threads_asked=1, device="cpu").checkpoint
+    assert job_of(tmp_path, "1f", threads_asked=2, device="cpu").checkpoint != one
+    assert job_of(tmp_path, "1f", threads_asked=1, device="cuda").checkpoint != one
 
 
 def test_checkpoints_are_forgotten_when_the_training_is_done_those_of_older_code_too(tmp_path):

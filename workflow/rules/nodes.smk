@@ -52,6 +52,14 @@ def formats_of(step):
 
 
 def threads_of_node(wildcards):
+    threads = STUDIES[job_of(wildcards).study]["threads"]
+    warn_of_cores(threads)
+    return threads
+
+
+def threads_asked(wildcards, resources):
+    """The threads that a job computes with: those of the config, however few cores Snakemake gives it. Another number adds
+    up in another order and gives other last digits. Like the device, it is no reason to compute a node again."""
     return STUDIES[job_of(wildcards).study]["threads"]
 
 

@@ -76,5 +76,16 @@ def device_of_node(wildcards, resources):
     return device_asked(wildcards) if resources.get("gpu") else "cpu"
 
 
+@functools.cache
+def warn_of_cores(threads):
+    """Say once that jobs have more threads than cores: they are slow, and their results are those of that many threads."""
+    cores = None if on_cluster() else workflow.resource_settings.cores
+    if cores and cores < threads:
+        logger.warning(
+            f"`threads: {threads}` in the config, and `--cores {cores}`: jobs compute with {threads} threads all the same, "
+            f"since another number gives other last digits. They are faster with `threads: {cores}`."
+        )
+
+
 def jobs_per_gpu(wildcards, resources):
     return GRID.config["jobs_per_gpu"]

@@ -3,7 +3,7 @@
 from espalier.run.worker import run_in_worker
 
 if snakemake.params.device == "cpu":
-    run_in_worker(snakemake.params.backend, snakemake.threads)
+    run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)
 
 from espalier.run import handover, predictions, records
 from espalier.run.integrity import sha256

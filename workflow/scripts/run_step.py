@@ -7,7 +7,7 @@ for the rule `measure` to take over.
 from espalier.run.worker import run_in_worker
 
 if snakemake.params.device == "cpu":
-    run_in_worker(snakemake.params.backend, snakemake.threads)
+    run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)
 
 import traceback
 

@@ -33,7 +33,8 @@ class RunningJob:
     def __init__(self, snakemake: Any) -> None:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.cores = snakemake.wildcards, snakemake.threads  # the cores that it was given
-        self.threads = snakemake.params.get("threads", self.cores)  # those that it uses
+        asked = snakemake.params.get("threads_asked", self.cores)
+        self.threads = snakemake.params.get("threads", asked)  # that it computes with, however few cores there are
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
         self.library: str | None = snakemake.params.get("library")  # its stamp when the job was planned
         self.device: str = snakemake.params.get("device", "cpu")
@@ -86,8 +87,9 @@ class RunningJob:
     @property
     def checkpoint(self) -> Path:
         """Folder for the state of a training while it runs, next to the log. Each version of the code and of its
-        packages has a folder of its own: no training begins with one version and ends with another."""
-        return self.log.with_suffix(".checkpoint") / fingerprint(self.code)[:16]
+        packages has a folder of its own, and each number of threads and device: no training begins with one and ends
+        with another."""
+        return self.log.with_suffix(".checkpoint") / fingerprint(self.code, self.threads, self.device)[:16]
 
     @property
     def handover(self) -> Path:
@@ -141,7 +143,7 @@ def job(snakemake: Any) -> Iterator[RunningJob]:
     """
     this = RunningJob(snakemake)
     gc.set_threshold(100_000)  # models, and what is imported later, are objects that stay too
-    threads.use(this.threads)
+    threads.use(this.threads, this.cores)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     from espalier.run import progress
 

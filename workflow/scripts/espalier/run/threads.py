@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+VARIABLES = (*THREADS, "OMP_WAIT_POLICY")
 
 
-def use(threads: int) -> None:
-    """Let this process, and numerical libraries that it imports later, use this number of threads."""
-    os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
+def use(threads: int, cores: int | None = None) -> None:
+    """Let this process, and numerical libraries that it imports later, use this number of threads. cores: how many it may
+    use, if that is another number."""
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    if cores and threads > cores:  # threads that wait by running would take the cores from those that compute
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def threads() -> int:
