@@ -9,8 +9,10 @@ VARIABLES = (*THREADS, "OMP_WAIT_POLICY")
 
 
 def use(threads: int, cores: int | None = None) -> None:
-    """Let this process, and numerical libraries that it imports later, use this number of threads. cores: how many it may
-    use, if that is another number."""
+    """Let this process, and numerical libraries that it imports later, use this number of threads.
+
+    cores: how many it may use, if that is another number.
+    """
     os.environ.update(dict.fromkeys(THREADS, str(threads)))
     if cores and threads > cores:  # threads that wait by running would take the cores from those that compute
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
