@@ -53,7 +53,7 @@ def forbid() -> None:
 def run_in_worker(kind: str, threads: int, cores: int | None = None) -> None:
     """Have a warm worker run this process's script, and end as it ends.
 
-    kind: whose `espalier.<kind>.preload` the worker imports. threads, cores: of the job, see `threads.use`. Returns, for
+    kind: whose `espalier.<kind>.preload` the worker imports. threads, cores: of the job (`threads.use`). Returns, for
     the script to go on by itself, where workers are not allowed (in a worker's child too), or none could be started.
     """
     if not os.environ.get(OWNER):
