@@ -5,6 +5,7 @@ that of the report, whose framework, pandas, is the quickest to import.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,12 +32,16 @@ def ends(condition, seconds=20):
     return True
 
 
-def is_alive(process):
+def state(process):
+    """The state of a process, as ps says it: S sleeps, T is stopped, Z has ended."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
-    return state != "Z"
+        return "Z"
+
+
+def is_alive(process):
+    return state(process) != "Z"
 
 
 class Run:
@@ -135,7 +140,9 @@ def test_a_signal_to_the_process_reaches_the_child_and_both_end(run, number):
 
 
 def test_a_child_can_tidy_up_on_a_signal(run):
-    script = SLEEPS.replace("time.sleep(100)", "\ntry:\n  time.sleep(100)\nexcept KeyboardInterrupt:\n  print('tidy')")
+    script = IN_WORKER + (
+        "import time\ntry:\n  print('begun', flush=True)\n  time.sleep(100)\nexcept KeyboardInterrupt:\n  print('tidy')"
+    )
     job = run.start(script)
     job.stdout.readline()
     job.send_signal(signal.SIGINT)
@@ -160,8 +167,40 @@ def test_a_killed_worker_fails_its_jobs_and_leaves_no_child_and_the_next_job_sta
     assert code == 0 and out.split()[0] != str(worker) and out.split()[1] == "True"
 
 
-def test_a_child_that_kills_itself_ends_its_process_by_the_same_signal(run):
-    assert run.result(IN_WORKER + "os.kill(os.getpid(), 9)")[2] == -signal.SIGKILL
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_a_signal_ends_ends_its_process_likewise_and_is_not_run_again(run, tmp_path, number):
+    script = f"print('ran', file=open({str(tmp_path / 'ran')!r}, 'a'), flush=True); os.kill(os.getpid(), {int(number)})"
+    assert run.result(IN_WORKER + script) == ("", "", -number)
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_a_module_in_the_folder_that_snakemake_was_started_in_hides_no_other(run, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "numbers.py").write_text("raise SystemExit('not this one')")
+    out, _, code = run.result(IN_WORKER + "import numbers; print(numbers.Number.__name__)", cwd=tmp_path / "here")
+    assert (out, code) == ("Number\n", 0)
+
+
+def test_a_process_that_is_stopped_stops_its_child(run):
+    job = run.start(SLEEPS)
+    child, _ = map(int, job.stdout.readline().split())
+    job.send_signal(signal.SIGTSTP)
+    ends(lambda: state(child) == "T" and state(job.pid) == "T")
+    job.send_signal(signal.SIGCONT)
+    ends(lambda: state(child) == "S" and state(job.pid) == "S")
+    job.kill()
+
+
+def test_the_memory_of_a_job_counts_what_it_has_in_common_with_its_worker(run):
+    said = IN_WORKER + (
+        "import pandas, matplotlib.figure, matplotlib.backends.backend_svg, scipy.special, re\n"
+        "peak = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
+        "print(peak, os.environ.get('ESPALIER_SHARED_MIB', 0))"
+    )
+    own, shared = map(float, run.result(said)[0].split())
+    alone, none = map(float, run.result(said, environment={OWNER: ""})[0].split())
+    assert none == 0 and own < 0.85 * alone
+    assert own + shared == pytest.approx(alone, rel=0.15)
 
 
 def test_a_worker_outlives_its_snakemake_only_until_its_jobs_have_ended(run):
@@ -188,5 +227,7 @@ def test_without_a_worker_a_job_runs_by_itself(run, reason):
     out, err = job.communicate(timeout=60)
     assert (out, job.returncode) == (f"{job.pid}\n", 0)
     assert bool(err) == (reason != "nobody allows workers")
-    if reason == "the folder is open to others":
-        run.sockets.rmdir()
+    if reason == "the framework is broken":
+        assert "no_such_backend" in err
+        assert "no_such_backend" in run.result(script)[1]  # told again, and not tried again
+    shutil.rmtree(run.sockets, ignore_errors=True)

@@ -6,6 +6,7 @@ import re
 from espalier.backends import BACKENDS
 from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
+from espalier.plan.study import weights_of
 from espalier.run.code import code_of_job
 
 # Of a prepared data set; the last is no input.
@@ -90,17 +91,9 @@ def folder_of_data(wildcards, input):
     return str(Path(input.data[0]).parent)
 
 
-def weights_of(study):
-    """The file of the ImageNet weights that a study's nets begin with."""
-    model = study["model"]
-    fallback = f"-or-{model['fallback']}" if model.get("fallback") else ""
-    return f"{study['backend']}-{model['name']}-{study['dataset']['size']}{fallback}.{BACKENDS[study['backend']].pretrained}"
-
-
 def study_of_weights(wildcards):
     """A study whose nets begin with these weights."""
-    studies = [study for study in STUDIES.values() if study["model"]["weights"] == "imagenet"]
-    return next(study for study in studies if weights_of(study) == wildcards.weights)
+    return next(study for study in STUDIES.values() if weights_of(study) == wildcards.weights)
 
 
 def place_of_weights(wildcards, resources):
@@ -113,7 +106,17 @@ def given_weights(wildcards):
     study = study_of_weights(wildcards)
     name, suffix = study["model"]["name"], {"pytorch": "pth", "keras": "h5"}[study["backend"]]
     folder = Path(DATA_ROOT, "weights")
-    return [local(str(path)) for path in (*folder.glob(f"{name}.{suffix}"), *folder.glob(f"{name}-*.{suffix}"))][:1]
+    return [
+        local(str(path))
+        for path in (folder / f"{name}.{suffix}", *sorted(folder.glob(f"{name}-*.{suffix}")))
+        if path.exists()
+    ][:1]
+
+
+def stamp_of_weights(wildcards):
+    """Of the user's file: size and time, by which one that is replaced by an older file is another one."""
+    files = [Path(file).stat() for file in given_weights(wildcards)]
+    return [[file.st_size, file.st_mtime_ns] for file in files]
 
 
 def parameters_of_weights(wildcards):

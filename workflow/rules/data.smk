@@ -37,7 +37,6 @@ rule fetch_weights:
         "<results>/logs/weights/{weights}.log",
     wildcard_constraints:
         weights="[^/]+",
-    cache: True
     localrule: True  # it may download, and nodes of a cluster need no network
     conda:
         environment_of_weights
@@ -47,6 +46,7 @@ rule fetch_weights:
     params:
         backend=backend_of_weights,
         how=parameters_of_weights,
+        stamp=stamp_of_weights,
         place=place_of_weights,
         code=code_of_weights,
         library=library_as_planned,

@@ -12,8 +12,8 @@ def dense_of_node(wildcards):
 
 def pretrained_of_node(wildcards):
     """The file of the ImageNet weights that a training begins with, if it does."""
-    study = STUDIES[job_of(wildcards).study]
-    return f"<results>/weights/{weights_of(study)}" if study["model"]["weights"] == "imagenet" else []
+    weights = weights_of(STUDIES[job_of(wildcards).study])
+    return f"<results>/weights/{weights}" if weights else []
 
 
 NETS = {"parent": parent_of_node, "dense": dense_of_node}

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from espalier import registry
+from espalier.backends import BACKENDS
 from espalier.plan import naming
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import defaults
@@ -42,6 +43,15 @@ def dataset_id(dataset: dict[str, Any]) -> str:
     usual = defaults(Dataset)
     changed = [key for key in NAMING if dataset[key] != usual[key]]
     return naming.shortened("_".join([name, *(f"{key}{naming.slug(dataset[key])}" for key in changed)]))
+
+
+def weights_of(study: dict[str, Any]) -> str | None:
+    """The name of the file of ImageNet weights that a study's nets begin with; None, if they begin with others."""
+    model, backend = study["model"], study["backend"]
+    if model["weights"] != "imagenet":
+        return None
+    fallback = f"-or-{model['fallback']}" if model.get("fallback") else ""
+    return f"{backend}-{model['name']}-{study['dataset']['size']}{fallback}.{BACKENDS[backend].pretrained}"
 
 
 def _check_path(given: str | None, dataset: registry.Dataset, path: list) -> None:

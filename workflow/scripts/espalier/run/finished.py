@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.backends import BACKENDS
-from espalier.plan.study import dataset_id
+from espalier.plan.study import dataset_id, weights_of
 from espalier.run import failures
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ def _unfinished(job: Job, grid: Grid, results: Path, missing: dict[str, Unfinish
         return _row("not run", f"it is made from {missing[job.parent]['label']}, which is not there")
     folder, form = results / "models" / job.node, BACKENDS[job.backend].format_of(job.step)
     logs = [Path(f"{results}/logs/{job.node}.{form.suffix}.log"), Path(f"{results}/logs/{job.node}.measured.log")]
-    data = dataset_id(grid.studies[job.study]["dataset"])
-    for log in [results / "logs" / "data" / f"{data}.log", *logs]:
+    study = grid.studies[job.study]
+    logs.insert(0, results / "logs" / "data" / f"{dataset_id(study['dataset'])}.log")
+    if weights := weights_of(study):
+        logs.insert(0, results / "logs" / "weights" / f"{weights}.log")
+    for log in logs:
         if note := failures.read(log):
             return _row("killed" if note.killed else "failed", note.reason, note.log)
     files = (form.file, f"{form.file}.json", "record.json", "predictions.npz")

@@ -52,7 +52,7 @@ def reserve(jobs_per_gpu: int = 1) -> str | None:
     uuids = visible()
     if not uuids:
         return None
-    folder = Path(tempfile.gettempdir()) / "espalier-gpus"
+    folder = Path(tempfile.gettempdir()) / f"espalier-gpus-{os.getuid()}"  # other users' jobs are not waited for
     folder.mkdir(exist_ok=True)
     told = False
     while True:
