@@ -19,6 +19,8 @@ from typing import Any
 from project import PROJECT, Project, copy
 
 TIMED = ("seconds", "timing")  # what differs between two runs of the same thing
+COMPARED = (".safetensors", ".npz", ".npy", ".svg")  # byte by byte
+TIMED_FIGURES = ("latency", "speed_up")
 
 
 @dataclass
@@ -99,7 +101,7 @@ def results(project: Project) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted((project.folder / "results").rglob("*")):
         name = path.relative_to(project.folder).as_posix()
-        if path.suffix in (".safetensors", ".npz", ".npy", ".svg"):
+        if path.suffix in COMPARED and path.stem not in TIMED_FIGURES:
             found[name] = path.read_bytes()
         elif path.name == "record.json":
             found[name] = dict(_untimed(json.loads(path.read_text())))

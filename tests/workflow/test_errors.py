@@ -70,6 +70,12 @@ def test_a_wrong_config_never_starts(project, path, value, words):
     assert not (project.folder / "results").exists()
 
 
+def test_fewer_cores_than_threads_are_said_once(project):
+    output = project.run("--dry-run", "--cores", "2", "--config", "threads=4")
+    assert output.count("`threads: 4` in the config, and `--cores 2`") == 1
+    assert "`--cores 4`" not in project.run("--dry-run", "--cores", "4", "--config", "threads=4")
+
+
 SIGNS = ("", "", "?", "]", "{", ": ", "\n", "\t", "-", "&a", "*a", '"', "\0", "1e-4", "é")
 
 
