@@ -14,6 +14,14 @@ RUN_BY = ("threads", "device", "memory_mb", "resources")
 REPORTED = {n: sorted_keys({k: v for k, v in study.items() if k not in RUN_BY}) for n, study in STUDIES.items()}
 
 
+def predictions_of_study(wildcards):
+    return [predictions_of(job.node) for job in GRID.of(wildcards.study)]
+
+
+def manifest_of_study(wildcards):
+    return [f"{dataset_of(wildcards.study)}/manifest.json"]
+
+
 def title_of_study(wildcards):
     return STUDIES[wildcards.study]["title"]
 

@@ -11,14 +11,6 @@ def records_of_study(wildcards):
     return [record_of(job.node) for job in GRID.of(wildcards.study)]
 
 
-def predictions_of_study(wildcards):
-    return [predictions_of(job.node) for job in GRID.of(wildcards.study)]
-
-
-def manifest_of_study(wildcards):
-    return [f"{dataset_of(wildcards.study)}/manifest.json"]
-
-
 def number_of_records(wildcards):
     return len(GRID.of(wildcards.study))
 
