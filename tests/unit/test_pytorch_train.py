@@ -597,12 +597,16 @@ def test_test_images_are_read_once_for_a_record_unless_the_recipe_chooses_by_the
     read = []
     for module in (train, profile):
         real = module.evaluate
-        spied = lambda net, split, *rest, real=real: read.append(len(split)) or real(net, split, *rest)  # noqa: E731
+
+        def spied(net, split, *rest, real=real, **options):
+            read.append(len(split))
+            return real(net, split, *rest, **options)
+
         monkeypatch.setattr(module, "evaluate", spied)
     out = tmp_path / "net.safetensors"
     details(out, digits, {"select": select})
     profile.measure_model(out, digits(8, 1))
-    assert sorted(read) == [144] * 3 + [360] * times  # validation images after each epoch, test images
+    assert sorted(read) == [144] * (3 + 1) + [360] * times  # validation images after each epoch and for the record
 
 
 def test_without_validation_images_nothing_is_chosen_by_them(tmp_path):

@@ -47,7 +47,7 @@ def test_the_schema_file_allows_the_configs_that_come_with_the_project_and_refus
 @pytest.mark.parametrize(
     ("keys", "module", "function", "shared"),
     [
-        (Dataset, "datasets.prepare", "prepare", {"path", "classes", "fit"}),
+        (Dataset, "datasets.prepare", "Preparation", {"path", "classes", "fit"}),
         (Model, "pytorch.models", "build_model", {"width", "weights"}),
         (Quantize, "training.calibration", "Quantization", {"calibration_images"}),
     ],
