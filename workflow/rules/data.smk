@@ -11,7 +11,7 @@ rule prepare_dataset:
         timing="<results>/data/{dataset}/timing.json",  # what a benchmark would say, which a cached rule cannot have
     log:
         "<results>/logs/data/{dataset}.log",
-    cache: True
+    cache: SHARED
     localrule: True  # it may download, and nodes of a cluster need no network
     conda:
         "../../envs/pytorch.yaml"

@@ -17,7 +17,7 @@ for step in STEPS.values():
         wildcard_constraints:
             node=nodes_of(step.kind),
             format=formats_of(step),
-        cache: True
+        cache: SHARED
         group:
             group_of_node
         conda:
@@ -55,7 +55,7 @@ rule measure:
         "<results>/logs/{node}.measured.log",
     wildcard_constraints:
         node=nodes_of(*STEPS),
-    cache: True
+    cache: SHARED
     group:
         group_of_node
     conda:
