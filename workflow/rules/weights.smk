@@ -1,4 +1,4 @@
-# What the rule fetch_weights looks up: whose ImageNet weights a file has, and where the user may have put them.
+# What `fetch_weights` looks up: whose ImageNet weights a file has, and where the user may have put them.
 
 
 def study_of_weights(wildcards):
