@@ -98,9 +98,3 @@ def speed_ups(study: str, variant: str, baseline: str, batch: int) -> np.ndarray
     times = times[(times["study"] == study) & (times["batch_size"] == batch)].set_index("node")["median_ms"]
     seeds = sorted(set(table(STUDIES[study], "results").query("study == @study")["seed"]))
     return np.array([times[f"{study}/seed{s}/{baseline}"] / times[f"{study}/seed{s}/{variant}"] for s in seeds])
-
-
-def at_cost(points: list[tuple[float, float]], cost: float) -> float:
-    """The value of a curve at a cost, linear on a logarithmic axis of cost."""
-    costs, tops = zip(*sorted(points), strict=True)
-    return float(np.interp(np.log(cost), np.log(costs), tops))

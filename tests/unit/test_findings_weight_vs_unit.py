@@ -23,7 +23,7 @@ def test_where_the_curves_part(tmp_path):
     gap = part.fact("widest_gap", init="a", ratio=0.25)
     interval = stats.ttest_1samp([38.0, 37.0, 39.0], 0).confidence_interval()
     assert (gap.value, gap.low, gap.high) == (38.0, pytest.approx(interval.low), pytest.approx(interval.high))
-    assert (gap.outcome, gap.family) == ("won", "weights against units, init a")
+    assert (gap.outcome, gap.family) == ("won", "weights against units")
     assert value(part, "widest_gap", source="published", ratio=0.60) == pytest.approx(77.25999951)
     assert part.fact("widest_gap", source="published", ratio=0.60).outcome is None  # one run
 

@@ -15,7 +15,7 @@ from espalier.analysis.statistics import Verdict
 from espalier.analysis.tidy import Tidy
 from espalier.registry import Scheme
 
-FASTER = 1.05  # less than that is within what timings scatter, where no second copy of the baseline was timed
+FASTER = 1.1  # where no second copy of the baseline was timed: nets of one graph differ by up to 1.08 in recorded runs
 NOISY = 0.05  # width of the interval of a ratio, as a share of it, above which it is called too noisy
 
 

@@ -27,7 +27,8 @@ WIDE = 20  # times as long as the shortest: from there on the scale is logarithm
         caption="Time of one prediction call, a panel for each batch size. The marker is the median of the repeats, "
         "and the whisker ends at the 90th percentile; quantized nets have hollow markers. The dashed line next to a "
         "group of nets is their baseline, the dense net in the same runtime. All nets were timed in turns in one "
-        "process, alone on the machine. Times of different panels or runs cannot be compared.",
+        "process, while the workflow ran no other job; other programs may have run. Times of different panels or runs "
+        "cannot be compared.",
         when=selections.timed,
     )
 )

@@ -10,7 +10,7 @@ import pandas as pd
 from espalier.analysis import curves, selections
 from espalier.analysis.accuracies import Accuracy, of_published
 from espalier.analysis.labels import Row
-from espalier.analysis.statistics import Verdict
+from espalier.analysis.statistics import Verdict, correct
 from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import ONE_SEED, RULE, AccuracyOf, Contest, contests
 from espalier.registry import FindingItem, register
@@ -23,9 +23,9 @@ from espalier.report.table import number
 class Pair:
     """The curves of weight and of unit pruning of nets with the same initial weights: top-1 by sparsity.
 
-    init: the initialisation, "" if it has no name; leads: at each sparsity above 0 that both have, weight against unit
-    pruning, one family; by_seed: of weight and of unit pruning the accuracy with each seed by sparsity; n: the fewest
-    seeds of a point.
+    init: the initialisation, "" if it has no name. leads: at each sparsity above 0 that both have, weight against unit
+    pruning; those of all pairs are one family. by_seed: of weight and of unit pruning the accuracy with each seed by
+    sparsity. n: the fewest seeds of a point.
     """
 
     init: str
@@ -37,15 +37,21 @@ class Pair:
 
     @property
     def family(self) -> str:
-        return f"weights against units{f', init {self.init}' if self.init else ''}"
+        return "weights against units"
 
     def curves(self) -> dict[str, pd.Series]:
         return {"weight": self.weight, "unit": self.unit}
 
 
 def pairs_of(view: StudyView) -> list[Pair]:
+    """The pairs of curves of a study, one for each initialisation. Their leads answer one question: one family."""
     nets = view.nets_of(selections.weights_and_units)
-    return [_pair(points, view.accuracy, init) for init, points in curves.of_run(nets)]
+    pairs = [_pair(points, view.accuracy, init) for init, points in curves.of_run(nets)]
+    family = iter(correct([lead.comparison for pair in pairs for lead in pair.leads.values()]))
+    return [
+        replace(pair, leads={at: replace(lead, comparison=next(family)) for at, lead in pair.leads.items()})
+        for pair in pairs
+    ]
 
 
 def _published(view: StudyView) -> Pair | None:
@@ -102,7 +108,7 @@ def curves_part(view: StudyView) -> Finding:
         answer=words_of(pairs, _leads_words),
         evidence=words_of(pairs, _parting_words, _gap_words),
         definition="They differ if weight or unit pruning is ahead at a sparsity. "
-        f"{RULE} The family is the sparsities of one pair of curves. By the means, the curves part at the first "
+        f"{RULE} The family is the sparsities of all pairs of curves. By the means, the curves part at the first "
         "sparsity at which weight pruning is more than "
         f"{listed(f'{limit:g}' for limit in curves.PARTING)} points ahead.",
         published=words_of_published(view, _parting_words, _gap_words),
@@ -164,7 +170,7 @@ def unit_overtakes(view: StudyView) -> Finding:
         answer=words_of(pairs, _overtaking_words),
         evidence=words_of(pairs, _best_lead_words),
         definition="Sparsities at which unit pruning has the higher top-1; the numbers are where it does best against "
-        f"weight pruning. {RULE} The family is the sparsities of one pair of curves.",
+        f"weight pruning. {RULE} The family is the sparsities of all pairs of curves.",
         published=words_of_published(view, _overtaking_words),
     )
 
