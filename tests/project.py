@@ -26,7 +26,7 @@ class Project:
         """Start Snakemake in the folder; standard error is joined to standard output. options: of the Popen."""
         command = [sys.executable, "-m", "snakemake", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        options = pipes | {"cwd": self.folder, "env": self.env, "text": True, "preexec_fn": _heed_interrupts} | options
+        options = pipes | {"cwd": self.folder, "env": self.env, "text": True, "preexec_fn": heed_interrupts} | options
         return subprocess.Popen(command, **options)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,7 +58,7 @@ class Project:
         path.write_text(text.replace(old, new))
 
 
-def _heed_interrupts() -> None:
+def heed_interrupts() -> None:
     """Tests may run in the background of a shell, whose processes ignore an interrupt, and hand that on."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from project import heed_interrupts
 
 import espalier
 from espalier.run.worker import OWNER
@@ -59,6 +60,7 @@ class Run:
         environment = os.environ | {OWNER: str(self.owner.pid)} | options.pop("environment", {})
         return subprocess.Popen(
             [sys.executable, path],
+            preexec_fn=heed_interrupts,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
