@@ -114,12 +114,12 @@ def call(backend: str, name: str):
 def seconds(number: int, cores: int) -> None:
     """Jobs of a second of work that want pandas: with warm workers, without, and without Snakemake."""
     work = "import pandas, time\nbegun = time.process_time()\nwhile time.process_time() < begun + 1:\n    pass\n"
-    head = "from espalier.run.worker import run_in_worker\nrun_in_worker('report', 1)\n"
+    head = "from espalier.run.warm_workers import run_in_worker\nrun_in_worker('report', 1)\n"
     rules = f"""
 import sys
 sys.path.append({str(SCRIPTS)!r})
-from espalier.run import worker
-worker.allow() if config["warm"] else worker.forbid()
+from espalier.run import warm_workers
+warm_workers.allow() if config["warm"] else warm_workers.forbid()
 rule all:
     input: [f"done/{{n}}" for n in range({number})]
 rule job:

@@ -17,10 +17,10 @@ import pytest
 from project import heed_interrupts
 
 import espalier
-from espalier.run.worker import OWNER
+from espalier.run.warm_workers import OWNER
 
 LIBRARY = Path(espalier.__file__).parents[1]
-HEAD = f"import sys; sys.path.append({str(LIBRARY)!r})\nfrom espalier.run.worker import run_in_worker\n"
+HEAD = f"import sys; sys.path.append({str(LIBRARY)!r})\nfrom espalier.run.warm_workers import run_in_worker\n"
 IN_WORKER = HEAD + "run_in_worker('report', 1)\nimport os, sys\n"
 
 

@@ -11,7 +11,7 @@ from espalier import datasets, plugins, registry
 from espalier.plan import doubts, grid
 from espalier.run.code import stamp
 from espalier.plan.config import ConfigError, with_numbers
-from espalier.run import finished, locks, worker
+from espalier.run import finished, locks, warm_workers
 
 if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake").absolute()):
     logger.info("removed the lock of a run that was killed on this machine")
@@ -62,9 +62,9 @@ except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config {place_of_config()}: {error}{hint_of_merging()}") from None
 
 if FULL.config.pop("warm_workers"):  # how jobs are run, and nothing that they or the report need to know
-    worker.allow()
+    warm_workers.allow()
 else:
-    worker.forbid()
+    warm_workers.forbid()
 
 RESULTS = workflow.pathvars.apply("<results>")
 GRID, UNFINISHED = finished.only(FULL, Path(RESULTS)) if FULL.config.pop("only_finished", False) else (FULL, [])

@@ -1,6 +1,6 @@
 """Rules collect_records, collect_run: the records of a study, or of the run, as tidy tables."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 run_in_worker("report", snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rule draw_figure: one figure of a study."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 run_in_worker("report", snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rules make_table, make_run_table, make_runtime_table: one table of a study, or of the whole run."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 run_in_worker("report", snakemake.threads)
 

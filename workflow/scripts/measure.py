@@ -1,6 +1,6 @@
 """Rule measure: measure a net on its file; write its record, and what it predicts."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 if snakemake.params.device == "cpu":
     run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)

@@ -4,7 +4,7 @@ What only this job knows of the net is written next to it. While the framework i
 for the rule `measure` to take over.
 """
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 if snakemake.params.device == "cpu":
     run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)

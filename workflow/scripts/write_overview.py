@@ -1,6 +1,6 @@
 """Rule write_overview: what ran and what came out, for the report's first page."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 run_in_worker("report", snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rule write_pages: the run as Markdown pages with their figures and tables."""
 
-from espalier.run.worker import run_in_worker
+from espalier.run.warm_workers import run_in_worker
 
 run_in_worker("report", snakemake.threads)
 

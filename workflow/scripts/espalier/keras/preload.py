@@ -1,4 +1,4 @@
-"""What a warm worker imports before jobs of this backend come (see `run.worker`)."""
+"""What a warm worker imports before jobs of this backend come (see `run.warm_workers`)."""
 
 from espalier.keras import runtime
 

@@ -1,4 +1,4 @@
-"""What a warm worker imports before jobs of the report come (see `run.worker`)."""
+"""What a warm worker imports before jobs of the report come (see `run.warm_workers`)."""
 
 import matplotlib.backends.backend_svg
 import matplotlib.figure  # noqa: F401

@@ -52,7 +52,8 @@ NO_RESULT = frozenset(
         "run.handover",  # only what the measuring job would find itself is taken over
         "run.progress",  # what is shown on the terminal
         "run.software",  # what a record says of versions and of the machine
-        "run.worker",  # which process runs a job
+        "run.warm_workers",  # which process runs a job
+        "run.worker",
     )
 )
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from espalier import plugins, registry
-from espalier.run import code, failures, gpus, threads, worker
+from espalier.run import code, failures, gpus, threads, warm_workers
 from espalier.run.fingerprint import fingerprint
 
 
@@ -80,7 +80,9 @@ class RunningJob:
     def timing(self) -> dict[str, float]:
         """What the job has cost so far: seconds, in all and by part, peak memory (MiB), and its threads."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        peak += float(os.environ.get(worker.SHARED, 0))  # what it has in common with a worker is not counted as its own
+        peak += float(
+            os.environ.get(warm_workers.SHARED, 0)
+        )  # what it has in common with a worker is not counted as its own
         parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
         seconds = time.perf_counter() - self.started
         return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
