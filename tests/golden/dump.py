@@ -22,12 +22,8 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-# runs, measuring: the names of the functions that are called. device, threads_asked: how a job is run. tensorboard:
-# whether it writes logs beside its results. caption: words.
-LEFT_OUT = (
-    "code", "versions", "runs", "measuring", "device", "jobs_per_gpu", "threads_asked", "tensorboard", "library",
-    "caption",
-)  # fmt: skip
+# runs, measuring: the names of the functions that are called. execution: how a job is run. caption: words.
+LEFT_OUT = ("code", "versions", "runs", "measuring", "execution", "caption")
 RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
 
 

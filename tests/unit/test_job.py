@@ -72,7 +72,12 @@ def test_a_note_next_to_the_log_says_why_a_job_failed_until_it_succeeds(run):
 
 @pytest.mark.parametrize(
     ("params", "threads"),
-    [({}, 1), ({"threads_asked": 4}, 4), ({"threads": 2}, 2), ({"threads_asked": 4, "threads": 2}, 2)],
+    [
+        ({}, 1),
+        ({"execution": {"threads": 4}}, 4),
+        ({"threads": 2}, 2),
+        ({"execution": {"threads": 4}, "threads": 2}, 2),
+    ],
 )
 def test_a_job_computes_with_the_threads_that_were_asked_for_however_few_cores_it_was_given(tmp_path, params, threads):
     job = job_of(tmp_path, "1f", **params)
@@ -138,7 +143,7 @@ def job_of(tmp_path, code, **params):
 
 def test_the_backend_is_started_on_the_device_that_the_rule_names_else_on_the_cpu(tmp_path):
     assert job_of(tmp_path, "1f").device == "cpu"
-    assert job_of(tmp_path, "1f", device="auto").device == "auto"
+    assert job_of(tmp_path, "1f", execution={"device": "auto"}).device == "auto"
 
 
 def test_a_training_goes_on_only_under_the_code_that_began_it(tmp_path):
@@ -147,9 +152,9 @@ def test_a_training_goes_on_only_under_the_code_that_began_it(tmp_path):
 
 
 def test_a_training_goes_on_only_with_as_many_threads_and_on_the_device_that_it_began_with(tmp_path):
-    one = job_of(tmp_path, "1f", threads_asked=1, device="cpu").checkpoint
-    assert job_of(tmp_path, "1f", threads_asked=2, device="cpu").checkpoint != one
-    assert job_of(tmp_path, "1f", threads_asked=1, device="cuda").checkpoint != one
+    one = job_of(tmp_path, "1f", execution={"threads": 1, "device": "cpu"}).checkpoint
+    assert job_of(tmp_path, "1f", execution={"threads": 2, "device": "cpu"}).checkpoint != one
+    assert job_of(tmp_path, "1f", execution={"threads": 1, "device": "cuda"}).checkpoint != one
 
 
 def test_checkpoints_are_forgotten_when_the_training_is_done_those_of_older_code_too(tmp_path):

@@ -24,10 +24,11 @@ wildcard_constraints:
     item="[a-z0-9_]+",
 
 
-def library_as_planned(wildcards, resources):
-    """What a job compares the library with when it begins and ends. Snakemake does not compare params whose function takes
-    `resources`: the digest among `code` says what a result depends on."""
-    return LIBRARY
+def execution_of_job(wildcards, resources):
+    """What a job needs to know that is no reason to compute its result again. Snakemake does not compare params whose
+    function takes `resources`. Here: what the job compares the library with when it begins and ends; the digest in `code`
+    says what its result depends on."""
+    return {"library": LIBRARY}
 
 
 def job_of(wildcards):

@@ -21,7 +21,7 @@ rule prepare_dataset:
     params:
         dataset=parameters_of_data,
         code=code_of_data,
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "preparing the data set {wildcards.dataset}"
     script:
@@ -49,7 +49,7 @@ rule fetch_weights:
         stamp=stamp_of_weights,
         place=place_of_weights,
         code=code_of_weights,
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "looking for the ImageNet weights {wildcards.weights}"
     script:

@@ -23,7 +23,7 @@ rule measure_latency:
         threads=threads_of_calls,
         how=how_nets_are_timed,
         code=code_of_latency,
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     script:

@@ -57,12 +57,6 @@ def threads_of_node(wildcards):
     return threads
 
 
-def threads_asked(wildcards, resources):
-    """The threads that a job computes with: those of the config, however few cores Snakemake gives it. Another number adds
-    up in another order and gives other last digits. Like the device, it is no reason to compute a node again."""
-    return STUDIES[job_of(wildcards).study]["threads"]
-
-
 def backend_of_node(wildcards):
     return job_of(wildcards).backend
 
@@ -105,17 +99,26 @@ def code_of_measuring(wildcards):
     return code_of_job(SCRIPTS / "measure.py", modules, [use for use in job.uses if use[0] == "model"])
 
 
-def measuring_by_step(wildcards, resources):
-    """What the job of a step needs to measure its net at once, while the framework is loaded. It has no bearing on the
-    net, so it is a param that Snakemake does not compare: one whose function takes `resources`."""
-    return measuring_of_node(wildcards) | {"code": code_of_measuring(wildcards)}
-
-
-def tensorboard_of_node(wildcards, resources):
-    """Whether the job of a step writes logs for TensorBoard. They are no output: not every backend has them, and no
-    result depends on them."""
+def execution_of_measuring(wildcards, resources):
+    """How the job is run that measures a node's net. The threads are those of the config, however few cores Snakemake gives
+    the job: another number adds up in another order and gives other last digits."""
     job = job_of(wildcards)
-    return STEPS[job.step].tensorboard and BACKENDS[job.backend].tensorboard
+    return {
+        "device": device_asked(wildcards) if resources.get("gpu") else "cpu",
+        "jobs_per_gpu": GRID.config["jobs_per_gpu"],
+        "threads": STUDIES[job.study]["threads"],
+        "library": LIBRARY,
+    }
+
+
+def execution_of_step(wildcards, resources):
+    """How the job of a step is run: also with what it measures its net at once, while the framework is loaded, and whether
+    it writes logs for TensorBoard, which are no output, as not every backend has them."""
+    job = job_of(wildcards)
+    return execution_of_measuring(wildcards, resources) | {
+        "measuring": measuring_of_node(wildcards) | {"code": code_of_measuring(wildcards)},
+        "tensorboard": STEPS[job.step].tensorboard and BACKENDS[job.backend].tensorboard,
+    }
 
 
 def group_of_node(wildcards):

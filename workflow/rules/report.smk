@@ -34,7 +34,7 @@ rule collect_records:
     params:
         number=number_of_records,
         code=code_of_job(SCRIPTS / "collect_records.py"),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "collecting {params.number} records of {wildcards.study}"
     script:
@@ -63,7 +63,7 @@ use rule collect_records as collect_run with:
     params:
         number=len(GRID.jobs),
         code=code_of_job(SCRIPTS / "collect_records.py"),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "collecting the {params.number} records of the run"
 
@@ -95,7 +95,7 @@ rule draw_figure:
         published=published_of_study,
         caption=caption_of_figure,
         code=code_of_item("draw_figure", "figure"),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "drawing {wildcards.item} of {wildcards.study}"
     script:
@@ -132,7 +132,7 @@ rule make_table:
         published=published_of_study,
         caption=caption_of_table,
         code=code_of_item("make_table", "table"),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "making the table {wildcards.item} of {wildcards.study}"
     script:
@@ -165,7 +165,7 @@ use rule make_table as make_run_table with:
         published=published_of_all(),
         caption=caption_of_table,
         code=code_of_item("make_table", "table"),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "making the table {wildcards.item} of the run"
 
@@ -196,7 +196,7 @@ use rule make_run_table as make_runtime_table with:
         caption=registry.get(registry.TableItem, "runtime").caption,
         rules=list(timed_rules()),
         code=code_of_job(SCRIPTS / "make_table.py", uses=[("table", "runtime", registry.ANY)]),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "making the table of run time and memory"
 
@@ -227,7 +227,7 @@ rule write_overview:
         studies=REPORTED,
         published=published_of_all(),
         code=code_of_job(SCRIPTS / "write_overview.py", described=methods_of(*STUDIES)),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "writing the report's first page"
     script:
@@ -256,7 +256,7 @@ rule write_pages:
         command=command_of_run(),
         published=published_of_all(),
         code=code_of_pages(),
-        library=library_as_planned,
+        execution=execution_of_job,
     message:
         "writing the run as Markdown pages"
     script:

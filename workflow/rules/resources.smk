@@ -70,12 +70,6 @@ def warn_of_cpu():
         )
 
 
-def device_of_node(wildcards, resources):
-    """The device for the job. Like threads, another one is no reason to compute a node again: Snakemake does not compare
-    params whose function takes `resources`."""
-    return device_asked(wildcards) if resources.get("gpu") else "cpu"
-
-
 @functools.cache
 def warn_of_cores(threads):
     """Say once that jobs have more threads than cores: they are slow, and their results are those of that many threads."""
@@ -85,7 +79,3 @@ def warn_of_cores(threads):
             f"`threads: {threads}` in the config, and `--cores {cores}`: jobs compute with {threads} threads all the same, "
             f"since another number gives other last digits. They are faster with `threads: {cores}`."
         )
-
-
-def jobs_per_gpu(wildcards, resources):
-    return GRID.config["jobs_per_gpu"]

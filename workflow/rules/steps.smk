@@ -31,14 +31,9 @@ for step in STEPS.values():
             label=label_of_node,
             backend=backend_of_node,
             data=folder_of_data,
-            device=device_of_node,
-            jobs_per_gpu=jobs_per_gpu,
-            threads_asked=threads_asked,
             runs=step.function,
-            measuring=measuring_by_step,
-            tensorboard=tensorboard_of_node,
             code=code_of_node,
-            library=library_as_planned,
+            execution=execution_of_step,
         message:
             step.message
         script:
@@ -69,12 +64,9 @@ rule measure:
         label=label_of_node,
         backend=backend_of_node,
         data=folder_of_data,
-        device=device_of_node,
-        jobs_per_gpu=jobs_per_gpu,
-        threads_asked=threads_asked,
         measuring=measuring_of_node,
         code=code_of_measuring,
-        library=library_as_planned,
+        execution=execution_of_measuring,
     message:
         "measuring {params.label}"
     script:

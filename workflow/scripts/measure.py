@@ -2,8 +2,8 @@
 
 from espalier.run.warm_workers import run_in_worker
 
-if snakemake.params.device == "cpu":
-    run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)
+if snakemake.params.execution["device"] == "cpu":
+    run_in_worker(snakemake.params.backend, snakemake.params.execution["threads"], snakemake.threads)
 
 from espalier.run import handover, predictions, records
 from espalier.run.integrity import sha256

@@ -6,8 +6,8 @@ for the rule `measure` to take over.
 
 from espalier.run.warm_workers import run_in_worker
 
-if snakemake.params.device == "cpu":
-    run_in_worker(snakemake.params.backend, snakemake.params.threads_asked, snakemake.threads)
+if snakemake.params.execution["device"] == "cpu":
+    run_in_worker(snakemake.params.backend, snakemake.params.execution["threads"], snakemake.threads)
 
 import traceback
 
@@ -24,7 +24,7 @@ with job(snakemake) as this:
     if this.input.get("pretrained"):
         step = step | {"model": step["model"] | {"pretrained": this.input.pretrained}}
     keeping = Keeping(this.checkpoint, this.tensorboard, this.params.label)
-    measuring = this.params.measuring
+    measuring = this.execution["measuring"]
     run, measure = this.functions(this.params.runs, measuring["function"])
     with this.timed("work"), whole(this.output.model) as model:
         done = run(model, data=this.params.data, **nets, keeping=keeping, **step)

@@ -33,11 +33,12 @@ class RunningJob:
     def __init__(self, snakemake: Any) -> None:
         self.input, self.output, self.params = snakemake.input, snakemake.output, snakemake.params
         self.wildcards, self.cores = snakemake.wildcards, snakemake.threads  # the cores that it was given
-        asked = snakemake.params.get("threads_asked", self.cores)
+        self.execution: dict[str, Any] = snakemake.params.get("execution", {})  # what has no bearing on the result
+        asked = self.execution.get("threads", self.cores)
         self.threads = snakemake.params.get("threads", asked)  # that it computes with, however few cores there are
         self.code: dict[str, Any] = snakemake.params.get("code", {})  # of espalier.run.code
-        self.library: str | None = snakemake.params.get("library")  # its stamp when the job was planned
-        self.device: str = snakemake.params.get("device", "cpu")
+        self.library: str | None = self.execution.get("library")  # its stamp when the job was planned
+        self.device: str = self.execution.get("device", "cpu")
         self.log = Path(str(snakemake.log))
         self.started = time.perf_counter()
         self.seconds = {"import": 0.0, "work": 0.0, "evaluate": 0.0}
@@ -56,7 +57,7 @@ class RunningJob:
         if self.device == "cpu":
             gpus.hide()
         else:
-            gpus.reserve(self.params.jobs_per_gpu)
+            gpus.reserve(self.execution["jobs_per_gpu"])
         with self.timed("import"), uncollected():
             runtime = importlib.import_module(f"{package}.runtime")
             runtime.start(self.threads, self.device)
@@ -80,9 +81,7 @@ class RunningJob:
     def timing(self) -> dict[str, float]:
         """What the job has cost so far: seconds, in all and by part, peak memory (MiB), and its threads."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        peak += float(
-            os.environ.get(warm_workers.SHARED, 0)
-        )  # what it has in common with a worker is not counted as its own
+        peak += float(os.environ.get(warm_workers.SHARED, 0))  # without what it has in common with a worker
         parts = {f"{part}_seconds": seconds for part, seconds in self.seconds.items()}
         seconds = time.perf_counter() - self.started
         return {"seconds": seconds, **parts, "peak_memory_mib": peak, "threads": self.threads}
@@ -102,7 +101,7 @@ class RunningJob:
     @property
     def tensorboard(self) -> Path | None:
         """Folder for TensorBoard's logs, of a training of a backend that writes them."""
-        return self._logs / "tensorboard" / self.wildcards.node / "events" if self.params.tensorboard else None
+        return self._logs / "tensorboard" / self.wildcards.node / "events" if self.execution["tensorboard"] else None
 
     @property
     def _logs(self) -> Path:
