@@ -17,10 +17,10 @@ NOTE = (
 BLOCKS = 16  # of ResNet50
 TEST_IMAGES = 10_000
 
-FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9)
-FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9)
-PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6)
-ACTUAL_RATIO = Value("actual_ratio", "actual_ratio", "Ratio done", 4)
+FLOPS = Value("flops_g", "published_macs", "FLOPs, as published (G)", 2, 1e9, counted=True)
+FLOPS_BEFORE = Value("flops_g_before", "published_macs", "FLOPs before (G)", 2, 1e9, counted=True)
+PARAMS_BEFORE = Value("params_m_before", "params", "Parameters before (M)", 2, 1e6, counted=True)
+ACTUAL_RATIO = Value("actual_ratio", "actual_ratio", "Ratio done", 4, counted=True)
 
 
 def setup(model: str) -> Setup:

@@ -33,14 +33,18 @@ class Setup:
 
 @dataclass(frozen=True)
 class Value:
-    """A published column: `scale` times it is the column `result` of a run's results. of_machine: whether it is a time,
-    which on another machine is another."""
+    """A published column: `scale` times it is the column `result` of a run's results.
+
+    counted: whether the net's shapes determine it, so that a run can have exactly the published number. of_machine:
+    whether it is a time, which on another machine is another.
+    """
 
     name: str
     result: str
     title: str
     digits: int
     scale: float = 1.0
+    counted: bool = False
     of_machine: bool = False
 
 
@@ -79,8 +83,8 @@ class Published:
 TOP1 = Value("top1", "top1", "Top-1 (%)", 2)
 TOP5 = Value("top5", "top5", "Top-5 (%)", 2)
 LOSS = Value("test_loss", "test_loss", "Test loss", 4)
-PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6)
-SIZE = Value("size_mb", "h5_bytes", "File (MiB)", 2, MIB)
+PARAMS = Value("params_m", "params", "Parameters (M)", 2, 1e6, counted=True)
+SIZE = Value("size_mb", "h5_bytes", "File (MiB)", 2, MIB, counted=True)
 ZIPPED = Value("zipped_mb", "h5_zipped_bytes", "File, zipped (MiB)", 2, MIB)
 WRAPPED = replace(SIZE, result="wrapped_bytes")
 FILE = replace(SIZE, result="size_bytes")  # of a quantized net: the file itself, no .h5

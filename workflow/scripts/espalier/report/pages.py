@@ -123,12 +123,21 @@ def run_page(run: RunView, findings: dict[str, list[Finding]], origin: Origin) -
         *(["## Missing results", markdown.table(unfinished.table(origin.unfinished))] if origin.unfinished else []),
         "## Studies",
         markdown.table(_linked(studies_table(rows))),
+        *_reproduced(run),
         "## Data",
         markdown.table(_data(origin.manifests)),
         "## Software",
         markdown.table(registry.get(registry.TableItem, "environment")(run)),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _reproduced(run: RunView) -> list[str]:
+    """The section on the published figures, if a study names any."""
+    if not any(view.config.get("published") for view in run.studies.values()):
+        return []
+    entry = registry.get(registry.TableItem, "reproduced")
+    return [f"## {entry.title}", escape(entry.caption), markdown.table(entry(run))]
 
 
 def _linked(studies: Table) -> Table:

@@ -1,0 +1,68 @@
+"""What a run says of published figures: exact, reproduced, refuted, or not compared."""
+
+import pytest
+from a_run import Run, by_ratio, config, penalised
+
+from espalier.analysis.reproduced import Outcome, figures, once
+from espalier.analysis.study import view_of_run
+from espalier.registry import TableItem, get
+
+# The published row: filters, mean_abs, 0.2: 9.20 G MACs, 129.51 M parameters, 0.1913 done, top-1 80.47, top-5 94.94.
+STUDY = config(published="cifar100_vgg16_bn", seeds=[0, 1, 2], dataset={"name": "cifar100", "size": 224, "channels": 3})
+COUNTS = {"published_macs": 9_199_366_592, "params": 129_510_628, "actual_ratio": 0.1912878787878788}
+AS_PUBLISHED = {"epochs": 100, "weights": "imagenet", "select": "best_test"}
+
+
+def run_of(tmp_path, top1, top5, **columns) -> Run:
+    """A run with the net of the published row, once for each seed with these accuracies."""
+    run = Run(tmp_path, **(AS_PUBLISHED | columns))
+    for seed, (first, fifth) in enumerate(zip(top1, top5, strict=True)):
+        pruned = by_ratio("filter_wise", "mean_abs", "0.20")
+        run.chain(penalised("filter_wise"), pruned, seed=seed, after=first, pruned=COUNTS | {"top5": fifth})
+    return run
+
+
+def outcomes(run: Run, study=STUDY) -> dict[str, Outcome]:
+    """The outcome of each figure that is of the pruned net."""
+    found = once(figures(view_of_run(run.collect(), {"s": study}).studies.values()))
+    return {f.value.name: f.outcome for f in found if f.outcome != Outcome.NOT_RUN and f.place[0] == PLACE}
+
+
+PLACE = 5  # of the row among the published: 4 trainings, one pruned net before it
+
+
+def test_a_figure_in_the_interval_of_one_more_run_is_reproduced_and_one_outside_is_refuted(tmp_path):
+    # Top-1: 80.4, s = 0.4, one more run 80.4 +- 4.303 * 0.4 * sqrt(4/3) = [78.4, 82.4]; published 80.47.
+    # Top-5: 90.1, s = 0.1, [89.6, 90.6]; published 94.94: t = 41.9 with 2 degrees of freedom, p = 0.0006.
+    run = run_of(tmp_path, [80.0, 80.4, 80.8], [90.0, 90.1, 90.2])
+    counts = dict.fromkeys(("flops_g", "params_m", "actual_ratio"), Outcome.EXACT)
+    assert outcomes(run) == counts | {"top1": Outcome.REPRODUCED, "top5": Outcome.REFUTED}
+
+
+def test_holm_corrects_for_all_figures_that_are_compared(tmp_path):
+    # t = 0.53 / (0.1 * sqrt(4/3)) = 4.6 with 2 degrees of freedom: p = 0.044 alone, 0.088 of the last two (the four
+    # figures of the training, which are far off, come first).
+    run = run_of(tmp_path, [80.9, 81.0, 81.1], [94.9, 94.94, 94.98])
+    assert outcomes(run)["top1"] == Outcome.REPRODUCED
+
+
+def test_one_seed_decides_nothing_about_an_accuracy(tmp_path):
+    found = outcomes(run_of(tmp_path, [80.47], [94.94]), STUDY | {"seeds": [0]})
+    assert (found["top1"], found["flops_g"]) == (Outcome.UNDECIDED, Outcome.EXACT)
+
+
+@pytest.mark.parametrize("columns", [{"weights": "random"}, {"epochs": 6}])
+def test_an_accuracy_of_another_set_up_is_not_compared_and_a_count_of_the_same_shapes_is_exact(tmp_path, columns):
+    found = outcomes(run_of(tmp_path, [80.0, 80.4, 80.8], [90.0, 90.1, 90.2], **columns))
+    assert (found["top1"], found["params_m"]) == (Outcome.NOT_COMPARABLE, Outcome.EXACT)
+
+
+def test_the_table_counts_every_published_figure_once(tmp_path):
+    run = run_of(tmp_path, [80.0, 80.4, 80.8], [90.0, 90.1, 90.2])
+    table = get(TableItem, "reproduced")(view_of_run(run.collect(), {"s": STUDY}))
+    total = table.data.iloc[-1]
+    # 4 trainings with 4 numbers (FLOPs, parameters, top-1, top-5), 15 pruned nets with 5.
+    assert total["figures"] == 4 * 4 + 15 * 5
+    assert sum(total[outcome.value] for outcome in Outcome) == total["figures"]
+    assert (total["exact"], total["reproduced"]) == (3, 1)
+    assert total["refuted"] == 1 + 4  # the training's numbers are made up, and the same for each seed

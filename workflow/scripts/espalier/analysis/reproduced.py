@@ -1,0 +1,114 @@
+"""What a run says of each published figure: reproduced, refuted, or why neither can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import pandas as pd
+
+from espalier.analysis import published
+from espalier.analysis.statistics import LEVEL, SEEDS, Estimate, Part, holm
+from espalier.analysis.study import StudyView
+from espalier.published.entry import Value
+
+
+class Outcome(StrEnum):
+    """What a run says of a published figure, the gravest first: of several nets that a figure is of, the gravest
+    counts."""
+
+    REFUTED = "refuted"
+    UNDECIDED = "one seed"
+    REPRODUCED = "reproduced"
+    EXACT = "exact"
+    NOT_COMPARABLE = "not comparable"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure next to one net of a run.
+
+    place: of the figure among those of its study; value: its column. reasons: the properties in which the set-ups
+    differ, or that the source does not state. p: that one more run like these gives the published number; None where
+    that is not asked.
+    """
+
+    study: str
+    place: tuple[int, str]
+    value: Value
+    outcome: Outcome
+    reasons: str = ""
+    p: float | None = None
+
+
+def figures(studies: Iterable[StudyView]) -> list[Figure]:
+    """Every published figure of these studies, once for each net that stands next to it.
+
+    A figure is **exact** if it is a count that the net's shapes determine, and equal as it is printed. Any other is
+    compared only where no property of the set-ups is different and the source states all that matter: it is
+    **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), else
+    **refuted**, after Holm's correction for all figures that are compared. One seed decides nothing. Times are of a
+    machine, and never compared.
+    """
+    found = [figure for view in studies for figure in _figures(view)]
+    adjusted = holm([figure.p for figure in found])
+    return [
+        figure if p is None else replace(figure, outcome=Outcome.REFUTED if p < 1 - LEVEL else Outcome.REPRODUCED, p=p)
+        for figure, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def once(found: Iterable[Figure]) -> list[Figure]:
+    """Each figure once, with the gravest outcome of its nets."""
+    gravity = list(Outcome)
+    gravest: dict[tuple[str, tuple[int, str]], Figure] = {}
+    for figure in found:
+        key = figure.study, figure.place
+        if key not in gravest or gravity.index(figure.outcome) < gravity.index(gravest[key].outcome):
+            gravest[key] = figure
+    return list(gravest.values())
+
+
+def _figures(view: StudyView) -> Iterator[Figure]:
+    if not view.config.get("published"):
+        return
+    rows = view.compared
+    values = published.values(view.config["published"])
+    keys = ["kind", *(column for column in published.COLUMNS if column in rows), *(value.name for value in values)]
+    places = rows.groupby(list(dict.fromkeys(keys)), dropna=False, sort=False).ngroup()
+    for place, (_, row) in zip(places, rows.iterrows(), strict=True):
+        for value in values:
+            if pd.notna(row.get(value.name)):
+                yield _figure(view.name, (place, value.name), value, row)
+
+
+def _figure(study: str, place: tuple[int, str], value: Value, row: pd.Series) -> Figure:
+    """A figure next to a net, before it is corrected for the others. row: of published.compare."""
+    here, theirs = row[f"{value.name}_reproduced"], row[value.name]
+    if row["comparable"] == "not run" or pd.isna(here):
+        return Figure(study, place, value, Outcome.NOT_RUN)
+    equal = round(here, value.digits) == round(theirs, value.digits)  # as printed
+    if value.counted and equal:
+        return Figure(study, place, value, Outcome.EXACT)
+    if value.of_machine:
+        return Figure(study, place, value, Outcome.NOT_COMPARABLE, "machine")
+    if row["comparable"] != "yes":
+        reasons = [row[column] for column in published.DETAILS if pd.notna(row[column])]
+        return Figure(study, place, value, Outcome.NOT_COMPARABLE, ", ".join(reasons))
+    if row["n"] < SEEDS:
+        return Figure(study, place, value, Outcome.UNDECIDED)
+    p = _p(0.0 if equal else float(here - theirs), float(row[f"{value.name}_sd"]), int(row["n"]))
+    return Figure(study, place, value, Outcome.UNDECIDED, p=p)
+
+
+def _p(difference: float, deviation: float, n: int) -> float:
+    """The p value of "the published number is one more run": of the mean of n runs less the number.
+
+    >>> round(_p(69.11 - 68.74, 0.26, 3), 2)  # t = 0.37 / (0.26 sqrt(4 / 3)) = 1.23 with 2 degrees of freedom
+    0.34
+    """
+    p = Estimate(difference, (Part(deviation**2 * (1 + 1 / n), n - 1),), n).p()
+    assert p is not None  # there is a part
+    return p
