@@ -20,6 +20,10 @@ if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake"
 onstart:
     if workflow.non_local_exec:
         locks.jobs_run_elsewhere(Path(".snakemake").absolute())
+    else:
+        # Jobs on this machine are limited by its cores. With a limit of jobs per time as well (100 per second, if nothing is
+        # said), Snakemake 9 looks for work again after each such span, once more for every job that has ended.
+        workflow.scheduler.job_rate_limiter = None
 
 
 def only_submitted(config):
