@@ -64,3 +64,9 @@ def test_a_submitted_job_finds_itself_in_what_it_reads_of_the_workflow(project):
     target = "prune:format=keras,node=mnist_mlp/seed0/train~init=glorot/prune~unit~l2~0.50"
     on_node = ("--mode", "remote", "--executor", "dryrun", "--force", "--allowed-rules", "prune", "--cores", "1")
     assert "pruning mlp, glorot, unit l2 0.50" in project.run(*on_node, "--target-jobs", target)
+
+
+def test_snakemake_looks_for_work_when_it_starts_and_when_a_job_ends_and_at_no_other_time(tiny):
+    output = tiny.run("--cores", "1", "--verbose", "--", "models")
+    assert output.count("Finished jobid") == 6  # data, two nets, measured, and the target
+    assert output.count("Resources before job selection") <= 1 + 6
