@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from espalier.contract import command as check
+from espalier.report import compare
 from espalier.run import verify
 
-COMMANDS = (check, verify)
+COMMANDS = (check, compare, verify)
 
 
 def parser() -> argparse.ArgumentParser:

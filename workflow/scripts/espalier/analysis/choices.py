@@ -75,8 +75,9 @@ class Standings:
 
 
 def standings(view: StudyView, nets: pd.DataFrame, axis: str) -> Standings:
-    """Where nets stand in accuracy against a cost, such as `zipped_bytes` or `ms_per_image`. An export as float32 is no net of
-    its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's graph.
+    """Where nets stand in accuracy against a cost, such as `zipped_bytes` or `ms_per_image`. An export as float32 is no
+    net of its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's
+    graph.
     """
     nets = nets[nets[axis].notna() & ~registered.exported(nets) & ~untouched(nets)]
     nets = nets[~same_graph(nets)] if axis == "ms_per_image" else nets

@@ -128,8 +128,8 @@ def _scheme(row: pd.Series) -> Scheme:
 
 
 def reason(net: pd.Series, found: Gain | None) -> str:
-    """Why a net is faster than its baseline, or is not, in a sentence. net: one of nets.of; found: its gain at one image
-    a call, None if it was not timed."""
+    """Why a net is faster than its baseline, or is not, in a sentence. net: one of nets.of; found: its gain at one
+    image a call, None if it was not timed."""
     if found is None:
         return "It was not timed."
     if found.same:

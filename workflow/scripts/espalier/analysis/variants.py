@@ -81,8 +81,8 @@ def candidates(nets: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(view: StudyView, limits: Iterable[float] = LIMITS) -> dict[str, dict[float, Verdict | None]]:
-    """By variant and limit, whether a net is at most so many points below its reference: the nets of a study at one limit
-    are one family. None: one seed gives no verdict. Nets that nothing was done to are left out."""
+    """By variant and limit, whether a net is at most so many points below its reference: the nets of a study at one
+    limit are one family. None: one seed gives no verdict. Nets that nothing was done to are left out."""
     families = claims_at(
         [row for _, row in candidates(view.nets).iterrows()], tuple(limits), view.accuracy, view.reference
     )
@@ -95,8 +95,8 @@ def verdicts(view: StudyView, limits: Iterable[float] = LIMITS) -> dict[str, dic
 
 @dataclass(frozen=True)
 class Standing:
-    """Where nets stand on one axis. of: variant -> the text of a tradeoffs.Standing; over: variant -> those that dominate
-    it; best: those that no cheaper one reaches in mean accuracy; leads: of one net over another."""
+    """Where nets stand on one axis. of: variant -> the text of a tradeoffs.Standing; over: variant -> those that
+    dominate it; best: those that no cheaper one reaches in mean accuracy; leads: of one net over another."""
 
     of: dict[str, str]
     over: dict[str, tuple[str, ...]]

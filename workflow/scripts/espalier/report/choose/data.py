@@ -19,7 +19,6 @@ from espalier.analysis.speed import Gain
 from espalier.analysis.study import RunView, StudyView
 from espalier.analysis.tradeoffs import Leads
 from espalier.analysis.variants import AXES, LIMITS, Range, Standing
-from espalier.analysis.verdicts import ONE_SEED
 from espalier.backends import BACKENDS
 from espalier.report.findings.words import claim_word
 

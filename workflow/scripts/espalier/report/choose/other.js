@@ -9,7 +9,7 @@ function read(text) {
 }
 function paired(here, there) {  // difference of top-1 over the seeds that both have, and its standard error
   const seeds = Object.keys(here.top1.seeds).filter(seed => known(here.top1.seeds[seed]) && known(there.top1.seeds[seed]));
-  const apart = seeds.map(seed => here.top1.seeds[seed] - there.top1.seeds[seed]), n = apart.length;
+  const apart = seeds.map(seed => there.top1.seeds[seed] - here.top1.seeds[seed]), n = apart.length;
   const mean = apart.reduce((sum, each) => sum + each, 0) / n, square = apart.reduce((sum, each) => sum + (each - mean) ** 2, 0);
   return n ? {mean, error: n > 1 ? Math.sqrt(square / (n - 1) / n) : null, n} : null;
 }
@@ -17,7 +17,7 @@ function beside(here, there, timed) {  // the cells of a row; null, if nothing d
   const apart = paired(here, there), [x, y] = [here.zipped_bytes.value, there.zipped_bytes.value], [a, b] = [here.ms_per_image.value, there.ms_per_image.value];
   if (apart?.mean === 0 && x === y && (!timed || a === b)) return null;
   const top1 = apart ? `${apart.mean > 0 ? "+" : ""}${fixed(apart.mean)}${apart.error === null ? " (one seed)" : ` \u00b1 ${fixed(apart.error)}`}` : "no seed in common";
-  return [here.name, fixed(here.top1.value), fixed(there.top1.value), top1, known(x) && known(y) ? number(x / y) : DASH, !known(a) || !known(b) ? DASH : timed ? number(a / b) : "refused"];
+  return [here.name, fixed(here.top1.value), fixed(there.top1.value), top1, known(x) && known(y) ? number(y / x) : DASH, !known(a) || !known(b) ? DASH : timed ? number(b / a) : "refused"];
 }
 function drawOther() {
   const place = byId("other_rows"), there = other?.studies.find(each => each.name === study().name);
@@ -28,7 +28,7 @@ function drawOther() {
   const timed = DATA.processors.length === 1 && DATA.processors.join() === other.processors.join() && threads(study()) === threads(there);
   const pairs = study().nets.map(each => [each, there.nets.find(one => one.variant === each.variant)]), joined = pairs.filter(([, one]) => one);
   const lines = joined.map(([here, one]) => beside(here, one, timed)).filter(Boolean);
-  const heads = ["Net", "Top-1 here (%)", "Top-1 there (%)", "Here \u2212 there (points \u00b1 standard error)", "Zipped, here / there", "Time, here / there"];
+  const heads = ["Net", "Top-1 here (%)", "Top-1 there (%)", "There \u2212 here (points \u00b1 standard error)", "Zipped, there / here", "Time, there / here"];
   place.append(make("p", {"aria-live": "polite"}, `${joined.length} nets are in both runs, ${lines.length} of them differ; ${pairs.length - joined.length} are only here, ${there.nets.length - joined.length} only there.`
     + (timed ? "" : ` Times are not compared: ${DATA.processors.join(", ") || "not timed"} here, ${other.processors.join(", ") || "not timed"} there.`)));
   if (lines.length) place.append(make("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Nets that differ"}, make("table", {},

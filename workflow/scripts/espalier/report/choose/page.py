@@ -101,8 +101,8 @@ BODY = """\
 <section id="pins" aria-label="Two nets side by side" hidden></section>
 <section id="nets" aria-labelledby="nets_title">
 <h2 id="nets_title">The nets that fit</h2>
-<div class="buttons"><details><summary>Columns</summary><div id="columns" role="group" aria-label="Columns"></div></details>
-<button id="csv" type="button">Save as CSV</button></div>
+<div class="buttons"><details><summary>Columns</summary>
+<div id="columns" role="group" aria-label="Columns"></div></details> <button id="csv" type="button">Save as CSV</button></div>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of the nets that fit">
 <table><thead id="head"></thead><tbody id="rows"></tbody></table></div>
 </section>
@@ -118,14 +118,16 @@ BODY = """\
 <ul>
 <li>Points lost: top-1 of the dense net of equal epochs less that of the net, seed by seed. Brackets are 95 % intervals;
 of sizes and times they are the least and the most of the seeds.</li>
-<li>Shown: the upper 95 % bound of the loss is at most the limit, corrected for all nets of the study (Holm). Not so: the
-lower bound is above it. Else it cannot be told. One seed gives no verdict: brackets are then what the test images leave.
-</li>
-<li>Dominated: another net costs no more and its top-1 is higher, for certain. On the frontier: each other net costs more,
-or its top-1 is lower, for certain. Else it cannot be told. The line joins the nets that no cheaper one reaches in the mean.</li>
+<li>Shown: the upper 95 % bound of the loss is at most the limit, corrected for all nets of the study (Holm).
+Not so: the lower bound is above it. Else it cannot be told. One seed gives no verdict: brackets are then what the test
+images leave.</li>
+<li>Dominated: another net costs no more and its top-1 is higher, for certain. On the frontier: each other net costs
+more, or its top-1 is lower, for certain. Else it cannot be told. The line joins the nets that no cheaper one reaches in
+the mean.</li>
 <li>Faster: the dense net's median time / that of the net, in the same runtime, timed in turns; a gain within the noise,
 which is what two copies of the dense net differ by, is none.</li>
-<li>Published figures stand at the cost of this run's net of the same chain. A cross is a net that was pruned at random.</li>
+<li>Published figures stand at the cost of this run's net of the same chain. A cross is a net that was pruned at
+random.</li>
 </ul>
 </section>
 <p id="said" class="hidden" aria-live="polite"></p>
