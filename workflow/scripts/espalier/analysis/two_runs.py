@@ -83,8 +83,8 @@ def _both(first: Mapping[str, Any], second: Mapping[str, Any], untimed: str) -> 
         for (one, other), difference, comparison in zip(joined, differences, family, strict=True)
     ]
     both = {one["variant"] for one, _ in joined}
-    alone = ([net for net in study["nets"] if net["variant"] not in both] for study in (first, second))
-    return Both(first, second, pairs, *alone, untimed)
+    mine, theirs = ([net for net in study["nets"] if net["variant"] not in both] for study in (first, second))
+    return Both(first, second, pairs, mine, theirs, untimed)
 
 
 def _top1(net: Net) -> dict[int, float]:

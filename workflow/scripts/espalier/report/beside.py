@@ -110,8 +110,8 @@ def _columns(data: pd.DataFrame, first: str, second: str) -> Iterator[Column]:
 def _notes(both: Both, differ: bool, first: str, second: str) -> Iterator[str]:
     if differ:
         yield (
-            f"Difference: {second} less {first}, paired by seed, ± standard error. Verdicts: Student's t test, corrected "
-            f"for all nets of the study (Holm). Times: {second} / {first}."
+            f"Difference: {second} less {first}, paired by seed, ± standard error. Verdicts: Student's t test, "
+            f"corrected for all nets of the study (Holm). Sizes and times: {second} / {first}."
         )
     if both.untimed:
         yield f"Times are not compared: {both.untimed}."

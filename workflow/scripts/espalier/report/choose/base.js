@@ -32,6 +32,7 @@ function make(tag, attributes = {}, ...children) {
 const known = value => value !== null && value !== undefined;
 function number(value, digits = 3) {  // so many significant digits, a real minus sign, and no exponent
   if (!known(value)) return DASH;
+  if (Number.isInteger(value)) return value.toLocaleString("en").replace("-", "\u2212");
   const places = value ? Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))) : 0;
   return value.toLocaleString("en", {maximumFractionDigits: Math.min(places, 6), minimumFractionDigits: Math.min(places, 6)})
     .replace("-", "\u2212");

@@ -24,7 +24,8 @@ from espalier.report.findings.words import claim_word
 
 FORMAT = "espalier results 1"  # the first key of the file: another number, if a program that reads it has to change
 LEADS = {"higher": "H", "lower": "L", "equal": "E", "unknown": "U"}  # in the strings of `leads`
-IN_CONFIG = ("name", "chains", "unfinished")  # what the YAML of a study leaves out: the name stands above it
+# What the YAML of a study leaves out: the name stands above it; a study that times one net has to have its baselines.
+IN_CONFIG = ("name", "chains", "unfinished", "latency")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ function drawControls() {
 }
 function drawFits() {
   const key = axis(), list = fitting(), all = study().nets.filter(visible), first = list[0];
-  const gain = each => AXES[key].times && known(each[AXES[key].times].value) ? `, ${number(each[AXES[key].times].value)} times ${AXES[key].times}` : "";
+  const gain = each => !own(each) && AXES[key].times && known(each[AXES[key].times].value) ? `, ${number(each[AXES[key].times].value)} times ${AXES[key].times}` : "";
   const lost = each => own(each) || !known(each.drop.value) ? "" : `, ${fixed(Math.abs(each.drop.value))} points ${each.drop.value < 0 ? "above" : "below"} dense`;
   byId("count").textContent = `${rows().length} of ${all.length} nets fit.` + (first ? ` The ${AXES[key].best}: ${first.name}, ${cost(first, key)}${gain(first)}${lost(first)}${verdict(first) ? `: ${verdict(first)}` : ""}.` : "");
   byId("list").replaceChildren(...list.slice(0, 12).map(each => make("li", {}, make("button", {type: "button", class: "link", onclick: () => set({sel: each.variant})}, each.name),

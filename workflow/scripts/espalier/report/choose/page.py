@@ -102,7 +102,8 @@ BODY = """\
 <section id="nets" aria-labelledby="nets_title">
 <h2 id="nets_title">The nets that fit</h2>
 <div class="buttons"><details><summary>Columns</summary>
-<div id="columns" role="group" aria-label="Columns"></div></details> <button id="csv" type="button">Save as CSV</button></div>
+<div id="columns" role="group" aria-label="Columns"></div></details>
+<button id="csv" type="button">Save as CSV</button></div>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of the nets that fit">
 <table><thead id="head"></thead><tbody id="rows"></tbody></table></div>
 </section>

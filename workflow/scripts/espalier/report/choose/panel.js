@@ -7,18 +7,22 @@ function yamlOf(each) {  // a config of its own: the study with the chain of the
 }
 const commandOf = each => DATA.command.replace("TARGET", `'${DATA.folder}/models/${each.node}/record.json'`);
 
+function lines(pairs, all) {  // one line for each pair; a single one, if all say the same
+  const words = new Set(pairs.map(([, word]) => word));
+  return words.size === 1 && pairs.length > 1 ? [`${all}: ${[...words][0]}`] : pairs.map(([name, word]) => `${name}: ${word}`);
+}
 function facts(each) {
   const what = known(each.top1.low) ? {seeds: "95 % interval over seeds", images: "one seed: what the test images leave"}[each.top1.of] : "no interval";
   const list = [
     ["Top-1", `${fixed(each.top1.value)} %${range(each.top1, fixed)} (${what}; ${each.n} seed${each.n === 1 ? "" : "s"})`],
     ["Points lost", own(each) ? "it is the dense net" : `${fixed(each.drop.value)}${range(each.drop, fixed)}`],
-    ["At most", Object.entries(each.within).map(([limit, word]) => `${points(limit)}: ${word}`)],
+    ["At most", lines(DATA.limits.filter(limit => each.within[limit]).map(limit => [points(limit), each.within[limit]]), "any limit")],
     ["Saved file", `${cost(each, "zipped_bytes")} zipped, ${cost(each, "size_bytes")} as it is; ${times(each.smaller)} smaller, zipped`],
     ["Time", known(each.ms_per_image.value) ? `${cost(each, "ms_per_image")} for one image in ${each.runtime}, ${each.threads} thread${each.threads === 1 ? "" : "s"}` : "not timed"],
     ["Faster", `${known(each.faster.value) ? `${times(each.faster)}. ` : ""}${each.faster.why}`],
     ["Computing", `${cost(each, "macs")} MACs (${number(each.fewer_macs)} times fewer), ${cost(each, "params")} parameters`],
-    ["Frontier", each.note || Object.entries(each.standing).map(([key, word]) => `${AXES[key].title.toLowerCase()}: ${
-      word === "undecided" ? "cannot be told" : word}${each.over[key] ? ` by ${each.over[key]}` : ""}`)],
+    ["Frontier", each.note || lines(Object.entries(each.standing).map(([key, word]) => [AXES[key].title.toLowerCase(),
+      `${word === "undecided" ? "cannot be told" : word}${each.over[key] ? ` by ${each.over[key]}` : ""}`]), "every axis")],
     ["Chain", each.steps ? each.steps.map(stepWords).join(" > ") : each.chain],
     ["Compared with", net(each.reference)?.name || "nothing: no dense net of equal epochs"],
     ["Published", each.published && publishedWords(each)],
@@ -55,19 +59,19 @@ function drawPins() {
   const [one, other] = [net(state.a), net(state.b)], place = byId("pins");
   place.hidden = !one && !other;
   if (place.hidden) return place.replaceChildren();
-  const unit = {top1: "%", smaller: "times", faster: "times", removed: "of groups or weights"};
-  const value = (each, key) => !each ? DASH : key in AXES ? cost(each, key) : key === "removed" ? number(each[key]) : ["top1", "drop"].includes(key)
+  const unit = {top1: "%", smaller: "times", faster: "times", removed: "% of groups or weights"};
+  const value = (each, key) => !each ? DASH : key in AXES ? cost(each, key) : key === "removed" ? (known(each[key]) ? number(100 * each[key]) : DASH) : ["top1", "drop"].includes(key)
     ? `${fixed(each[key].value)}${range(each[key], fixed)}` : `${number(each[key].value)}${range(each[key])}`;
   const apart = key => {
     if (!one || !other) return DASH;
-    const [x, y] = [one, other].map(each => key === "removed" ? each[key] : each[key].value);
+    const [x, y] = [one, other].map(each => key === "removed" ? (known(each[key]) ? 100 * each[key] : null) : each[key].value);
     if (!known(x) || !known(y)) return DASH;
     return key in AXES ? `A / B = ${number(x / y)}` : `A \u2212 B = ${fixed(x - y)}`;
   };
   const names = {top1: "Top-1", drop: "Points lost", ...Object.fromEntries(study().axes.map(key => [key, AXES[key].title])), smaller: "Times smaller", faster: "Times faster", removed: "Removed"};
-  const lines = Object.entries(names).map(([key, name]) => make("tr", {}, make("th", {scope: "row"}, unit[key] ? `${name} (${unit[key]})` : name),
+  const body = Object.entries(names).map(([key, name]) => make("tr", {}, make("th", {scope: "row"}, unit[key] ? `${name} (${unit[key]})` : name),
     ...[one, other].map(each => make("td", {}, value(each, key))), make("td", {}, apart(key))));
   place.replaceChildren(make("h2", {}, "A and B"), make("table", {}, make("thead", {}, make("tr", {}, ...["", one?.name || "A: pin a net", other?.name || "B: pin a net", "Difference"].map(
-    name => make(name ? "th" : "td", name ? {scope: "col"} : {}, name)))), make("tbody", {}, ...lines)),
+    name => make(name ? "th" : "td", name ? {scope: "col"} : {}, name)))), make("tbody", {}, ...body)),
     one && other ? make("p", {}, `Is the top-1 of A higher? ${leadOf(one, other)}.`) : "");
 }
