@@ -18,8 +18,8 @@ needs_a_browser = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.joi
 
 
 def run(page: Path, script: str, address: str = "") -> Any:
-    """What the body of an asynchronous function returns (as JSON) in a page. Errors of the page, and files that it cannot
-    load, are errors here. address: what stands after the file's name ("#x=macs")."""
+    """What the body of an asynchronous function returns (as JSON) in a page. Errors of the page, and files that it
+    cannot load, are errors here. address: what stands after the file's name ("#x=macs")."""
     tried = page.with_name(f"tried_{page.name}")
     before = (
         "<script>window.wrong = [];"

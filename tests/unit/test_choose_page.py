@@ -150,7 +150,8 @@ def test_the_table_is_sorted_and_saved_as_it_is_shown(run, numbers):
     found = run("""
     let text; URL.createObjectURL = blob => { text = blob.text(); return "data:,"; };
     const head = all("#head button").find(button => button.textContent.startsWith("Zipped")); head.click();
-    one("#csv").click(); return [names(), await text, one("th[aria-sort=ascending]").textContent];""", "#drop=")  # fmt: skip
+    one("#csv").click();
+    return [names(), await text, one("th[aria-sort=ascending]").textContent];""", "#drop=")  # fmt: skip
     names, text, heading = found
     rows = list(csv.DictReader(io.StringIO(text)))
     assert names == [row["Net"] for row in rows] and heading == "Zipped (MiB)"
