@@ -143,6 +143,16 @@ def claims_at(
     }
 
 
+def claim_word(verdict: Verdict | None) -> str:
+    """The verdict on a claim of "within so many points".
+
+    >>> claim_word(Verdict.WON), claim_word(None)
+    ('shown', 'one seed: no verdict')
+    """
+    words = {Verdict.WON: "shown", Verdict.LOST: "not so", Verdict.UNDECIDED: "cannot be told"}
+    return ONE_SEED if verdict is None else words[verdict]
+
+
 def tally(verdicts: Iterable[Verdict | None]) -> dict[str, int]:
     """How many of each; what has no verdict does not count.
 

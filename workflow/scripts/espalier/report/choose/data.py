@@ -19,8 +19,8 @@ from espalier.analysis.speed import Gain
 from espalier.analysis.study import RunView, StudyView
 from espalier.analysis.tradeoffs import Leads
 from espalier.analysis.variants import AXES, LIMITS, Range, Standing
+from espalier.analysis.verdicts import claim_word
 from espalier.backends import BACKENDS
-from espalier.report.findings.words import claim_word
 
 FORMAT = "espalier results 1"  # the first key of the file: another number, if a program that reads it has to change
 LEADS = {"higher": "H", "lower": "L", "equal": "E", "unknown": "U"}  # in the strings of `leads`
