@@ -165,6 +165,11 @@ def chains_of_run():
     return {job.node: sorted_keys(GRID.chain(job.node)) for job in GRID.jobs.values() if job.seed == first[job.study]}
 
 
+def folder_of_results(wildcards):
+    """Where the results are, as a user names them: elsewhere than the files of a job, if these are in remote storage."""
+    return RESULTS
+
+
 def config_beside_studies():
     """What the config of a net needs beside its study."""
     return {"plugins": FULL.config["plugins"]} if FULL.config.get("plugins") else {}

@@ -258,7 +258,7 @@ rule write_choose:
         studies=REPORTED,
         chains=chains_of_run(),
         command=command_of_run("TARGET"),
-        folder=RESULTS,
+        folder=folder_of_results,
         beside=config_beside_studies(),
         published=published_of_all(),
         code=code_of_job(SCRIPTS / "write_choose.py", described=methods_of(*STUDIES)),
