@@ -399,6 +399,7 @@ REPORT = {
     "a table": ("make_table", [], [("table", "results", registry.ANY)]),
     "a figure": ("draw_figure", [], [("figure", "latency", registry.ANY)]),
     "the overview": ("write_overview", [], []),
+    "the page to choose on": ("write_choose", [], []),
     "a training": ("run_step", ["espalier.pytorch.train"], [("model", "vgg16_bn", "pytorch")]),
 }
 
@@ -409,6 +410,8 @@ REPORT = {
         ("table.css", {"a table", "the overview"}),  # which shares the code that writes tables
         ("table.js", {"a table", "the overview"}),
         ("overview.css", {"the overview"}),
+        ("choose/page.css", {"the page to choose on"}),
+        ("choose/chart.js", {"the page to choose on"}),
     ],
 )
 def test_an_edit_of_a_style_writes_the_pages_anew_and_trains_nothing(library, file, changed):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 TABLES = {"make_table", "make_run_table", "write_overview"}
-REPORT = {"collect_records", "collect_run", "draw_figure", "make_runtime_table", *TABLES}
+REPORT = {"collect_records", "collect_run", "draw_figure", "make_runtime_table", "write_choose", *TABLES}
 FOLLOW_PRUNING = {"prune", "finetune", "scratch", "quantize", "measure", "measure_latency"}
 # An edit of a file of the library, a statement more, and the rules that have jobs then: the table in docs/outputs.md.
 EDITS = {
@@ -18,6 +18,7 @@ EDITS = {
     "plan/grid.py": set(),
     "report/figures/layer_widths.py": {"draw_figure"},
     "report/table.css": TABLES,
+    "report/choose/page.js": {"write_choose"},
     "analysis/tidy.py": REPORT,
     "run/predictions.py": {"measure", *REPORT},
     "pytorch/profile_exported.py": {"measure", *REPORT},

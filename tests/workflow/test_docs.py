@@ -24,6 +24,8 @@ from espalier.__main__ import parser
 from espalier.contract import made_up
 from espalier.plan import grid
 from espalier.report import tables
+from espalier.report.choose import page as choose
+from espalier.report.choose.data import Origin
 
 PAGES = sorted(
     path.relative_to(PROJECT)
@@ -140,6 +142,8 @@ def results(tmp_path, monkeypatch):
     made, records = made_up.run()
     table = {suffix: run / "tables" / study / f"findings.{suffix}" for suffix in ("csv", "html")}
     tables.write("findings", records, made.studies, "filters", **table)
+    origin = Origin(chains={}, command="snakemake TARGET")
+    choose.write(records, made.studies, origin, html=run / "choose.html", numbers=run / "results.json")
     (tmp_path / "workflow").symlink_to(PROJECT / "workflow")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -108,3 +108,23 @@ def test_a_failing_job_names_its_log_and_what_to_do_and_the_rest_goes_on(finishe
     assert "FloatingPointError" in (finished.folder / log).read_text()
     assert (finished.folder / "results/models/vgg/seed0/train~shuffle=false/record.json").exists()
     assert not (finished.folder / "results/models/vgg/seed0/train~learning_rate=1e+30/model.safetensors").exists()
+
+
+@pytest.mark.parametrize("given", [(), ("--configfile", "config.yaml")])
+def test_a_key_that_is_there_twice_is_refused_with_both_lines(project, given):
+    file = project.folder / "config.yaml"
+    lines = file.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("seeds:"))
+    file.write_text("\n".join([*lines, "seeds: [7]"]) + "\n")
+    done = project.snakemake("-n", *given)
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert f"line {len(lines) + 1}, column 1" in done.stdout and f"in line {place + 1}" in done.stdout
+
+
+def test_a_config_that_is_no_yaml_is_refused_with_the_place(project):
+    file = project.folder / "config.yaml"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, "plugins:", "\t- mine.py"]) + "\n")
+    done = project.snakemake("-n")
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert f"line {len(lines) + 2}, column 1" in done.stdout and "tab" in done.stdout

@@ -15,6 +15,7 @@ REPORT = {
     "make_table",
     "make_run_table",
     "make_runtime_table",
+    "write_choose",
     "write_overview",
 }
 

@@ -118,7 +118,12 @@ def report_items():
     for study in STUDIES:
         paths += [f"<results>/figures/{study}/{item}.svg" for item in items_of(study)["figures"]]
         paths += [f"<results>/tables/{study}/{item}.html" for item in items_of(study)["tables"]]
-    return paths + [f"<results>/tables/{item}.html" for item in items_of_run()]
+    return paths + [f"<results>/tables/{item}.html" for item in items_of_run()] + choose_items()
+
+
+def choose_items():
+    """The page that a net is chosen on; nothing, if it failed and `only_finished` is asked for."""
+    return [f"<results>/{name}.html" for name in without_failed(["choose"])]
 
 
 def benchmarks_of(kind):
@@ -154,17 +159,33 @@ def files_of_pages():
     ]
 
 
-def command_of_run():
-    """The command that computes this run: the config, and the keys that were given beside it. Of a module: by the config
-    that the pages have."""
+def chains_of_run():
+    """The chain of each node of a study's first seed, as a config lists it."""
+    first = {name: study["seeds"][0] for name, study in STUDIES.items()}
+    return {job.node: sorted_keys(GRID.chain(job.node)) for job in GRID.jobs.values() if job.seed == first[job.study]}
+
+
+def folder_of_results(wildcards):
+    """Where the results are, as a user names them: elsewhere than the files of a job, if these are in remote storage."""
+    return RESULTS
+
+
+def config_beside_studies():
+    """What the config of a net needs beside its study."""
+    return {"plugins": FULL.config["plugins"]} if FULL.config.get("plugins") else {}
+
+
+def command_of_run(target):
+    """The command that computes a target of this run: the config, and the keys that were given beside it. Of a module: by
+    the config that the pages have."""
     if MODULE:
-        return "snakemake pages --cores all --configfile config.yaml"
+        return f"snakemake {target} --cores all --configfile config.yaml"
     keys = [
         f"'{key}={json.dumps(typed(value) if isinstance(value, list | dict) else value)}'"
         for key, value in workflow.config_settings.config.items()
         if key != "data_root"
     ]
-    parts = ["snakemake pages --cores all", *(f"--configfile {file}" for file in configs_given())]
+    parts = [f"snakemake {target} --cores all", *(f"--configfile {file}" for file in configs_given())]
     return " ".join([*parts, *(["--config", *keys] if keys else [])])
 
 

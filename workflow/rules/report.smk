@@ -234,6 +234,41 @@ rule write_overview:
         "../scripts/write_overview.py"
 
 
+rule write_choose:
+    input:
+        **rules.collect_run.output,
+    output:
+        html=report(
+            "<results>/choose.html",
+            caption="../../report/captions/choose.rst",
+            category="\N{BLACK STAR} Choose a net",  # categories stand in the order of their names: this one first
+            labels={"page": "Choose a net"},
+        ),
+        numbers="<results>/results.json",
+    log:
+        "<results>/logs/choose.log",
+    priority: 1
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        **asks("report"),
+    params:
+        studies=REPORTED,
+        chains=chains_of_run(),
+        command=command_of_run("TARGET"),
+        folder=folder_of_results,
+        beside=config_beside_studies(),
+        published=published_of_all(),
+        code=code_of_job(SCRIPTS / "write_choose.py", described=methods_of(*STUDIES)),
+        execution=execution_of_job,
+    message:
+        "writing the page that a net is chosen on"
+    script:
+        "../scripts/write_choose.py"
+
+
 rule write_pages:
     input:
         **rules.collect_run.output,
@@ -253,7 +288,7 @@ rule write_pages:
         **({"unfinished": UNFINISHED} if UNFINISHED else {}),
         studies=REPORTED,
         config=FULL.config,
-        command=command_of_run(),
+        command=command_of_run("pages"),
         published=published_of_all(),
         code=code_of_pages(),
         execution=execution_of_job,

@@ -11,14 +11,28 @@ import sys
 from collections.abc import Sequence
 
 from espalier.contract import command as check
+from espalier.report import compare
 from espalier.run import verify
 
-COMMANDS = (check, verify)
+COMMANDS = (check, compare, verify)
+
+ABOUT = """\
+Commands beside the workflow. Snakemake computes results (snakemake --cores all); these commands look at them, or at
+what you are about to run. None of them trains a net of your config; only verify --mend changes files of results."""
+EXAMPLES = """\
+examples:
+  python -m espalier compare results other/results     what differs between two runs
+  python -m espalier verify                            is every file still what its job wrote?
+  python -m espalier check my_methods.py               does my plug-in do what it has to?
+
+python -m espalier COMMAND --help says what a command takes. Set PYTHONPATH=workflow/scripts, in the folder of the
+workflow, so that Python finds it. The page results/choose.html needs no command: open it in a browser."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    whole = argparse.ArgumentParser(prog="espalier", description="Commands beside the workflow.")
+    looks = argparse.RawDescriptionHelpFormatter
+    whole = argparse.ArgumentParser("python -m espalier", description=ABOUT, epilog=EXAMPLES, formatter_class=looks)
     parsers = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(parsers).set_defaults(run=command.run)
@@ -27,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
-    given = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser().parse_args(words or ["--help"])
     return given.run(given)
 
 

@@ -34,15 +34,24 @@ def beats_chance(net: Mapping[str, Any] | pd.Series) -> bool:
 
 
 def lower(top1: float, images: int) -> float:
-    """The lower end of Wilson's interval of a top-1, in percent (Wilson 1927, "Probable inference, the law of
-    succession, and statistical inference", Journal of the American Statistical Association 22).
+    """The lower end of the `interval` of a top-1, in percent.
 
     >>> round(lower(50.0, 100), 2)
     40.38
     """
+    return interval(top1, images)[0]
+
+
+def interval(top1: float, images: int) -> tuple[float, float]:
+    """Wilson's interval of a top-1, in percent: what the number of test images leaves of it (Wilson 1927, "Probable
+    inference, the law of succession, and statistical inference", Journal of the American Statistical Association 22).
+
+    >>> [round(end, 2) for end in interval(90.0, 360)]
+    [86.47, 92.69]
+    """
     share, square = top1 / 100, Z * Z / images
     half = Z * sqrt((share * (1 - share) + square / 4) / images)
-    return 100 * (share + square / 2 - half) / (1 + square)
+    return 100 * (share + square / 2 - half) / (1 + square), 100 * (share + square / 2 + half) / (1 + square)
 
 
 def at_chance(results: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from espalier.analysis import accuracies, registered
 from espalier.analysis.nets import same_graph, untouched
 from espalier.analysis.statistics import SEEDS, Interval, Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.tradeoffs import Candidate, Place, Standing, pareto
+from espalier.analysis.tradeoffs import Candidate, Leads, Place, Standing, leads, places
 from espalier.analysis.verdicts import Claim, claims
 
 
@@ -62,24 +62,29 @@ def _drop(view: StudyView, claim: Claim) -> float:
 
 @dataclass(frozen=True)
 class Standings:
-    """The Pareto set on one axis of cost: the nets (rows of nets.of) in the order of cost, and where each stands."""
+    """The Pareto set on one axis of cost: the nets (rows of nets.of) in the order of cost, where each stands, and the
+    leads of the nets over each other."""
 
     axis: str
     nets: pd.DataFrame
     places: list[Place]
+    leads: Leads
 
     def of(self, standing: Standing) -> pd.DataFrame:
         return self.nets[[place.standing == standing for place in self.places]]
 
 
 def standings(view: StudyView, nets: pd.DataFrame, axis: str) -> Standings:
-    """Where nets stand in accuracy against a cost, `zipped_bytes` or `ms_per_image`. An export as float32 is no net of
-    its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's graph.
+    """Where nets stand in accuracy against a cost, such as `zipped_bytes` or `ms_per_image`. An export as float32 is no
+    net of its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's
+    graph.
     """
     nets = nets[nets[axis].notna() & ~registered.exported(nets) & ~untouched(nets)]
     nets = nets[~same_graph(nets)] if axis == "ms_per_image" else nets
     nets = nets.sort_values(axis, kind="stable").reset_index(drop=True)
-    return Standings(axis, nets, pareto([_candidate(view, row, axis) for _, row in nets.iterrows()]))
+    candidates = [_candidate(view, row, axis) for _, row in nets.iterrows()]
+    known = leads(candidates)
+    return Standings(axis, nets, places(candidates, known), known)
 
 
 def by_numbers(nets: pd.DataFrame) -> pd.DataFrame:

@@ -125,3 +125,23 @@ def notes_on_schemes(rows: pd.DataFrame) -> list[str]:
 
 def _scheme(row: pd.Series) -> Scheme:
     return registry.get(Scheme, row["scheme"], row["backend"])
+
+
+def reason(net: pd.Series, found: Gain | None) -> str:
+    """Why a net is faster than its baseline, or is not, in a sentence. net: one of nets.of; found: its gain at one
+    image a call, None if it was not timed."""
+    if found is None:
+        return "It was not timed."
+    if found.same:
+        return "Not faster: it has the graph of the dense net, whose zeros are multiplied like any other number."
+    if found.noisy:
+        return f"Cannot be told: the interval of the ratio is wider than {100 * NOISY:g} % of it."
+    promise = f"its MACs promise {net['speed_up']:.2f} times" if net["speed_up"] > 1 else "it has as many MACs"
+    if found.verdict == Verdict.WON:
+        return f"Faster by more than the noise, a factor of {found.noise:.2f}; {promise}."
+    if found.verdict == Verdict.UNDECIDED:
+        return f"Cannot be told: the gain is within the noise, a factor of {found.noise:.2f}; {promise}."
+    because = _scheme(net).slow_because if pd.notna(net["scheme"]) else ""
+    return f"Slower than the dense net by more than the noise, although {promise}" + (
+        f": {because}." if because else "."
+    )

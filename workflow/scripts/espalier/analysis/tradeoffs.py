@@ -137,13 +137,26 @@ def pareto(candidates: Sequence[Candidate], level: float = LEVEL) -> list[Place]
     >>> [(place.name, str(place.standing), place.dominated_by) for place in pareto([small, large])]
     [('small', 'frontier', ()), ('large', 'dominated', ('small',))]
     """
+    return places(candidates, leads(candidates, level))
+
+
+Leads = Mapping[tuple[str, str], Lead]  # names of two nets -> the lead of the first over the second
+
+
+def leads(candidates: Sequence[Candidate], level: float = LEVEL) -> Leads:
+    """The lead in value of each of the candidates over each of the others: all pairs are one family (Holm)."""
     pairs = list(combinations(candidates, 2))
     family = correct([compare(_difference(one, other), level) for one, other in pairs])
-    leads: dict[tuple[str, str], Lead] = {}
+    known: dict[tuple[str, str], Lead] = {}
     for (one, other), comparison in zip(pairs, family, strict=True):
-        leads[one.name, other.name], leads[other.name, one.name] = _leads(comparison)
+        known[one.name, other.name], known[other.name, one.name] = _leads(comparison)
+    return known
+
+
+def places(candidates: Sequence[Candidate], known: Leads) -> list[Place]:
+    """The standing of each of the candidates. known: their leads over each other."""
     return [
-        _place(one, [(other, leads[other.name, one.name]) for other in candidates if other is not one])
+        _place(one, [(other, known[other.name, one.name]) for other in candidates if other is not one])
         for one in candidates
     ]
 

@@ -128,9 +128,29 @@ def without_unfair(contests: Iterable[Contest], unfair: Callable[[Contest], str]
 
 def claims(nets: Iterable[Row], limit: float, accuracy: AccuracyOf, reference: AccuracyOf) -> list[Claim]:
     """The claim of each net that it is at most `limit` points below its reference, all of them one family."""
-    nets = list(nets)
-    family = correct([within(limit, reference(net).less(accuracy(net))) for net in nets])
-    return [Claim(net, each) for net, each in zip(nets, family, strict=True)]
+    return claims_at(nets, (limit,), accuracy, reference)[limit]
+
+
+def claims_at(
+    nets: Iterable[Row], limits: Iterable[float], accuracy: AccuracyOf, reference: AccuracyOf
+) -> dict[float, list[Claim]]:
+    """The claims of each net at several limits; those at one limit are one family."""
+    drops = [(net, reference(net).less(accuracy(net))) for net in nets]
+    families = {limit: correct([within(limit, drop) for _, drop in drops]) for limit in limits}
+    return {
+        limit: [Claim(net, each) for (net, _), each in zip(drops, family, strict=True)]
+        for limit, family in families.items()
+    }
+
+
+def claim_word(verdict: Verdict | None) -> str:
+    """The verdict on a claim of "within so many points".
+
+    >>> claim_word(Verdict.WON), claim_word(None)
+    ('shown', 'one seed: no verdict')
+    """
+    words = {Verdict.WON: "shown", Verdict.LOST: "not so", Verdict.UNDECIDED: "cannot be told"}
+    return ONE_SEED if verdict is None else words[verdict]
 
 
 def tally(verdicts: Iterable[Verdict | None]) -> dict[str, int]:

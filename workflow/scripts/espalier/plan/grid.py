@@ -57,6 +57,14 @@ class Grid:
             job = self.jobs[job.parent]
         return job.node
 
+    def chain(self, node: str) -> list[Any]:
+        """The chain that leads to a node, as a config would list it: ["train", {"prune": {"ratio": 0.4}}]."""
+        steps, job = [], self.jobs.get(node)
+        while job:
+            steps.append({job.step: job.given} if job.given else job.step)
+            job = self.jobs[job.parent] if job.parent else None
+        return steps[::-1]
+
     def datasets(self) -> dict[str, dict[str, Any]]:
         """Every data set to prepare: folder name -> its specification."""
         return {dataset_id(study["dataset"]): study["dataset"] for study in self.studies.values()}
@@ -178,7 +186,8 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         columns["chain"] = " > ".join(before.kind for before in chain[: position + 1])
         columns["label"] = label(columns)
         uses = tuple(sorted(planned.uses | {("model", study["model"]["name"], backend)}))
-        jobs.append(Job(node, parent, study["name"], seed, step.kind, backend, params, columns, uses))
+        kind, name = step.kind, study["name"]
+        jobs.append(Job(node, parent, name, seed, kind, backend, params, columns, uses, given.values))
     return jobs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Use = tuple[str, str, str]  # (kind, name, backend) of a registered entry
@@ -21,6 +21,7 @@ class Job:
     params: dict[str, Any]  # what the library is called with
     columns: dict[str, Any]  # what the node is known by
     uses: tuple[Use, ...]
+    given: dict[str, Any] = field(default_factory=dict)  # the keys of the step as the config gives them, one value each
 
     @property
     def label(self) -> str:

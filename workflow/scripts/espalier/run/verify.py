@@ -32,6 +32,7 @@ TABLES = ("results.csv", "history.csv", "layers.csv", "latency.csv", "summary.cs
 HELP = """\
 Compare all models, records, data sets and tables of a run with the digests that they were written with, and with what
 the config plans. The exit status is 0 if nothing is damaged or missing, 1 if something is, 2 if the config is wrong."""
+FOLDER = "the folder of the run's results (results, if none is given)"
 CONFIG = Path("config.yaml")
 
 
@@ -147,8 +148,8 @@ def mend(found: list[Fault]) -> list[Path]:
 def add(parsers: Any) -> argparse.ArgumentParser:
     """Say what the command takes."""
     parser = parsers.add_parser("verify", help="compare the files of a run with what was written", description=HELP)
-    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), metavar="RESULTS")
-    parser.add_argument("--configfile", type=Path, default=CONFIG, help="the config of the run")
+    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), metavar="RESULTS", help=FOLDER)
+    parser.add_argument("--configfile", type=Path, default=CONFIG, metavar="FILE", help="the config of the run")
     parser.add_argument("--mend", action="store_true", help="delete what is damaged, so that it can be made again")
     return parser
 

@@ -9,7 +9,7 @@ import pandas as pd
 from espalier.analysis.nets import untouched
 from espalier.analysis.statistics import Interval, Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.verdicts import ONE_SEED, Claim, Contest, claims
+from espalier.analysis.verdicts import ONE_SEED, Claim, Contest, claim_word, claims
 from espalier.report.table import number
 
 SOME = 4  # more nets than that are not listed by name
@@ -105,16 +105,6 @@ def below(points_below: float) -> str:
     ('0.79 points below', '0.40 points above', '0.00 points below')
     """
     return f"{number(abs(points_below), 2)} points {'above' if points_below < 0 else 'below'}"
-
-
-def claim_word(verdict: Verdict | None) -> str:
-    """The verdict on a claim of "within so many points".
-
-    >>> claim_word(Verdict.WON), claim_word(None)
-    ('shown', 'one seed: no verdict')
-    """
-    words = {Verdict.WON: "shown", Verdict.LOST: "not so", Verdict.UNDECIDED: "cannot be told"}
-    return ONE_SEED if verdict is None else words[verdict]
 
 
 def interval(of: Interval | None, name: str = " ") -> str:
