@@ -7,7 +7,7 @@ const COLUMNS = [
   {key: "amount", title: "Amount", of: each => each.amount, text: true},
   {key: "retraining", title: "Retraining", of: each => each.retraining, text: true, less: true},
   {key: "scheme", title: "Quantization", of: each => each.scheme, text: true},
-  {key: "n", title: "Seeds", of: each => each.n},
+  {key: "n", title: "Seeds", of: each => each.n, show: each => each.n},
   {key: "top1", title: "Top-1", unit: "%", of: each => each.top1.value, show: each => `${fixed(each.top1.value)}${range(each.top1, fixed)}`, ends: each => each.top1},
   {key: "drop", title: "Lost", unit: "points", of: each => each.drop.value, show: each => `${fixed(each.drop.value)}${range(each.drop, fixed)}`, ends: each => each.drop},
   {key: "verdict", title: "Within the limit", of: verdict, text: true},
@@ -18,7 +18,7 @@ const COLUMNS = [
   {key: "faster_verdict", title: "Is it faster?", of: each => each.faster.verdict, text: true, less: true},
   {key: "standing", title: "Frontier", of: each => each.standing[axis()] === "undecided" ? "cannot be told" : each.standing[axis()] || each.note, text: true},
   {key: "published", title: "Published top-1", unit: "%", less: true, of: each => each.published?.top1},
-  {key: "epochs", title: "Epochs", less: true, of: each => each.epochs},
+  {key: "epochs", title: "Epochs", less: true, of: each => each.epochs, show: each => each.epochs},
 ];
 const LESS = COLUMNS.filter(column => column.less).map(column => column.key);
 const hidden = () => state.hide === "" ? LESS : state.hide.split("|");
