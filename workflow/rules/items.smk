@@ -160,9 +160,11 @@ def files_of_pages():
 
 
 def chains_of_run():
-    """The chain of each node of a study's first seed, as a config lists it."""
+    """The chain of each node of a study's first seed, as a config lists it; of each seed, if nodes of the first may be
+    missing."""
     first = {name: study["seeds"][0] for name, study in STUDIES.items()}
-    return {job.node: sorted_keys(GRID.chain(job.node)) for job in GRID.jobs.values() if job.seed == first[job.study]}
+    jobs = [job for job in GRID.jobs.values() if UNFINISHED or job.seed == first[job.study]]
+    return {job.node: sorted_keys(GRID.chain(job.node)) for job in jobs}
 
 
 def folder_of_results(wildcards):

@@ -11,7 +11,7 @@ from espalier.analysis import accuracies, registered
 from espalier.analysis.nets import same_graph, untouched
 from espalier.analysis.statistics import SEEDS, Interval, Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.tradeoffs import Candidate, Leads, Place, Standing, leads, places
+from espalier.analysis.tradeoffs import Candidate, Compared, Leads, Place, Standing, leads, places
 from espalier.analysis.verdicts import Claim, claims
 
 
@@ -74,16 +74,16 @@ class Standings:
         return self.nets[[place.standing == standing for place in self.places]]
 
 
-def standings(view: StudyView, nets: pd.DataFrame, axis: str) -> Standings:
+def standings(view: StudyView, nets: pd.DataFrame, axis: str, compared: Compared | None = None) -> Standings:
     """Where nets stand in accuracy against a cost, such as `zipped_bytes` or `ms_per_image`. An export as float32 is no
     net of its own; left out are nets that were to be pruned and lost nothing, of times also those with the dense net's
-    graph.
+    graph. compared: pairs of these nets that were compared before (see tradeoffs.leads).
     """
     nets = nets[nets[axis].notna() & ~registered.exported(nets) & ~untouched(nets)]
     nets = nets[~same_graph(nets)] if axis == "ms_per_image" else nets
     nets = nets.sort_values(axis, kind="stable").reset_index(drop=True)
     candidates = [_candidate(view, row, axis) for _, row in nets.iterrows()]
-    known = leads(candidates)
+    known = leads(candidates, compared=compared)
     return Standings(axis, nets, places(candidates, known), known)
 
 

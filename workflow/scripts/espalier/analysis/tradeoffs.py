@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from math import nan
+from operator import attrgetter
 
 import numpy as np
 
@@ -141,12 +142,19 @@ def pareto(candidates: Sequence[Candidate], level: float = LEVEL) -> list[Place]
 
 
 Leads = Mapping[tuple[str, str], Lead]  # names of two nets -> the lead of the first over the second
+Compared = dict[tuple[str, str], Comparison]  # by the names of two nets in their order, not corrected
 
 
-def leads(candidates: Sequence[Candidate], level: float = LEVEL) -> Leads:
-    """The lead in value of each of the candidates over each of the others: all pairs are one family (Holm)."""
-    pairs = list(combinations(candidates, 2))
-    family = correct([compare(_difference(one, other), level) for one, other in pairs])
+def leads(candidates: Sequence[Candidate], level: float = LEVEL, compared: Compared | None = None) -> Leads:
+    """The lead in value of each of the candidates over each of the others: all pairs are one family (Holm).
+
+    compared: pairs that were compared before, on another axis of cost; it takes up those of these candidates."""
+    compared = {} if compared is None else compared
+    pairs = list(combinations(sorted(candidates, key=attrgetter("name")), 2))
+    for one, other in pairs:
+        if (one.name, other.name) not in compared:
+            compared[one.name, other.name] = compare(_difference(one, other), level)
+    family = correct([compared[one.name, other.name] for one, other in pairs])
     known: dict[tuple[str, str], Lead] = {}
     for (one, other), comparison in zip(pairs, family, strict=True):
         known[one.name, other.name], known[other.name, one.name] = _leads(comparison)

@@ -15,7 +15,7 @@ from espalier.analysis.nets import compressed, untouched
 from espalier.analysis.speed import Gain
 from espalier.analysis.statistics import SEEDS, Verdict, over_seeds
 from espalier.analysis.study import StudyView
-from espalier.analysis.tradeoffs import Leads
+from espalier.analysis.tradeoffs import Compared, Leads
 from espalier.analysis.verdicts import claims_at
 
 LIMITS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # points of top-1 that may be lost, at each of which there are verdicts
@@ -104,9 +104,10 @@ class Standing:
     leads: Leads
 
 
-def standing(view: StudyView, axis: str) -> Standing:
-    """The Pareto set on an axis of AXES; without nets where none has a value there."""
-    found = choices.standings(view, view.nets, axis)
+def standing(view: StudyView, axis: str, compared: Compared) -> Standing:
+    """The Pareto set on an axis of AXES; without nets where none has a value there. compared: the pairs of nets that
+    were compared on other axes."""
+    found = choices.standings(view, view.nets, axis, compared)
     return Standing(
         {place.name: str(place.standing) for place in found.places},
         {place.name: place.dominated_by for place in found.places},

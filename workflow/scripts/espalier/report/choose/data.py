@@ -17,7 +17,7 @@ from espalier.analysis.labels import net_names, pruning_label, scheme_label, tra
 from espalier.analysis.nets import untouched
 from espalier.analysis.speed import Gain
 from espalier.analysis.study import RunView, StudyView
-from espalier.analysis.tradeoffs import Leads
+from espalier.analysis.tradeoffs import Compared, Leads
 from espalier.analysis.variants import AXES, LIMITS, Range, Standing
 from espalier.analysis.verdicts import claim_word
 from espalier.backends import BACKENDS
@@ -61,7 +61,8 @@ def study(view: StudyView, chains: Mapping[str, Sequence[Any]]) -> dict[str, Any
     nets = view.nets
     nets = nets.assign(name=net_names(nets))
     axes = [axis for axis in AXES if axis in nets and nets[axis].notna().any()]
-    standings = {axis: variants.standing(view, axis) for axis in axes}
+    compared: Compared = {}  # once for all axes
+    standings = {axis: variants.standing(view, axis, compared) for axis in axes}
     verdicts, published = variants.verdicts(view), _published(view)
     ends = dict(zip(view.results["node"], view.results["chain"], strict=True))
     rows = []
