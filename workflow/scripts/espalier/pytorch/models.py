@@ -87,7 +87,7 @@ def redrawn(net: nn.Module, seed: int, *, width: float = 1.0) -> nn.Module:
         inputs = {
             layer.weight: math.prod(layer.weight.shape[1:]) for layer in weighted(new).values()
         }  # a tied weight is there once
-        cut(new, _shapes(net))
+        cut(new, _shapes(net), spec.get("settings", {}))
         if initial:
             torch.manual_seed(seed)
             initial(new)
@@ -216,14 +216,15 @@ def load(path: str | Path) -> nn.Module:
         missing = ", ".join(expected.keys() - tensors.keys()) or "nothing"
         unknown = ", ".join(tensors.keys() - expected.keys()) or "nothing"
         raise ValueError(f"{path} is no {spec['name']}: it lacks {missing}, and has {unknown} besides")
-    cut(net, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    cut(net, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, spec.get("settings", {}))
     for name, tensor in expected.items():
         tensor.data = tensors[name]
     return net.eval()
 
 
 def spec_of(net: nn.Module) -> dict[str, Any]:
-    """What a net is rebuilt from: `name`, `num_classes`, `removed_blocks` and, if any, the architecture's `options`."""
+    """What a net is rebuilt from: `name`, `num_classes`, `removed_blocks` and, if any, the architecture's `options` and
+    the `settings` of modules that were cut: {module: {attribute: number or numbers}}."""
     return vars(net)["spec"]
 
 
@@ -243,11 +244,14 @@ def weighted(net: nn.Module) -> dict[str, Any]:
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
 
 
-def cut(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def cut(
+    net: nn.Module, shapes: Mapping[str, tuple[int, ...]], settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
     """Give parameters and buffers the shapes that `shapes` has for their names, in place, and tell their modules.
 
-    Of each dimension the first values are kept; where one grows, the further values are undefined. Raises ValueError
-    for a layer of PyTorch's whose attributes are not known to follow from the shapes of its tensors.
+    Of each dimension the first values are kept; where one grows, the further values are undefined. settings: whole
+    numbers that modules know of themselves and that do not follow from the shapes, by module; they are noted in the
+    net's `spec`. Raises ValueError for a layer of PyTorch's of which neither is known, or for unknown settings.
     """
     tensors = tensors_of(net)
     new = {name: tuple(shape) for name, shape in shapes.items() if tuple(tensors[name].shape) != tuple(shape)}
@@ -256,8 +260,49 @@ def cut(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
     changed = {id(tensors[name]) for name in new}
     for name, module in net.named_modules():
         own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        if shape := next((tuple(tensor.shape) for tensor in own if id(tensor) in changed), None):
+        if settings and name in settings:
+            _restore(name, module, settings[name])
+        elif shape := next((tuple(tensor.shape) for tensor in own if id(tensor) in changed), None):
             _tell(name, module, shape)
+    if settings:
+        spec_of(net)["settings"] = {name: dict(values) for name, values in settings.items()}
+
+
+def settings(net: nn.Module) -> dict[str, dict[str, Any]]:
+    """The whole numbers, and tuples of them, that each module knows of itself and that its tensors do not tell."""
+    found = {}
+    for name, module in net.named_modules():
+        values = {} if _follows(module) else vars(module)
+        found[name] = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+            if not key.startswith("_") and _numbers(value)
+        }
+    return found
+
+
+def _numbers(value: Any) -> bool:
+    whole = value if isinstance(value, tuple | list) else [value]
+    return bool(whole) and all(type(number) is int for number in whole)
+
+
+def _restore(name: str, module: Any, values: Mapping[str, Any]) -> None:
+    """Set numbers that a module knows of itself, to values out of a file: only such as it has."""
+    for key, value in values.items():
+        before = vars(module).get(key)
+        if not _numbers(value) or not _numbers(before) or isinstance(value, list) != isinstance(before, tuple | list):
+            raise ValueError(f"{name}.{key} is {before!r} and cannot be {value!r}")
+        setattr(module, key, type(before)(value))
+
+
+def _follows(module: nn.Module) -> bool:
+    """Whether `_tell` knows all sizes of a module from the shape of its tensors."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+    from torch.nn.modules.conv import _ConvNd
+
+    known = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.PReLU)
+    return isinstance(module, known) and any(True for _ in (*module.parameters(False), *module.buffers(False)))
 
 
 def _corner(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
