@@ -131,8 +131,13 @@ def _kept(outputs: Outputs, pruning: Pruning, limit: float | None) -> list[tuple
         chosen = keep_above(outputs.scores, pruning.amount.value)
     else:
         own = threshold(outputs.scores, float(pruning.amount.value)) if limit is None else limit
-        chosen = keep(outputs.scores, own, MULTIPLE // math.gcd(MULTIPLE, units.channels))
+        chosen = keep(outputs.scores, own, multiple_of(units))
     return [(name, [index for unit in chosen for index in units.places[name][unit]]) for name in units.layers]
+
+
+def multiple_of(units: coupling.Coupled) -> int:
+    """The number of units of which a multiple is kept, so that layers keep a multiple of MULTIPLE channels."""
+    return MULTIPLE // math.gcd(MULTIPLE, units.channels)
 
 
 def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str = "filters") -> list[Outputs]:

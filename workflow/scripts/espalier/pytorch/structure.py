@@ -97,9 +97,11 @@ def removal(graph: Any, gone: Mapping[nn.Module, Sequence[int]]) -> Removal:
     """All that goes if outputs of several layers go, by what it goes from; indices are those before anything goes."""
     items: Removal = {}
     for layer, indices in gone.items():
+        if not indices:
+            continue
         node, prune = graph.module2node[layer], graph.get_pruner_of_module(layer).prune_out_channels
         if set(indices) <= items.get((node, prune), (None, set()))[1]:
-            continue  # nothing goes, or it goes with a layer before
+            continue  # it goes with a layer before
         for dependency, of_target in group_of(graph, layer, indices):
             items.setdefault((dependency.target, dependency.handler), (dependency, set()))[1].update(of_target)
     return items
