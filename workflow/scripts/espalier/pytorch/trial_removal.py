@@ -120,15 +120,16 @@ def _mask(net: nn.Module, graph: Any, items: Mapping[Any, tuple[Any, set[int]]])
 def _mask_layer(module: Any, which: list[int], writes: bool) -> None:
     from torch import nn
 
-    weight, across = module.weight.data, 0 if writes else 1
+    weight: Any = module.weight.data
     if weight.dim() > 1:
-        across = 1 - across if getattr(module, "transposed", False) else across
-        across = 0 if getattr(module, "groups", 1) > 1 else across  # a depthwise conv's inputs are its outputs
-        weight.index_fill_(across, _long(which), 0)
+        out, inside = (1, 0) if getattr(module, "transposed", False) else (0, 1)
+        depthwise = getattr(module, "groups", 1) > 1  # its inputs are its outputs
+        weight.index_fill_(out if writes or depthwise else inside, _long(which), 0)
     elif not isinstance(module, nn.PReLU):
         weight.index_fill_(0, _long(which), 0)
-    if writes and isinstance(module.bias if hasattr(module, "bias") else None, nn.Parameter):
-        module.bias.data.index_fill_(0, _long(which), 0)
+    bias: Any = getattr(module, "bias", None)
+    if writes and isinstance(bias, nn.Parameter):
+        bias.data.index_fill_(0, _long(which), 0)
 
 
 def _long(indices: list[int]) -> Tensor:
