@@ -159,7 +159,7 @@ def halved(net: Any, size: int, macs: int) -> tuple[Any, dict[str, list[int]], l
     """A copy of the net with at most half of the multiply-accumulates, or with as few as it can have; the channels that
     are kept, and the reasons why others stay."""
     from espalier.pytorch import coupling, structure
-    from espalier.pytorch.macs import profile_model
+    from espalier.pytorch.macs import count_macs
 
     sets = [units for kind in ("filters", "neurons") for units in coupling.coupled(net, size, kind)]
     low, high, best = 0.0, 1.0, None
@@ -168,7 +168,7 @@ def halved(net: Any, size: int, macs: int) -> tuple[Any, dict[str, list[int]], l
         kept = chosen(sets, ratio)
         small = copy.deepcopy(net)
         structure.remove_channels(small, kept, size)
-        if profile_model(small, size).macs <= macs / 2:
+        if count_macs(small, size) <= macs / 2:
             high, best = ratio, (small, kept)
         else:
             low, last = ratio, (small, kept)

@@ -33,6 +33,7 @@ class Mixed(nn.Module):
         self.stem, self.norm = self.Conv(3, 32, 3, padding=1), nn.GroupNorm(4, 32)
         self.inner, self.outer = nn.Conv2d(32, 48, 1), nn.Conv2d(48, 32, 1)
         self.scale = nn.Parameter(torch.rand(32, 1, 1))
+        self.register_buffer("shift", torch.rand(32, 1, 1))
         self.squeeze, self.excite = nn.Conv2d(32, 16, 1), nn.Conv2d(16, 32, 1)
         self.up = nn.ConvTranspose2d(32, 24, 2, stride=2)
         self.last, self.plain = nn.LayerNorm(24), nn.LayerNorm(24, elementwise_affine=False)
@@ -40,7 +41,7 @@ class Mixed(nn.Module):
 
     def forward(self, x):
         x = self.norm(self.stem(x)).relu()
-        x = x + self.scale * self.outer(self.inner(x).relu())
+        x = x + self.shift + self.scale * self.outer(self.inner(x).relu())
         x = x * torch.sigmoid(self.excite(self.squeeze(x.mean((2, 3), keepdim=True)).relu()))
         return self.head(self.hidden(self.plain(self.last(self.up(x).mean((2, 3))))).relu())
 
@@ -72,7 +73,10 @@ def test_a_pruned_net_of_many_kinds_of_layers_is_read_back_bit_for_bit(mixed, pr
     layers = dict(read.named_modules())
     assert {name: structure.width(layers[name]) for name in kept} == {n: len(k) for n, k in kept.items()}
     assert sum(p.numel() for p in read.parameters()) < sum(p.numel() for p in mixed.parameters())
-    assert read.norm.num_channels == read.stem.out_channels == read.scale.shape[0] and read.norm.num_groups == 4
+    assert (
+        read.norm.num_channels == read.stem.out_channels == len(read.scale) == len(read.shift)
+        and read.norm.num_groups == 4
+    )
     assert read.plain.normalized_shape == (24,) and read.up.in_channels == read.stem.out_channels
 
 
@@ -105,6 +109,21 @@ def test_a_file_sets_nothing_but_whole_numbers(own_register, value):
     net = nn.Sequential(nn.LayerNorm(32, elementwise_affine=False))
     with pytest.raises(ValueError, match="cannot be"):
         models.cut(net, {}, {"0": {"normalized_shape": value}})
+
+
+def test_a_pruned_net_that_knows_its_sizes_by_other_ways_is_refused(own_register, digits, tmp_path):
+    class Fixed(nn.Sequential):
+        def forward(self, x):
+            return self[1](self[0](x).reshape(len(x), 16, 64).mean(2))
+
+    @registry.register(registry.Model("fixed", backend="pytorch", title=""))
+    def fixed(num_classes):
+        return Fixed(nn.Conv2d(3, 16, 1), nn.Linear(16, num_classes))
+
+    models.save(models.build_model("fixed", 10), tmp_path / "net.safetensors")
+    step = {"prune_type": "filter_wise", "method": "l2", "ratio": "0.50"}
+    with pytest.raises(ValueError, match=r"reshape|does not run"):
+        prune.prune_model(tmp_path / "out", parent=tmp_path / "net.safetensors", data=digits(8, 3), **step)
 
 
 # Neurons

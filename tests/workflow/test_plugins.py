@@ -16,6 +16,7 @@ REPORT = {
     "make_run_table",
     "make_runtime_table",
     "write_overview",
+    "preflight",  # of the example's net, by what it is asked for; it makes nothing run again
 }
 
 

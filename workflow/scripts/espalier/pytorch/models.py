@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from espalier.pytorch.cutting import cut, tensors_of
 from espalier.pytorch.initial_values import undefined, undefined_as_nan, undrawn
 from espalier.registry import Model, get
 
@@ -87,7 +88,7 @@ def redrawn(net: nn.Module, seed: int, *, width: float = 1.0) -> nn.Module:
         inputs = {
             layer.weight: math.prod(layer.weight.shape[1:]) for layer in weighted(new).values()
         }  # a tied weight is there once
-        cut(new, _shapes(net), spec.get("settings", {}))
+        _cut_as(new, spec, _shapes(net))
         if initial:
             torch.manual_seed(seed)
             initial(new)
@@ -216,7 +217,7 @@ def load(path: str | Path) -> nn.Module:
         missing = ", ".join(expected.keys() - tensors.keys()) or "nothing"
         unknown = ", ".join(tensors.keys() - expected.keys()) or "nothing"
         raise ValueError(f"{path} is no {spec['name']}: it lacks {missing}, and has {unknown} besides")
-    cut(net, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, spec.get("settings", {}))
+    _cut_as(net, spec, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
     for name, tensor in expected.items():
         tensor.data = tensors[name]
     return net.eval()
@@ -228,13 +229,15 @@ def spec_of(net: nn.Module) -> dict[str, Any]:
     return vars(net)["spec"]
 
 
-def tensors_of(net: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer by name, including buffers that PyTorch does not save. A tied one is there once."""
-    return dict(net.named_parameters()) | dict(net.named_buffers())
-
-
 def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors_of(net).items()}
+
+
+def _cut_as(net: nn.Module, spec: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Cut a dense net to the shapes of the one that has this spec."""
+    cut(net, shapes, spec.get("settings"))
+    if "settings" in spec:
+        spec_of(net)["settings"] = spec["settings"]
 
 
 def weighted(net: nn.Module) -> dict[str, Any]:
@@ -242,99 +245,6 @@ def weighted(net: nn.Module) -> dict[str, Any]:
     from torch import nn
 
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
-
-
-def cut(
-    net: nn.Module, shapes: Mapping[str, tuple[int, ...]], settings: Mapping[str, Mapping[str, Any]] | None = None
-) -> None:
-    """Give parameters and buffers the shapes that `shapes` has for their names, in place, and tell their modules.
-
-    Of each dimension the first values are kept; where one grows, the further values are undefined. settings: whole
-    numbers that modules know of themselves and that do not follow from the shapes, by module; they are noted in the
-    net's `spec`. Raises ValueError for a layer of PyTorch's of which neither is known, or for unknown settings.
-    """
-    tensors = tensors_of(net)
-    new = {name: tuple(shape) for name, shape in shapes.items() if tuple(tensors[name].shape) != tuple(shape)}
-    for name, shape in new.items():
-        tensors[name].data = _corner(tensors[name].data, shape)
-    changed = {id(tensors[name]) for name in new}
-    for name, module in net.named_modules():
-        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        if settings and name in settings:
-            _restore(name, module, settings[name])
-        elif shape := next((tuple(tensor.shape) for tensor in own if id(tensor) in changed), None):
-            _tell(name, module, shape)
-    if settings:
-        spec_of(net)["settings"] = {name: dict(values) for name, values in settings.items()}
-
-
-def settings(net: nn.Module) -> dict[str, dict[str, Any]]:
-    """The whole numbers, and tuples of them, that each module knows of itself and that its tensors do not tell."""
-    found = {}
-    for name, module in net.named_modules():
-        values = {} if _follows(module) else vars(module)
-        found[name] = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in values.items()
-            if not key.startswith("_") and _numbers(value)
-        }
-    return found
-
-
-def _numbers(value: Any) -> bool:
-    whole = value if isinstance(value, tuple | list) else [value]
-    return bool(whole) and all(type(number) is int for number in whole)
-
-
-def _restore(name: str, module: Any, values: Mapping[str, Any]) -> None:
-    """Set numbers that a module knows of itself, to values out of a file: only such as it has."""
-    for key, value in values.items():
-        before = vars(module).get(key)
-        if not _numbers(value) or not _numbers(before) or isinstance(value, list) != isinstance(before, tuple | list):
-            raise ValueError(f"{name}.{key} is {before!r} and cannot be {value!r}")
-        setattr(module, key, type(before)(value))
-
-
-def _follows(module: nn.Module) -> bool:
-    """Whether `_tell` knows all sizes of a module from the shape of its tensors."""
-    from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
-    from torch.nn.modules.conv import _ConvNd
-
-    known = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.PReLU)
-    return isinstance(module, known) and any(True for _ in (*module.parameters(False), *module.buffers(False)))
-
-
-def _corner(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    new = tensor.new_empty(shape)
-    place = tuple(slice(0, min(sizes)) for sizes in zip(tensor.shape, shape, strict=True))
-    new[place] = tensor[place]
-    return new
-
-
-def _tell(name: str, module: Any, shape: tuple[int, ...]) -> None:
-    """Set the sizes that a module of PyTorch's knows of itself to those of its weight."""
-    from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
-    from torch.nn.modules.conv import _ConvNd
-
-    if isinstance(module, _ConvNd):
-        if 1 < module.groups == module.in_channels == module.out_channels:  # depthwise, and stays so
-            module.groups = shape[0]
-        wide, narrow = shape[0], shape[1] * module.groups
-        module.in_channels, module.out_channels = (wide, narrow) if module.transposed else (narrow, wide)
-    elif isinstance(module, nn.Linear):
-        module.out_features, module.in_features = shape
-    elif isinstance(module, _NormBase):
-        module.num_features = shape[0]
-    elif isinstance(module, nn.GroupNorm):
-        module.num_channels = shape[0]
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        module.normalized_shape = shape
-    elif isinstance(module, nn.PReLU):
-        module.num_parameters = shape[0]
-    elif type(module).__module__.startswith("torch.nn."):
-        raise ValueError(f"cannot cut {name}, a {type(module).__name__}, to the shape {shape}")
 
 
 def residual_blocks(net: nn.Module) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.importance import scores as importance
+from espalier.pytorch.macs import image_channels
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
 from espalier.registry import PruneType
 from espalier.training.pruning import Pruning
@@ -81,7 +82,20 @@ def _remove_groups(net: nn.Module, pruning: Pruning, data: Data, out: str | Path
     found = {name: structure.width(pruned.get_submodule(name)) for name in expected}
     if found != expected:
         raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
+    _check_runs(pruned, data.manifest["size"])
     return pruned
+
+
+def _check_runs(net: nn.Module, size: int) -> None:
+    """Raise ValueError if a pruned net cannot be called: then it uses sizes that nobody told it have changed."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            net(torch.zeros(1, image_channels(net, size), size, size))
+    except (RuntimeError, IndexError, TypeError) as error:
+        message = str(error).strip().splitlines()[0]
+        raise ValueError(f"the pruned net does not run, it uses sizes of layers by other ways: {message}") from error
 
 
 @dataclass(frozen=True)

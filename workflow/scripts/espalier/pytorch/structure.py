@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.cutting import settings
 from espalier.pytorch.macs import image_channels
-from espalier.pytorch.models import settings, spec_of
+from espalier.pytorch.models import spec_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,9 +27,34 @@ def dependencies(net: nn.Module, size: int) -> Any:
     example = torch.zeros(1, image_channels(net, size), size, size)
     example = example.to(next(net.parameters()))
     _mend()
-    with warnings.catch_warnings(), torch.enable_grad():
+    with warnings.catch_warnings(), torch.enable_grad(), _traced_buffers(net):
         warnings.simplefilter("ignore")
         return torch_pruning.DependencyGraph().build_dependency(net, example_inputs=example, verbose=False)
+
+
+@contextmanager
+def _traced_buffers(net: nn.Module) -> Iterator[None]:
+    """Buffers of real numbers are parameters inside the block, since Torch-Pruning sees only what has a gradient. Those
+    of norms it knows itself."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+
+    made = [
+        (module, name, buffer)
+        for module in net.modules()
+        if not isinstance(module, _NormBase)
+        for name, buffer in module.named_buffers(recurse=False)
+        if buffer.is_floating_point() and buffer.numel() > 1
+    ]
+    for module, name, buffer in made:
+        module._buffers.pop(name)
+        module._parameters[name] = nn.Parameter(buffer)
+    try:
+        yield
+    finally:
+        for module, name, buffer in made:
+            module._parameters.pop(name)
+            module._buffers[name] = buffer
 
 
 def _mend() -> None:
@@ -112,9 +138,10 @@ def remove(graph: Any, items: Removal) -> None:
     for dependency, indices in items.values():
         old = dependency.target.module
         new = dependency(sorted(indices))
-        if (name := graph._param_to_name.get(old)) is not None:  # a parameter cannot be cut in place
+        if (name := graph._param_to_name.get(old)) is not None:  # a parameter or buffer cannot be cut in place
             owner, _, attribute = name.rpartition(".")
-            setattr(graph.model.get_submodule(owner), attribute, new)
+            module = graph.model.get_submodule(owner)
+            setattr(module, attribute, new.data if attribute in module._buffers else new)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from espalier.pytorch.cutting import tensors_of
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -88,7 +90,8 @@ def _lively(net: nn.Module) -> nn.Module:
     """The net with weights of which none is 0 or 1, so that a mix-up shows."""
     import torch
 
-    for name, tensor in net.state_dict().items():
+    for name, tensor in tensors_of(net).items():
+        tensor = tensor.detach()
         if not tensor.is_floating_point():
             continue
         noise = torch.randn_like(tensor)
@@ -105,11 +108,11 @@ def _mask(net: nn.Module, graph: Any, items: Mapping[Any, tuple[Any, set[int]]])
     """Set to zero what goes: of layers outputs and inputs, of norms and parameters their channels."""
     from torch import nn
 
-    parameters = dict(net.named_parameters())
+    tensors = tensors_of(net)
     for dependency, indices in items.values():
         target, which = dependency.target.module, sorted(indices)
         if (name := graph._param_to_name.get(target)) is not None:
-            parameters[name].data.index_fill_(dependency.target.pruning_dim, _long(which), 0)
+            tensors[name].data.index_fill_(dependency.target.pruning_dim, _long(which), 0)
             continue
         module = net.get_submodule(graph._module2name[target]) if target in graph._module2name else None
         if not isinstance(getattr(module, "weight", None), nn.Parameter):
