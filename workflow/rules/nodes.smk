@@ -30,7 +30,7 @@ def inputs_of(step):
     known = NETS | {"data": data_of_study}
     files = {name: known[name] for name in step.reads}
     if not nets:
-        return files | {"pretrained": pretrained_of_node, "preflight": preflight_of_node}
+        return files | {"pretrained": pretrained_of_node}
     return files | {"origins": origins}
 
 

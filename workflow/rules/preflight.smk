@@ -1,5 +1,6 @@
 # Before the first training of a study whose net is not the library's own: whether the net can be built, pruned, saved, exported
-# and quantized as the study asks. It takes seconds. Its report is an input of trainings that makes none of them run again.
+# and quantized as the study asks, which takes seconds. The job that trains finds out first. A rule of its own would have to be
+# upstream of it by `ancient`, and where an upstream job is to run again, Snakemake does not look for changes downstream of it.
 
 
 def own_net(study):
@@ -8,53 +9,34 @@ def own_net(study):
     return bool(entry.plugin) or ":" in entry.name or "/" in entry.name
 
 
-def preflight_of_node(wildcards):
-    """The report that a training waits for, if there is one."""
-    study = job_of(wildcards).study
-    tried = STUDIES[study]["backend"] == "pytorch" and own_net(STUDIES[study])
-    return ancient(f"<results>/preflight/{study}.json") if tried else []
+def preflight_of_node(wildcards, resources):
+    """What the job that a chain begins with tries first; None for others, and for the library's own nets. It has no bearing
+    on the net, so it is a param that Snakemake does not compare: one whose function takes `resources`."""
+    job = job_of(wildcards)
+    study = STUDIES[job.study]
+    if job.parent or job.backend != "pytorch" or not own_net(study):
+        return None
+    return {
+        "out": f"{RESULTS}/preflight/{job.study}.json",
+        "asked": asked_of_net(study),
+        "code": code_of_preflight(study),
+    }
 
 
-def asked_of_net(wildcards):
+def asked_of_net(study):
     """What a study asks of its net: each prune type by the first step that has it, and each scheme."""
-    jobs, prunings, schemes = GRID.of(wildcards.study), {}, []
-    for job in jobs:
+    prunings, schemes = {}, []
+    for job in GRID.of(study["name"]):
         params = {key: value for key, value in job.params.items() if key != "seed"}
         if job.step == "prune":
             prunings.setdefault(params["prune_type"], params)
         if job.step == "quantize" and params["scheme"] not in schemes:
             schemes.append(params["scheme"])
-    model = sorted_keys(STUDIES[wildcards.study]["model"])
-    return {"model": model, "prunings": list(prunings.values()), "schemes": schemes}
+    return {"model": sorted_keys(study["model"]), "prunings": list(prunings.values()), "schemes": schemes}
 
 
-def code_of_preflight(wildcards):
+def code_of_preflight(study):
     """What a preflight is covered by."""
     kinds = ("model", "prune_type", "score", "scheme")
-    uses = [use for job in GRID.of(wildcards.study) for use in job.uses if use[0] in kinds]
-    modules = ["espalier.pytorch.runtime", "espalier.pytorch.preflight"]
-    return code_of_job(SCRIPTS / "preflight.py", modules, uses)
-
-
-rule preflight:
-    input:
-        data=data_of_study,
-    output:
-        "<results>/preflight/{study}.json",
-    log:
-        "<results>/logs/preflight/{study}.log",
-    conda:
-        "../../envs/pytorch.yaml"
-    threads: 1
-    resources:
-        **asks("measure"),
-    params:
-        backend="pytorch",
-        data=folder_of_data,
-        asked=asked_of_net,
-        code=code_of_preflight,
-        library=library_as_planned,
-    message:
-        "trying what {wildcards.study} asks of its net"
-    script:
-        "../scripts/preflight.py"
+    uses = [use for job in GRID.of(study["name"]) for use in job.uses if use[0] in kinds]
+    return code_of_job(SCRIPTS / "run_step.py", ["espalier.pytorch.preflight"], uses)

@@ -37,6 +37,7 @@ for step in STEPS.values():
             runs=step.function,
             measuring=measuring_by_step,
             tensorboard=tensorboard_of_node,
+            preflight=preflight_of_node,
             code=code_of_node,
             library=library_as_planned,
         message:

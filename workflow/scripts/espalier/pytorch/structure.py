@@ -58,26 +58,34 @@ def _traced_buffers(net: nn.Module) -> Iterator[None]:
 
 
 def _mend() -> None:
-    """Two defects of Torch-Pruning 1.6.1: in nets with channel shuffles it infers 0 channels and divides by them, and
-    in windows of attention it takes each reshape for a flattening, so that indices become too many to be held."""
+    """Three defects of Torch-Pruning 1.6.1: in nets with channel shuffles it infers 0 channels and divides by them;
+    it adds up the sizes of concatenated tensors of which it knows only some; and in windows of attention it takes each
+    reshape for a flattening, so that indices become too many to be held."""
     from torch_pruning.dependency import index_mapping
 
-    update, flatten = index_mapping.update_reshape_index_mapping, index_mapping._FlattenIndexMapping
-    if update.__module__ != index_mapping.__name__:
+    if index_mapping.update_reshape_index_mapping.__module__ != index_mapping.__name__:
         return  # mended already
+    index_mapping.update_reshape_index_mapping = _without(ZeroDivisionError, index_mapping.update_reshape_index_mapping)
+    index_mapping.update_concat_index_mapping = _without(TypeError, index_mapping.update_concat_index_mapping)
+    flatten = index_mapping._FlattenIndexMapping
     flattened: Any = flatten.__call__
 
-    def mended_update(graph: Any, node: Any) -> None:
-        with suppress(ZeroDivisionError):
-            update(graph, node)
-
-    def mended_flatten(self: Any, indices: Any) -> Any:
+    def mended(self: Any, indices: Any) -> Any:
         if not self.reverse and len(indices) > len({index.root_idx for index in indices}):
             raise IndexError("flattened twice")
         return flattened(self, indices)
 
-    index_mapping.update_reshape_index_mapping = mended_update
-    flatten.__call__ = mended_flatten
+    flatten.__call__ = mended
+
+
+def _without(error: type[Exception], update: Any) -> Any:
+    """A function of Torch-Pruning that updates a graph, and does nothing where it would raise this error."""
+
+    def mended(graph: Any, node: Any) -> None:
+        with suppress(error):
+            update(graph, node)
+
+    return mended
 
 
 def remove_channels(net: nn.Module, kept: Mapping[str, Sequence[int]], size: int) -> None:

@@ -15,7 +15,7 @@ from espalier.pytorch.cutting import tensors_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-TOLERANCE = 1e-5  # of the largest output; float64 is far below
+TOLERANCE = 1e-8  # of the largest output; float64 is far below
 # Operations on tensors that move or combine channels, by the names that autograd gives them.
 MOVING = ("permute", "transpose", "mm", "index", "roll", "stack", "select", "shuffle", "softmax", "einsum", "attention")
 MOVING += ("gather", "flip", "cum", "sort", "topk", "unsafe", "strided", "unfold", "norm", "unknown")
@@ -87,7 +87,8 @@ def agrees(net: nn.Module, size: int, gone: Mapping[str, Sequence[int]]) -> bool
 
 
 def _lively(net: nn.Module) -> nn.Module:
-    """The net with weights of which none is 0 or 1, so that a mix-up shows."""
+    """The net with weights of which none is 0 or 1, so that a mix-up shows, and so small that rounding does not grow
+    from layer to layer, as in He's initialisation of a deep net."""
     import torch
 
     for name, tensor in tensors_of(net).items():
@@ -96,7 +97,7 @@ def _lively(net: nn.Module) -> nn.Module:
             continue
         noise = torch.randn_like(tensor)
         if tensor.dim() > 1 and name.endswith("weight"):
-            tensor.copy_(noise * (2 / max(1, tensor[0].numel())) ** 0.5)
+            tensor.copy_(noise * max(1, tensor[0].numel()) ** -0.5)
         elif name.endswith("running_var") or name.endswith("weight"):
             tensor.copy_(1 + 0.2 * noise.abs())
         elif not name.endswith("index"):
