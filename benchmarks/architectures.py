@@ -26,8 +26,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "docs" / "architectures.md"
 SIZES = {"inception_v3": 96, "maxvit_t": 224, "vit_h_14": 70}  # sides of images in pixels, where 64 is too small
 SIZES |= dict.fromkeys(("swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b"), 224)
-LARGEST_MASKED = 150_000_000  # parameters of a net that is compared with a masked copy in float64
-LARGEST_EXPORTED = 8_000_000
+LARGEST = 400_000_000  # parameters of a net that is tried at all
+LARGEST_MASKED = 90_000_000  # parameters of a net that is compared with a masked copy in float64
+LARGEST_EXPORTED = 5_000_000  # of what is left of a net
 CLASSES = 10
 
 
@@ -85,7 +86,8 @@ def _told(name: str, facts: Path) -> None:
         try:
             tried(name)
         except Exception as error:
-            say(problem=f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}")
+            message = (str(error).strip().splitlines() or [""])[0][:300]
+            say(problem=message if isinstance(error, ValueError) else f"{type(error).__name__}: {message}")
 
 
 def say(**facts: Any) -> None:
@@ -95,10 +97,13 @@ def say(**facts: Any) -> None:
 def tried(name: str) -> None:
     """Try a net, and say each fact."""
     import torch
+    import torchvision
 
     from espalier.pytorch import models, structure, trial_removal
     from espalier.pytorch.macs import profile_model
 
+    if torchvision.models.get_model_weights(name).DEFAULT.meta["num_params"] > LARGEST:
+        raise ValueError(f"not tried: more than {LARGEST // 10**6} million parameters")
     torch.manual_seed(0)
     torch.set_num_threads(1)
     size = SIZES.get(name, 64)
@@ -163,7 +168,7 @@ def halved(net: Any, size: int, macs: int) -> tuple[Any, dict[str, list[int]], l
 
     sets = [units for kind in ("filters", "neurons") for units in coupling.coupled(net, size, kind)]
     low, high, best = 0.0, 1.0, None
-    for _ in range(5):
+    for _ in range(4):
         ratio = (low + high) / 2
         kept = chosen(sets, ratio)
         small = copy.deepcopy(net)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from espalier import registry
-from espalier.pytorch.preflight import Refused, preflight
+from espalier.pytorch.preflight import Refused, once, preflight
 
 FILTERS = {"prune_type": "filter_wise", "method": "l2", "ratio": "0.50", "scope": "layer"}
 NEURONS = FILTERS | {"prune_type": "neuron_wise"}
@@ -71,3 +71,17 @@ def test_a_net_that_draws_random_numbers_or_cannot_be_built_is_refused(own_regis
         tried(digits, tmp_path, "noisy", [])
     with pytest.raises(Refused, match="KeyError: 'depth'"):
         tried(digits, tmp_path, "broken", [])
+
+
+def test_it_is_tried_once_for_the_same_request_and_again_for_another(own_register, digits, tmp_path):
+    built = []
+
+    @registered
+    def counted(num_classes):
+        built.append(num_classes)
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, num_classes))
+
+    for key in ("a", "a", "b"):
+        asked = {"model": {"name": "counted", "width": 1.0}, "prunings": [], "schemes": []}
+        once(tmp_path / "report.json", key=key, data=digits(8, 3), **asked)
+        assert len(built) == {"a": 2, "b": 4}[key]  # once new, once to read the file
