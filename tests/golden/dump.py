@@ -22,11 +22,11 @@ CONFIGS = (
     "config.yaml",
     *(f"config/{name}.yaml" for name in ("cats_dogs", "cifar10", "cifar100", "mnist", "published")),
 )
-# runs, measuring: the names of the functions that are called. device, threads_asked: how a job is run. tensorboard:
-# whether it writes logs beside its results. caption: words.
+# runs, measuring: the names of the functions that are called. preflight: what is tried of a net before it is trained.
+# device, threads_asked: how a job is run. tensorboard: whether it writes logs beside its results. caption: words.
 LEFT_OUT = (
-    "code", "versions", "runs", "measuring", "device", "jobs_per_gpu", "threads_asked", "tensorboard", "library",
-    "caption",
+    "code", "versions", "runs", "measuring", "preflight", "device", "jobs_per_gpu", "threads_asked", "tensorboard",
+    "library", "caption",
 )  # fmt: skip
 RUN_BY = ("resources", "jobs_per_gpu")  # keys of the config that say how jobs are run
 
