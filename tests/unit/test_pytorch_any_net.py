@@ -87,6 +87,20 @@ def test_channels_that_a_group_norm_normalises_go_from_each_of_its_groups(mixed)
     assert len(kept["stem"]) % 8 == 0 and small.norm.num_channels < 32
 
 
+def test_a_group_norm_couples_the_layers_of_a_concatenation():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.norm = nn.Conv2d(3, 16, 1), nn.Conv2d(3, 16, 1), nn.GroupNorm(2, 32)
+            self.head = nn.Linear(32, 10)
+
+        def forward(self, x):
+            return self.head(self.norm(torch.cat([self.a(x), self.b(x)], 1)).relu().mean((2, 3)))
+
+    (units,) = coupling.coupled(Both().eval(), 8)
+    assert units.places == {name: [[index] for index in range(16)] for name in ("a", "b")}
+
+
 def test_layers_that_nothing_tells_their_sizes_are_told_by_the_file(own_register, tmp_path):
     @registry.register(registry.Model("plain_norm", backend="pytorch", title=""))
     def plain_norm(num_classes):

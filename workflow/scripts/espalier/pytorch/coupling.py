@@ -78,7 +78,7 @@ def _follow(graph: Any, layers: dict[str, Any], name: str, links: _Links) -> Non
         if why := _obstacle(graph, layers, name, dependency):
             links.spare(name, roots, why)
         if (number := _norm_groups(module)) > 1:
-            links.join_groups(name, roots, indices, module.num_channels // number)
+            links.join_groups(name, roots, indices, graph._module2name[module], module.num_channels // number)
 
 
 def _norm_groups(module: Any) -> int:
@@ -132,11 +132,11 @@ class _Links:
         if len(set(others)) == self.widths[other]:
             self.seen.add(other)
 
-    def join_groups(self, name: str, roots: Sequence[int], indices: Sequence[int], length: int) -> None:
-        """A norm over groups keeps their number: what stands at the same place of each group goes together."""
-        first: dict[int, int] = {}
+    def join_groups(self, name: str, roots: Sequence[int], indices: Sequence[int], norm: str, length: int) -> None:
+        """A norm over groups of so many channels keeps the number of its groups: what stands at the same place of each
+        goes together, whichever layer it is of. Such a place is a channel, too, of no layer."""
         for root, index in zip(roots, indices, strict=True):
-            self._join((name, first.setdefault(index % length, root)), (name, root))
+            self._join((f"norm {norm}", index % length), (name, root))
 
     def spare(self, name: str, indices: Sequence[int], why: str) -> None:
         for index in indices:
