@@ -139,8 +139,8 @@ MISTAKES = {
     "unknown model": Mistake([*VGG, "model", "name"], "vgg16", ("'vgg16'", "resnet50"), corrected={"name": "vgg16_bn"}),
     "model of the other backend": Mistake(
         [*VGG, "model", "name"],
-        "mlp",
-        ("'mlp' for backend pytorch", "vgg16_bn"),
+        "cifar10_cnn",
+        ("'cifar10_cnn' for backend pytorch", "vgg16_bn"),
         corrected={"name": "cifar10_conv"},
     ),
     "unknown backend": Mistake([*VGG, "backend"], "torch", ("'torch'", "keras"), corrected={"backend": "pytorch"}),

@@ -86,3 +86,38 @@ def test_a_list_of_widths_is_for_chains_of_convs():
         build_model("vgg16_bn_cifar", 10, widths=[8] * 12)
     with pytest.raises(ValueError, match="resnet20 is no chain of convs"):
         build_model("resnet20", 10, widths=[8] * 19)
+
+
+# Architectures for other images
+
+
+def closed_form_of_mobilenet_v2(size, classes):
+    """Sandler et al., table 2: inverted residuals of a 1x1, a depthwise 3x3 and a 1x1 conv, no biases of convs."""
+    side = size // 2
+    params, macs, inside = 3 * 32 * 9 + 64, 3 * 32 * 9 * side**2, 32
+    plan = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+    for factor, outside, number, first_stride in plan:
+        for index in range(number):
+            wide, after = inside * factor, side // (first_stride if index == 0 else 1)
+            expand = inside * wide if factor > 1 else 0
+            params += expand + (2 * wide if expand else 0) + 9 * wide + 2 * wide + wide * outside + 2 * outside
+            macs += expand * side**2 + (9 * wide + wide * outside) * after**2
+            inside, side = outside, after
+    params += 320 * 1280 + 2 * 1280 + 1280 * classes + classes
+    return params, macs + 320 * 1280 * side**2 + 1280 * classes
+
+
+def test_mobilenet_v2_has_the_published_counts():
+    assert closed_form_of_mobilenet_v2(224, 1000) == (3_504_872, 300_774_272)
+    profile = profile_model(build_model("mobilenet_v2", 1000), 224)
+    assert (profile.params, profile.macs) == (3_504_872, 300_774_272)
+    profile = profile_model(build_model("mobilenet_v2", 7), 96)
+    assert (profile.params, profile.macs) == closed_form_of_mobilenet_v2(96, 7)
+
+
+def test_the_mlp_has_the_counts_of_its_matrices():
+    weights = 784 * 1000 + 1000 * 1000 + 1000 * 500 + 500 * 200 + 200 * 10
+    for size in (28, 32):
+        profile = profile_model(build_model("mlp", 10), size)
+        assert (profile.params, profile.macs) == (weights + 10, weights) == (2_386_010, 2_386_000)
+    assert profile_model(build_model("mlp", 10, hidden=(30, 20), width=0.5), 28).macs == 784 * 15 + 15 * 10 + 10 * 10

@@ -70,7 +70,7 @@ def test_layers_without_multiply_accumulates_of_their_own_count_nothing():
     assert profile_model(net, 4).macs == 16 * 4 + 64 * 5
 
 
-def test_multiply_accumulates_outside_of_layers_are_noticed():
+def test_multiply_accumulates_outside_of_layers_are_counted():
     class Hidden(nn.Module):
         def __init__(self):
             super().__init__()
@@ -79,8 +79,24 @@ def test_multiply_accumulates_outside_of_layers_are_noticed():
         def forward(self, x):
             return functional.conv2d(self.layer(x), torch.ones(2, 4, 1, 1, device=x.device))
 
-    with pytest.raises(RuntimeError, match="one must be twice the other"):
-        profile_model(Hidden(), 4)
+    profile = profile_model(Hidden(), 4)
+    assert profile.macs == 16 * 3 * 4 + 16 * 4 * 2 and profile.published_macs is None
+
+
+def test_attention_is_counted():
+    class Attention(nn.Module):
+        """16 tokens of 8 channels from images of 4x4, two heads of 4."""
+
+        def __init__(self):
+            super().__init__()
+            self.embed, self.attention = nn.Conv2d(3, 8, 1), nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            x = self.embed(x).flatten(2).transpose(1, 2)
+            return self.attention(x, x, x, need_weights=False)[0]
+
+    embedding, projections, products = 16 * 3 * 8, 4 * 16 * 8 * 8, 2 * 2 * 16 * 16 * 4
+    assert profile_model(Attention(), 4).macs == embedding + projections + products
 
 
 # Accuracy

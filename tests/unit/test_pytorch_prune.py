@@ -12,7 +12,7 @@ from torch import nn
 
 from espalier import registry
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, prune, structure
+from espalier.pytorch import coupling, groups, models, prune, structure
 from espalier.training.pruning import Pruning
 
 STRUCTURED = ("filter_wise", "channel_wise", "filter_and_channel_wise")
@@ -22,6 +22,11 @@ METHODS = ("group_lasso", "mean_abs", "sum_abs", "mean", "sum")
 def kept_channels(net, prune_type, method, ratio=None, *, below=None, size=32, data=None, **step):
     step |= {"prune_type": prune_type, "method": method, "ratio": ratio, "threshold": below}
     return prune.kept_channels(net, Pruning.of(step, "pytorch"), size, data)
+
+
+def coupled(net, size, kind="filters"):
+    """The layers of each set of units, and whether the units can go."""
+    return [(units.layers, bool(units.why)) for units in coupling.coupled(net, size, kind)]
 
 
 def weakest_blocks(net, method, number):
@@ -565,7 +570,7 @@ def test_coupled_filters_go_together_by_their_mean_score():
     # the stem's filter and once for the second conv's, and 1 to 24: at index int(56 * 0.6) = 33 is 17.5, above it are
     # the channels 0 to 6 and the filters 17 to 23. By its own score the stem would keep its last eight.
     net = filled(Residual(), stem=span(1, 16), first=span(1, 24), second=[3 * (16 - i) for i in range(16)])
-    assert structure.coupled(net, 8) == [(["stem", "second"], False), (["first"], False)]
+    assert coupled(net, 8) == [(["stem", "second"], False), (["first"], False)]
     kept = kept_channels(net, "filter_wise", "mean_abs", 0.6, size=8)
     assert kept == {"stem": span(0, 7), "first": span(16, 23), "second": span(0, 7)}
 
@@ -578,7 +583,7 @@ def test_coupled_filters_are_below_a_threshold_if_their_mean_is():
 
 def test_depthwise_filters_go_with_those_they_read():
     net = Residual(middle=nn.Conv2d(16, 16, 3, padding=1, groups=16)).eval()
-    assert structure.coupled(net, 8) == [(["stem", "first", "second"], False)]
+    assert coupled(net, 8) == [(["stem", "first", "second"], False)]
     net = filled(net, stem=span(1, 16), first=[0] * 16, second=[0] * 16)
     kept = kept_channels(net, "filter_wise", "mean_abs", 0.5, size=8)
     assert kept == dict.fromkeys(["stem", "first", "second"], span(8, 15))
@@ -597,28 +602,42 @@ def test_depthwise_filters_go_with_those_they_read():
 
 def test_what_a_grouped_conv_reads_or_writes_stays():
     net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 1, groups=4), nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1))
-    assert structure.coupled(net, 8) == [(["0"], True), (["1"], True), (["2"], False), (["3"], False)]
+    assert coupled(net, 8) == [(["0"], True), (["1"], True), (["2"], False), (["3"], False)]
     kept = kept_channels(net, "filter_wise", "random", 0.9, size=8)
     assert [len(indices) for indices in kept.values()] == [16, 16, 8, 8]
 
 
-def test_channels_that_are_coupled_at_different_places_are_refused():
-    class Concatenated(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.a, self.b, self.c = nn.Conv2d(3, 8, 1), nn.Conv2d(3, 8, 1), nn.Conv2d(3, 16, 1)
+class Concatenated(nn.Module):
+    """The channels of a and b, one after the other, are added to those of c; a linear layer reads the sum."""
 
-        def forward(self, x):
-            return torch.cat([self.a(x), self.b(x)], 1) + self.c(x)
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 16, 1), nn.Conv2d(3, 24, 1), nn.Conv2d(3, 40, 1)
+        self.head = nn.Linear(40, 10)
 
-    with pytest.raises(ValueError, match="a and c are coupled at different places"):
-        structure.coupled(Concatenated(), 8)
+    def forward(self, x):
+        return self.head((torch.cat([self.a(x), self.b(x)], 1) + self.c(x)).relu().mean((2, 3)))
+
+
+def test_channels_that_are_coupled_at_different_places_go_together():
+    # Of the pairs (a, c) and (b, c) the means are 1 to 16 and 101 to 124. At index int(80 * 0.3) = 24 of the sorted
+    # scores, each of which is there twice, is 13: 3 of a are above, so 8 stay; of b all.
+    net = filled(Concatenated(), a=span(1, 16), b=span(101, 124), c=[*span(1, 16), *span(101, 124)])
+    assert coupled(net, 8) == [(["a", "c"], False), (["b", "c"], False)]
+    kept = kept_channels(net, "filter_wise", "mean_abs", 0.3, size=8)
+    assert kept == {"a": span(8, 15), "b": ALL24, "c": span(8, 39)}
+    kept = kept_channels(net, "filter_wise", "mean_abs", 0.5, size=8, scope="layer")
+    assert kept == {"a": span(8, 15), "b": span(8, 23), "c": [*span(8, 15), *span(24, 39)]}
+    net, images = lively(net), torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    pruned = copy.deepcopy(net)
+    structure.remove_channels(pruned, kept, 8)
+    with torch.no_grad():
+        assert_same(pruned(images), masked(net, kept)(images))
+    assert pruned.head.weight.shape == (10, 24)
 
 
 def test_in_resnet50_what_is_added_up_is_coupled():
-    sets = [
-        names for names, spared in structure.coupled(models.build_model("resnet50", 10, width=1 / 16), 32) if not spared
-    ]
+    sets = [names for names, spared in coupled(models.build_model("resnet50", 10, width=1 / 16), 32) if not spared]
     blocks = {1: 3, 2: 4, 3: 6, 4: 3}
     together = [
         {f"layer{i}.0.downsample.0", *(f"layer{i}.{j}.conv3" for j in range(number))} for i, number in blocks.items()
@@ -700,7 +719,7 @@ def test_a_branching_net_is_no_chain():
         structure.chain(models.skeleton("resnet50", 10))
 
 
-def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refused():
+def test_convs_are_a_chain_in_the_order_in_which_they_are_called():
     class Crossed(nn.Module):
         def __init__(self):
             super().__init__()
@@ -709,8 +728,10 @@ def test_convs_that_are_called_in_another_order_than_they_are_defined_are_refuse
         def forward(self, x):
             return self.second(self.first(x))
 
-    with pytest.raises(ValueError, match="order"):
-        kept_channels(Crossed(), "channel_wise", "mean_abs", 0.5)
+    net = Crossed()
+    net.second.weight.data = torch.arange(16.0)[None, :, None, None].repeat(16, 1, 1, 1)
+    kept = kept_channels(net, "channel_wise", "mean_abs", 0.5, scope="layer")
+    assert kept == {"second": ALL16, "first": span(8, 15)}  # by the channels that `second` reads
 
 
 # What holds for any net

@@ -71,7 +71,7 @@ def test_an_unknown_name_is_answered_with_what_is_allowed_and_nearest():
 
 def test_a_name_of_another_backend_is_unknown():
     with pytest.raises(registry.UnknownName):
-        registry.get(registry.Model, "mlp", "pytorch")
+        registry.get(registry.Model, "cifar10_cnn", "pytorch")
 
 
 def test_a_second_function_of_the_same_name_is_refused():

@@ -1,5 +1,6 @@
 """Plug-ins in the real workflow: the example runs, its edits rerun what uses it, and a broken one stops everything."""
 
+import json
 import shutil
 
 import pytest
@@ -35,6 +36,15 @@ def example(example_run, tmp_path) -> Project:
     return Project(tmp_path / "example")
 
 
+def test_what_a_net_cannot_do_stops_its_study_before_the_training(tmp_path):
+    fresh = copy(tmp_path / "project")
+    shutil.copytree(PROJECT / "examples", fresh.folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    fresh.edit(PLUGIN, "    return weight.pow(4)", "    return weight")
+    done = fresh.snakemake("--cores", "1", *CONFIG, "--", "models")
+    assert done.returncode != 0 and "preflight of two_convs: prune_type filter_wise" in done.stdout
+    assert not list((fresh.folder / "results").glob("models/**/model.safetensors"))
+
+
 def planned(example, *arguments):
     return example.planned(*CONFIG, *arguments)
 
@@ -44,6 +54,8 @@ def test_the_example_runs_and_its_figure_is_drawn(example_run):
     assert "size (KiB)" in (results / "figures/stripes/size_vs_error.svg").read_text()
     assert len(list(results.glob("models/stripes/seed0/**/record.json"))) == 5
     assert len(list(results.glob("data/stripes_8x8x3/images.npy"))) == 1
+    preflight = json.loads((results / "preflight/stripes.json").read_text())  # before the training
+    assert preflight["works"] and [part["works"] for part in preflight["prune"]] == [True]
 
 
 def test_a_second_run_does_nothing_and_neither_does_one_in_a_folder_that_was_moved(example):

@@ -112,12 +112,14 @@ def execution_of_measuring(wildcards, resources):
 
 
 def execution_of_step(wildcards, resources):
-    """How the job of a step is run: also with what it measures its net at once, while the framework is loaded, and whether
-    it writes logs for TensorBoard, which are no output, as not every backend has them."""
+    """How the job of a step is run: also with what it measures its net at once, while the framework is loaded; whether it
+    writes logs for TensorBoard, which are no output, as not every backend has them; and what it tries of the net first.
+    """
     job = job_of(wildcards)
     return execution_of_measuring(wildcards, resources) | {
         "measuring": measuring_of_node(wildcards) | {"code": code_of_measuring(wildcards)},
         "tensorboard": STEPS[job.step].tensorboard and BACKENDS[job.backend].tensorboard,
+        "preflight": preflight_of_job(job),
     }
 
 

@@ -26,6 +26,7 @@ with job(snakemake) as this:
     keeping = Keeping(this.checkpoint, this.tensorboard, this.params.label)
     measuring = this.execution["measuring"]
     run, measure = this.functions(this.params.runs, measuring["function"])
+    this.preflight()
     with this.timed("work"), whole(this.output.model) as model:
         done = run(model, data=this.params.data, **nets, keeping=keeping, **step)
     files = {"model_sha256": sha256(this.output.model), **files}

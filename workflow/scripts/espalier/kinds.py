@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 ANY = "any"  # the backend of an entry that serves both frameworks
-GROUPS = ("filters", "channels", "blocks", "units", "weights")  # what a score can rank
+GROUPS = ("filters", "channels", "neurons", "blocks", "units", "weights")  # what a score can rank
 BACKENDS = ("pytorch", "keras", ANY)
 SCOPES = ("global", "layer")  # one threshold for the whole net, or one for each layer
 AMOUNTS = ("ratio", "blocks", "threshold", "pattern")  # how a config says how much is pruned

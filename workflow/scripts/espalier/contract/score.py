@@ -14,7 +14,7 @@ from espalier.registry import Score
 
 # Groups as the library gives them to a score, a matrix with one row per group: how many rows and columns.
 SHAPES = {
-    "pytorch": {"filters": (6, 5), "channels": (5, 6), "blocks": (1, 7), "weights": (9, 1)},
+    "pytorch": {"filters": (6, 5), "channels": (5, 6), "neurons": (6, 5), "blocks": (1, 7), "weights": (9, 1)},
     "keras": {"units": (6, 5), "weights": (9, 1)},
 }
 

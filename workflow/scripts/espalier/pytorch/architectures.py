@@ -48,7 +48,7 @@ def scaled(channels: int, width: float) -> int:
         backend="pytorch",
         title="VGG16 with batch norm",
         cite="Simonyan and Zisserman 2015, arXiv:1409.1556",
-        has=("convs", "conv_chain", "batch_norm"),
+        has=("convs", "conv_chain", "batch_norm", "linear_layers"),
         imagenet=True,
         channels=(3,),
         smallest=32,
@@ -112,7 +112,7 @@ def resnet50(num_classes: int, widths: Sequence[int] | None = None, width: float
         backend="pytorch",
         title="Three convs, two linear layers",
         cite="published CIFAR-10 study",
-        has=("convs", "conv_chain"),
+        has=("convs", "conv_chain", "linear_layers"),
         channels=(3,),
         smallest=8,
         initial=he_fan_out,
@@ -139,3 +139,49 @@ def cifar10_conv(num_classes: int, widths: Sequence[int] | None = None, width: f
     layers |= {"fit": nn.AdaptiveAvgPool2d(4), "flatten": nn.Flatten(), "fc1": nn.Linear(cin * 16, hidden)}
     layers |= {"relu4": nn.ReLU(), "fc2": nn.Linear(hidden, num_classes)}
     return nn.Sequential(layers)
+
+
+@register(
+    Model(
+        "mobilenet_v2",
+        backend="pytorch",
+        title="MobileNetV2",
+        cite="Sandler et al. 2018, arXiv:1801.04381",
+        has=("convs", "batch_norm"),
+        imagenet=True,
+        channels=(3,),
+        smallest=32,
+        initial=he_fan_out,
+    )
+)
+def mobilenet_v2(num_classes: int, widths: Sequence[int] | None = None, width: float = 1.0) -> nn.Module:
+    """torchvision's MobileNetV2: 3,504,872 parameters for 1000 classes, 300,774,272 MACs at 224x224. Its widths are
+    multiples of 8."""
+    from torchvision.models import mobilenetv2
+
+    if widths is not None:
+        raise ValueError("mobilenet_v2 is no chain of convs: it takes a width, no list of widths")
+    return mobilenetv2.mobilenet_v2(num_classes=num_classes, width_mult=width)
+
+
+@register(
+    Model(
+        "mlp",
+        backend="pytorch",
+        title="Multilayer perceptron",
+        cite="published MNIST study",
+        has=("linear_layers",),
+        channels=(1,),
+    )
+)
+def mlp(num_classes: int, width: float = 1.0, hidden: Sequence[int] = (1000, 1000, 500, 200)) -> nn.Module:
+    """Hidden linear layers without biases, each with ReLU, and a linear layer with biases: 2,386,010 parameters for ten
+    classes. hidden: their widths. Images are grey, of 28x28 pixels; from other sizes, an average pool makes 28x28."""
+    from torch import nn
+
+    layers, inside = nn.Sequential(nn.AdaptiveAvgPool2d(28), nn.Flatten()), 28 * 28
+    for dense in hidden:
+        outside = scaled(dense, width)
+        layers.append(nn.Linear(inside, outside, bias=False)).append(nn.ReLU())
+        inside = outside
+    return layers.append(nn.Linear(inside, num_classes))

@@ -41,6 +41,14 @@ def convs(net: nn.Module) -> dict[str, Any]:
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
 
 
+def hidden(net: nn.Module) -> dict[str, Any]:
+    """The linear layers of a net by name, in forward order, but for the net's last layer, which gives the classes."""
+    from torch import nn
+
+    layers = weighted(net)
+    return {name: layer for name, layer in list(layers.items())[:-1] if isinstance(layer, nn.Linear)}
+
+
 # The kinds of groups that scores rank.
 
 
@@ -71,7 +79,13 @@ def weights(net: nn.Module) -> list[Tensor]:
     return [layer.weight.reshape(-1, 1) for layer in weighted(net).values()]
 
 
-KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "weights": weights}
+def neurons(net: nn.Module) -> list[Tensor]:
+    """One group per output neuron of each hidden linear layer, layer by layer."""
+    return [layer.weight for layer in hidden(net).values()]
+
+
+KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "neurons": neurons, "weights": weights}
+LAYERS = {"filters": convs, "neurons": hidden}  # whose rows the groups of a kind are
 
 
 # The prune types: each gives the groups of a net. Those for convs score each output channel of a conv by its own
@@ -126,6 +140,24 @@ def channel_wise(net: nn.Module) -> list[Tensor]:
 def filter_and_channel_wise(net: nn.Module) -> list[Tensor]:
     """Both of the above: every weight is in two groups."""
     return filters(net) + channels(net)
+
+
+@register(
+    PruneType(
+        "neuron_wise",
+        backend="pytorch",
+        title="Neurons",
+        cite="Fang et al. 2023, DepGraph, arXiv:2301.12900",
+        needs="linear_layers",
+        by=("neurons",),
+        amounts=("ratio", "threshold"),
+        scopes=("global", "layer"),
+        spares="the layer that gives the classes",
+    )
+)
+def neuron_wise(net: nn.Module) -> list[Tensor]:
+    """Output neurons of hidden linear layers; the inputs of the next layer that read a neuron go with it."""
+    return neurons(net)
 
 
 @register(

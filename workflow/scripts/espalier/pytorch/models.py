@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from espalier.pytorch.cutting import cut, tensors_of
 from espalier.pytorch.initial_values import undefined, undefined_as_nan, undrawn
 from espalier.registry import Model, get
 
@@ -87,7 +88,7 @@ def redrawn(net: nn.Module, seed: int, *, width: float = 1.0) -> nn.Module:
         inputs = {
             layer.weight: math.prod(layer.weight.shape[1:]) for layer in weighted(new).values()
         }  # a tied weight is there once
-        cut(new, _shapes(net))
+        _cut_as(new, spec, _shapes(net))
         if initial:
             torch.manual_seed(seed)
             initial(new)
@@ -216,24 +217,27 @@ def load(path: str | Path) -> nn.Module:
         missing = ", ".join(expected.keys() - tensors.keys()) or "nothing"
         unknown = ", ".join(tensors.keys() - expected.keys()) or "nothing"
         raise ValueError(f"{path} is no {spec['name']}: it lacks {missing}, and has {unknown} besides")
-    cut(net, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    _cut_as(net, spec, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
     for name, tensor in expected.items():
         tensor.data = tensors[name]
     return net.eval()
 
 
 def spec_of(net: nn.Module) -> dict[str, Any]:
-    """What a net is rebuilt from: `name`, `num_classes`, `removed_blocks` and, if any, the architecture's `options`."""
+    """What a net is rebuilt from: `name`, `num_classes`, `removed_blocks` and, if any, the architecture's `options` and
+    the `settings` of modules that were cut: {module: {attribute: number or numbers}}."""
     return vars(net)["spec"]
-
-
-def tensors_of(net: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer by name, including buffers that PyTorch does not save. A tied one is there once."""
-    return dict(net.named_parameters()) | dict(net.named_buffers())
 
 
 def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors_of(net).items()}
+
+
+def _cut_as(net: nn.Module, spec: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Cut a dense net to the shapes of the one that has this spec."""
+    cut(net, shapes, spec.get("settings"))
+    if "settings" in spec:
+        spec_of(net)["settings"] = spec["settings"]
 
 
 def weighted(net: nn.Module) -> dict[str, Any]:
@@ -241,55 +245,6 @@ def weighted(net: nn.Module) -> dict[str, Any]:
     from torch import nn
 
     return {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
-
-
-def cut(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Give parameters and buffers the shapes that `shapes` has for their names, in place, and tell their modules.
-
-    Of each dimension the first values are kept; where one grows, the further values are undefined. Raises ValueError
-    for a layer of PyTorch's whose attributes are not known to follow from the shapes of its tensors.
-    """
-    tensors = tensors_of(net)
-    new = {name: tuple(shape) for name, shape in shapes.items() if tuple(tensors[name].shape) != tuple(shape)}
-    for name, shape in new.items():
-        tensors[name].data = _corner(tensors[name].data, shape)
-    changed = {id(tensors[name]) for name in new}
-    for name, module in net.named_modules():
-        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        if shape := next((tuple(tensor.shape) for tensor in own if id(tensor) in changed), None):
-            _tell(name, module, shape)
-
-
-def _corner(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    new = tensor.new_empty(shape)
-    place = tuple(slice(0, min(sizes)) for sizes in zip(tensor.shape, shape, strict=True))
-    new[place] = tensor[place]
-    return new
-
-
-def _tell(name: str, module: Any, shape: tuple[int, ...]) -> None:
-    """Set the sizes that a module of PyTorch's knows of itself to those of its weight."""
-    from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
-    from torch.nn.modules.conv import _ConvNd
-
-    if isinstance(module, _ConvNd):
-        if 1 < module.groups == module.in_channels == module.out_channels:  # depthwise, and stays so
-            module.groups = shape[0]
-        wide, narrow = shape[0], shape[1] * module.groups
-        module.in_channels, module.out_channels = (wide, narrow) if module.transposed else (narrow, wide)
-    elif isinstance(module, nn.Linear):
-        module.out_features, module.in_features = shape
-    elif isinstance(module, _NormBase):
-        module.num_features = shape[0]
-    elif isinstance(module, nn.GroupNorm):
-        module.num_channels = shape[0]
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        module.normalized_shape = shape
-    elif isinstance(module, nn.PReLU):
-        module.num_parameters = shape[0]
-    elif type(module).__module__.startswith("torch.nn."):
-        raise ValueError(f"cannot cut {name}, a {type(module).__name__}, to the shape {shape}")
 
 
 def residual_blocks(net: nn.Module) -> dict[str, Any]:

@@ -12,15 +12,17 @@ score, as in DepGraph (Fang et al. 2023, arXiv:2301.12900), the mean of their sc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
+from espalier.pytorch import coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
-from espalier.pytorch import structure, unstructured
 from espalier.pytorch.importance import scores as importance
+from espalier.pytorch.macs import image_channels
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
 from espalier.registry import PruneType
 from espalier.training.pruning import Pruning
@@ -67,77 +69,104 @@ def _zero_weights(net: nn.Module, pruning: Pruning, data: Data, out: str | Path)
 
 
 def _remove_groups(net: nn.Module, pruning: Pruning, data: Data, out: str | Path) -> nn.Module:
-    """Remove channels or blocks, save the net to `out` and return it as read back."""
+    """Take out output channels or blocks, save the net to `out` and return it as read back."""
     if pruning.amount.key == "blocks":
         remove_blocks(net, weakest_blocks(net, pruning, data))
-        expected = {name: conv.out_channels for name, conv in grouping.convs(net).items()}
+        expected = {name: structure.width(conv) for name, conv in grouping.convs(net).items()}
     else:
         kept = kept_channels(net, pruning, data.manifest["size"], data)
         structure.remove_channels(net, kept, data.manifest["size"])
         expected = {name: len(indices) for name, indices in kept.items()}
     save(net, out)
     pruned = load(out)
-    found = {name: conv.out_channels for name, conv in grouping.convs(pruned).items()}
+    found = {name: structure.width(pruned.get_submodule(name)) for name in expected}
     if found != expected:
         raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
+    _check_runs(pruned, data.manifest["size"])
     return pruned
+
+
+def _check_runs(net: nn.Module, size: int) -> None:
+    """Raise ValueError if a pruned net cannot be called: then it uses sizes that nobody told it have changed."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            net(torch.zeros(1, image_channels(net, size), size, size))
+    except (RuntimeError, IndexError, TypeError) as error:
+        message = str(error).strip().splitlines()[0]
+        raise ValueError(f"the pruned net does not run, it uses sizes of layers by other ways: {message}") from error
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The output channels of a conv, or of several that can lose a channel only together."""
+    """Output channels of a layer, or of several that can lose a channel only together."""
 
-    convs: list[str]
-    scores: Tensor  # (channels,)
+    units: coupling.Coupled
+    scores: Tensor  # (units,)
     spared: bool  # all of them stay
 
 
 def kept_channels(net: nn.Module, pruning: Pruning, size: int, data: Data | None = None) -> dict[str, list[int]]:
-    """Which output channels each conv layer keeps: name -> sorted indices.
+    """Which output channels each conv layer (or which neurons each hidden linear layer) keeps: name -> sorted indices.
 
     The score of an output channel is that of its own filter, of the input channel of the conv that follows, or the
     better of both, as the prune type says. For one threshold all groups are pooled, those that cannot go (the image's
-    channels) too. size: side of an image, for tracing the net. data: for scores by gradients.
+    channels) too. size: side of an image, for tracing the net. data: for scores by gradients. Raises ValueError if no
+    channel of the net can go.
     """
     import torch
 
     by, amount = pruning.prune_type.by, pruning.amount
     found = importance(net, by, pruning.score, data=data, seed=pruning.seed)
-    if by == ("filters",):
-        outputs = scored_by_filters(net, found["filters"], size)
-        pool = [coupled.scores for coupled in outputs for _ in coupled.convs]
+    if by in (("filters",), ("neurons",)):
+        outputs = scored_by_filters(net, found[by[0]], size, by[0])
+        pool = [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
     else:
         outputs = scored_in_chain(net, pruning.prune_type, found)
         pool = [scores for kind in by for scores in found[kind]]
     limit = None
     if amount.key == "ratio" and pruning.scope == "global":
         limit = threshold(torch.cat(pool), float(amount.value))
-    kept = {name: indices for coupled in outputs for name, indices in _kept(coupled, pruning, limit)}
-    return {name: kept[name] for name in grouping.convs(net)}
+    kept: dict[str, list[int]] = {}
+    for of in outputs:
+        for name, indices in _kept(of, pruning, limit):
+            kept[name] = sorted([*kept.get(name, []), *indices])
+    return {name: kept[name] for name in grouping.LAYERS["neurons" if by == ("neurons",) else "filters"](net)}
 
 
 def _kept(outputs: Outputs, pruning: Pruning, limit: float | None) -> list[tuple[str, list[int]]]:
-    """The indices of the channels that each of the convs keeps. limit: the net's threshold, None: each layer has its
+    """The indices of the channels that each of the layers keeps. limit: the net's threshold, None: each layer has its
     own."""
+    units = outputs.units
     if outputs.spared:
-        indices = list(range(len(outputs.scores)))
+        chosen = list(range(len(units)))
     elif pruning.amount.key == "threshold":
-        indices = keep_above(outputs.scores, pruning.amount.value)
+        chosen = keep_above(outputs.scores, pruning.amount.value)
     else:
         own = threshold(outputs.scores, float(pruning.amount.value)) if limit is None else limit
-        indices = keep(outputs.scores, own)
-    return [(name, indices) for name in outputs.convs]
+        chosen = keep(outputs.scores, own, multiple_of(units))
+    return [(name, [index for unit in chosen for index in units.places[name][unit]]) for name in units.layers]
 
 
-def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int) -> list[Outputs]:
-    """The outputs of convs with the scores of their own filters, of coupled convs the mean."""
+def multiple_of(units: coupling.Coupled) -> int:
+    """The number of units of which a multiple is kept, so that layers keep a multiple of MULTIPLE channels."""
+    return MULTIPLE // math.gcd(MULTIPLE, units.channels)
+
+
+def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str = "filters") -> list[Outputs]:
+    """The outputs of convs (or neurons of linear layers) with the scores of their own filters, of coupled ones the
+    mean."""
     import torch
 
-    by_name = dict(zip(grouping.convs(net), scores, strict=True))
-    return [
-        Outputs(names, torch.stack([by_name[name] for name in names]).mean(0), spared)
-        for names, spared in structure.coupled(net, size)
-    ]
+    by_name, outputs = dict(zip(grouping.LAYERS[kind](net), scores, strict=True)), []
+    for units in coupling.coupled(net, size, kind):
+        of_layers = [by_name[name][torch.tensor(places).T] for name, places in units.places.items()]
+        outputs.append(Outputs(units, torch.cat(of_layers).mean(0), bool(units.why)))
+    if all(of.spared for of in outputs):
+        reasons = list(dict.fromkeys(of.units.why for of in outputs))
+        raise ValueError(f"no channel of the net can go: {'; '.join(reasons[:5]) or 'it has no such layers'}")
+    return outputs
 
 
 def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, list[Tensor]]) -> list[Outputs]:
@@ -146,13 +175,15 @@ def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, lis
     import torch
 
     layers, outputs = structure.chain(net), []
+    by_name = {kind: dict(zip(grouping.convs(net), of_kind, strict=True)) for kind, of_kind in scores.items()}
     for number, layer in enumerate(layers):
-        found = [scores["filters"][number]] if "filters" in prune_type.by else []
+        found = [by_name["filters"][layer.name]] if "filters" in prune_type.by else []
         if "channels" in prune_type.by and number + 1 < len(layers):
-            found.append(scores["channels"][number + 1])
+            found.append(by_name["channels"][layers[number + 1].name])
         spared = not found or bool(prune_type.spares and layer.before_max_pool)
         of_layer = torch.stack(found).amax(0) if found else torch.zeros(layer.width)
-        outputs.append(Outputs([layer.name], of_layer, spared))
+        alone = coupling.Coupled([layer.name], {layer.name: [[index] for index in range(layer.width)]})
+        outputs.append(Outputs(alone, of_layer, spared))
     return outputs
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SSL = "published CIFAR-100 study; Wen et al. 2016, Structured Sparsity Learning, arXiv:1608.03665"
 L1 = "Li et al. 2017, Pruning Filters for Efficient ConvNets, arXiv:1608.08710"
-GROUPS = ("filters", "channels", "blocks")  # groups of many weights
+GROUPS = ("filters", "channels", "neurons", "blocks")  # groups of many weights
 Dims = int | tuple[int, ...]
 
 
@@ -116,7 +116,7 @@ def bn_scale(weight: Tensor, dims: Dims, scale: Tensor) -> Tensor:
         backend="pytorch",
         title="Distance to the other groups (FPGM)",
         cite="He et al. 2019, Filter Pruning via Geometric Median, arXiv:1811.00250",
-        of=("filters", "channels"),
+        of=("filters", "channels", "neurons"),
         scope="layer",
     )
 )

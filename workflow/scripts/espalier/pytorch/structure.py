@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.cutting import settings
+from espalier.pytorch.macs import image_channels
+from espalier.pytorch.models import spec_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-
-def remove_channels(net: nn.Module, kept: dict[str, list[int]], size: int) -> None:
-    """Remove every output channel that is not kept, and with it its bias, its batch norm's channel, the same channel of
-    the convs that it is added to, and the inputs of what follows, the 7x7 columns of the first linear layer too. size:
-    side of the images, for tracing the net."""
-    graph = dependencies(net, size)
-    for name, conv in grouping.convs(net).items():
-        if conv.out_channels > len(kept[name]):  # else nothing goes, or it went with a conv before
-            removed = sorted(set(range(conv.out_channels)) - set(kept[name]))
-            graph.get_pruning_group(conv, graph.get_pruner_of_module(conv).prune_out_channels, idxs=removed).prune()
+Removal = dict[Any, tuple[Any, set[int]]]  # (node, function that prunes it): dependency, indices that go
 
 
 def dependencies(net: nn.Module, size: int) -> Any:
@@ -27,46 +24,132 @@ def dependencies(net: nn.Module, size: int) -> Any:
     import torch
     import torch_pruning
 
-    example = torch.zeros(1, next(iter(grouping.convs(net).values())).in_channels, size, size)
-    return torch_pruning.DependencyGraph().build_dependency(net, example_inputs=example)
+    example = torch.zeros(1, image_channels(net, size), size, size)
+    example = example.to(next(net.parameters()))
+    _mend()
+    with warnings.catch_warnings(), torch.enable_grad(), _traced_buffers(net):
+        warnings.simplefilter("ignore")
+        return torch_pruning.DependencyGraph().build_dependency(net, example_inputs=example, verbose=False)
 
 
-def coupled(net: nn.Module, size: int) -> list[tuple[list[str], bool]]:
-    """Sets of convs whose output channels go together, and whether they must stay: names in forward order, spared.
+@contextmanager
+def _traced_buffers(net: nn.Module) -> Iterator[None]:
+    """Buffers of real numbers are parameters inside the block, since Torch-Pruning sees only what has a gradient. Those
+    of norms it knows itself."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
 
-    In a chain each conv is a set of its own. Spared are outputs that a grouped conv reads or writes (but not a
-    depthwise one, whose channels go with those it reads), and outputs that are combined with a linear layer's. Raises
-    ValueError if coupled channels stand at different places, as after a concatenation.
+    made = [
+        (module, name, buffer)
+        for module in net.modules()
+        if not isinstance(module, _NormBase)
+        for name, buffer in module.named_buffers(recurse=False)
+        if buffer.is_floating_point() and buffer.numel() > 1
+    ]
+    for module, name, buffer in made:
+        module._buffers.pop(name)
+        module._parameters[name] = nn.Parameter(buffer)
+    try:
+        yield
+    finally:
+        for module, name, buffer in made:
+            module._parameters.pop(name)
+            module._buffers[name] = buffer
+
+
+def _mend() -> None:
+    """Three defects of Torch-Pruning 1.6.1: in nets with channel shuffles it infers 0 channels and divides by them;
+    it adds up the sizes of concatenated tensors of which it knows only some; and in windows of attention it takes each
+    reshape for a flattening, so that indices become too many to be held."""
+    from torch_pruning.dependency import index_mapping
+
+    if index_mapping.update_reshape_index_mapping.__module__ != index_mapping.__name__:
+        return  # mended already
+    index_mapping.update_reshape_index_mapping = _without(ZeroDivisionError, index_mapping.update_reshape_index_mapping)
+    index_mapping.update_concat_index_mapping = _without(TypeError, index_mapping.update_concat_index_mapping)
+    flatten = index_mapping._FlattenIndexMapping
+    flattened: Any = flatten.__call__
+
+    def mended(self: Any, indices: Any) -> Any:
+        if not self.reverse and len(indices) > len({index.root_idx for index in indices}):
+            raise IndexError("flattened twice")
+        return flattened(self, indices)
+
+    flatten.__call__ = mended
+
+
+def _without(error: type[Exception], update: Any) -> Any:
+    """A function of Torch-Pruning that updates a graph, and does nothing where it would raise this error."""
+
+    def mended(graph: Any, node: Any) -> None:
+        with suppress(error):
+            update(graph, node)
+
+    return mended
+
+
+def remove_channels(net: nn.Module, kept: Mapping[str, Sequence[int]], size: int) -> None:
+    """Remove every output channel that is not kept, and with it its bias, its norm's channel, the same channel of
+    the layers that it is added to, and the inputs of what follows, the 7x7 columns of the first linear layer too.
+
+    kept: of conv or linear layers, by name. size: side of the images, for tracing the net. Whole numbers that modules
+    know of themselves, and that their tensors do not tell, are noted in the net's `spec`, for its file.
     """
-    graph, convs = dependencies(net, size), grouping.convs(net)
-    names = {conv: name for name, conv in convs.items()}
-    sets: list[tuple[list[str], bool]] = []
-    for name, conv in convs.items():
-        if not any(name in members for members, _ in sets):
-            members, spared = _coupled_with(graph, conv, names)
-            sets.append((sorted(members, key=list(convs).index), spared))
-    return sets
+    graph, modules, before = dependencies(net, size), dict(net.named_modules()), settings(net)
+    gone = {name: sorted(set(range(width(modules[name]))) - set(indices)) for name, indices in kept.items()}
+    remove(graph, removal(graph, {modules[name]: indices for name, indices in gone.items()}))
+    if "spec" in vars(net):
+        changed = {name: values for name, values in settings(net).items() if values != before[name]}
+        if changed:
+            spec_of(net)["settings"] = spec_of(net).get("settings", {}) | changed
 
 
-def _coupled_with(graph: Any, conv: nn.Conv2d, names: dict[nn.Conv2d, str]) -> tuple[list[str], bool]:
-    """The convs whose outputs go with those of a conv, and whether they must stay."""
+def width(layer: Any) -> int:
+    """The number of output channels of a conv, or of neurons of a linear layer."""
     from torch import nn
 
-    last = conv.out_channels - 1  # where the last channel goes, all go
-    members, spared = [], False
-    for item, indices in graph.get_pruning_group(conv, graph.get_pruner_of_module(conv).prune_out_channels, [last]):
-        module, writes = item.target.module, graph.is_out_channel_pruning_fn(item.handler)
-        if isinstance(module, nn.Linear):
-            spared |= writes
-        if not isinstance(module, nn.Conv2d):
+    return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+
+
+def group_of(graph: Any, layer: nn.Module, indices: Sequence[int]) -> Any:
+    """Torch-Pruning's group: all that goes if these outputs of a layer go. The graph's net must be whole."""
+    from torch_pruning.dependency import index_mapping
+
+    update, index_mapping.update_index_mapping = index_mapping.update_index_mapping, _nothing
+    try:  # it would do all the work of `dependencies` again, to the same end
+        prune = graph.get_pruner_of_module(layer).prune_out_channels
+        return graph.get_pruning_group(layer, prune, list(indices))
+    finally:
+        index_mapping.update_index_mapping = update
+
+
+def _nothing(graph: Any) -> None:
+    """Do nothing."""
+
+
+def removal(graph: Any, gone: Mapping[nn.Module, Sequence[int]]) -> Removal:
+    """All that goes if outputs of several layers go, by what it goes from; indices are those before anything goes."""
+    items: Removal = {}
+    for layer, indices in gone.items():
+        if not indices:
             continue
-        depthwise = module.groups == module.in_channels == module.out_channels
-        spared |= module.groups > 1 and not depthwise
-        if writes:
-            members.append(names[module])
-            if indices != [last] or module.out_channels != conv.out_channels:
-                raise ValueError(f"the outputs of {names[conv]} and {names[module]} are coupled at different places")
-    return members, spared
+        node, prune = graph.module2node[layer], graph.get_pruner_of_module(layer).prune_out_channels
+        if set(indices) <= items.get((node, prune), (None, set()))[1]:
+            continue  # it goes with a layer before
+        for dependency, of_target in group_of(graph, layer, indices):
+            items.setdefault((dependency.target, dependency.handler), (dependency, set()))[1].update(of_target)
+    return items
+
+
+def remove(graph: Any, items: Removal) -> None:
+    """Take out of the graph's net what `removal` says."""
+    for dependency, indices in items.values():
+        old = dependency.target.module
+        new = dependency(sorted(indices))
+        if (name := graph._param_to_name.get(old)) is not None:  # a parameter or buffer cannot be cut in place
+            owner, _, attribute = name.rpartition(".")
+            module = graph.model.get_submodule(owner)
+            setattr(module, attribute, new.data if attribute in module._buffers else new)
 
 
 @dataclass(frozen=True)
@@ -79,10 +162,10 @@ class Link:
 
 
 def chain(net: nn.Module) -> list[Link]:
-    """The convs of a net in which each conv feeds the next, from its traced graph.
+    """The convs of a net in which each conv feeds the next, in the order of its traced graph.
 
     Raises ValueError if the net branches: then a conv's output has more than one reader, and removing it needs more
-    care. So too if a conv is called twice, or the convs are not called in the order of `groups.convs`.
+    care. So too if a conv is not called, or called twice.
     """
     from torch import fx, nn
     from torch.nn import functional
@@ -96,6 +179,7 @@ def chain(net: nn.Module) -> list[Link]:
             order.append([node.target, False])
         elif order and (node.target in pools or isinstance(modules.get(node.target), nn.MaxPool2d)):
             order[-1][1] = True
-    if [name for name, _ in order] != list(convs):
-        raise ValueError(f"the net defines its convs in another order than it calls them: {list(convs)}")
+    called = [name for name, _ in order]
+    if sorted(called) != sorted(convs):
+        raise ValueError(f"the net calls the convs {called}, each of {list(convs)} must be called once")
     return [Link(name, convs[name].out_channels, pooled) for name, pooled in order]

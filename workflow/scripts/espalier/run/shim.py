@@ -71,6 +71,20 @@ class RunningJob:
         modules = self.backend(*(module for module, _ in names))
         return [getattr(module, name) for module, (_, name) in zip(modules, names, strict=True)]
 
+    def preflight(self) -> None:
+        """Try what the study asks of its net, if the job is told to: before hours of training, not after them."""
+        if not (told := self.execution.get("preflight")):
+            return
+        plugins.load(plugins.find(told["code"].get("plugins", ()), [Path.cwd()]))
+        once = importlib.import_module(f"espalier.{self.params.backend}.preflight").once
+        with registry.only(told["code"]["uses"]):
+            once(
+                told["out"],
+                key=fingerprint(told["code"], 0, str(told["asked"])),
+                data=self.params.data,
+                **told["asked"],
+            )
+
     def module(self, name: str) -> Any:
         """A module of the job's backend that has `versions()` of its own; the framework is not started."""
         with self.timed("import"), uncollected():
