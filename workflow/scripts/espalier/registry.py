@@ -149,7 +149,9 @@ def get(kind: type[E], name: str, backend: str = ANY) -> E:
     it.
     """
     load()
-    found = {e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)}
+    found: dict[str, Any] = {
+        e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)
+    }
     if name not in found and kind is Model and (":" in name or "/" in name):
         from espalier import imports
 

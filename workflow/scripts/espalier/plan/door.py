@@ -34,7 +34,7 @@ def _study(study: Any, name: str, places: list[Path]) -> Any:
     """A study with its net under its name."""
     model = study.get("model") if isinstance(study, dict) else None
     backend = study.get("backend") if isinstance(study, dict) else None
-    if not isinstance(model, dict) or backend not in BACKENDS:
+    if not isinstance(model, dict) or not isinstance(backend, str) or backend not in BACKENDS:
         return study
     path = ["studies", name, "model"]
     model = dict(model)

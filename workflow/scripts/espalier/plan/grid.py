@@ -20,7 +20,7 @@ from espalier.plan.chains import Given
 from espalier.plan.config import check
 from espalier.plan.explain import ConfigError, dotted
 from espalier.plan.job import Job
-from espalier.plan.keys import defaults
+from espalier.plan.keys import defaults, table
 from espalier.plan.naming import sorted_keys
 from espalier.plan.recipe import Recipe
 from espalier.plan.steps import STEPS, label
@@ -112,7 +112,7 @@ def _recipe_left_out(study: dict[str, Any], path: list) -> dict[str, Any]:
         raise ConfigError(
             [*path, "train"],
             "is missing, and a chain begins with train",
-            allowed="a recipe, epochs among its keys; or chains that begin with given",
+            allowed=f"keys with values: {', '.join(table(Recipe)['properties'])}; or chains that begin with given",
             corrected={"train": {"epochs": 10}},
         )
     return defaults(Recipe)
