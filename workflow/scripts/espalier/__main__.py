@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from espalier.contract import command as check
+from espalier.plan import init
 from espalier.run import verify
 
-COMMANDS = (check, verify)
+COMMANDS = (init, check, verify)
 
 
 def parser() -> argparse.ArgumentParser:
