@@ -103,7 +103,7 @@ def _of_user(name: str, backend: str) -> Imported:
 
     build.__signature__ = _with_given(signature, backend)  # pyright: ignore[reportFunctionMemberAccess]
     return Imported(
-        name, backend=backend, title=f"{wanted} of {plugin.name}", has=(ANY,), plugin=plugin.name,
+        name, backend=backend, title=f"{wanted} of {plugin.module}", has=(ANY,), plugin=plugin.name,
         called_with_classes=classes, function=_standing_for(build, backend, "own_net"),
     )  # fmt: skip
 

@@ -198,7 +198,7 @@ def _seconds_per_image(job: Job, wish: Wish) -> float:
 def text(wish: Wish, plan: Plan) -> str:
     """The config with its comments."""
     dataset = wish.images.dataset
-    prune = {"prune_type": "filter_wise", "ratio": list(plan.ratios)}
+    prune = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": list(plan.ratios)}
     return Template(TEXT).substitute(
         said=plan.said or "the results are in the folder results",
         study=wish.name,
