@@ -3,7 +3,7 @@
     python examples/own_net/train_it.py
 
 writes images/train/<digit>/*.png, images/test/<digit>/*.png and best.pt beside this file, in half a minute. The
-checkpoint is one as a training on several GPUs writes it: its names begin with `module.`, and it holds more than weights.
+checkpoint is as a training on several GPUs writes it: its names begin with `module.`, and it holds more than weights.
 """
 
 from pathlib import Path

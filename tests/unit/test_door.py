@@ -6,7 +6,7 @@ import yaml
 from espalier import plugins, registry
 from espalier.plan import doubts, grid
 from espalier.plan.explain import ConfigError
-from espalier.run.code import ROOT, code_of_job
+from espalier.run import code
 
 NETS = """
 from torch import nn
@@ -91,20 +91,29 @@ def test_an_imported_net_is_a_registered_model_that_jobs_are_planned_with(folder
     assert "given > prune > finetune > quantize" in chains and len(made.jobs) == 5
 
 
-def test_the_source_of_an_imported_net_is_in_the_digest_of_its_jobs(folder):
+def forget():
+    """A new run of the workflow: files are read anew."""
+    for cached in vars(code).values():
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
+
+
+def test_the_source_of_an_imported_net_is_in_the_digest_of_its_jobs_and_its_place_is_not(folder):
     job = grid.build(config(), [folder]).jobs["mine/seed0/given"]
 
-    def code():
-        return code_of_job(ROOT / "run_step.py", ["espalier.pytorch.given"], job.uses)
+    def digest():
+        forget()
+        return code.code_of_job(code.ROOT / "run_step.py", ["espalier.pytorch.given"], job.uses)
 
-    before = code()
+    before = digest()
     assert before["plugins"] == [str(folder / "my_nets.py")]
-    from espalier.run import code as module
-
+    (plugin,) = plugins.loaded()
+    plugins.unload(plugin)
+    plugins.load(plugins.find(before["plugins"], []))  # as its job does
+    assert digest()["digest"] == before["digest"]
     (folder / "my_nets.py").write_text(NETS.replace("nn.Linear(1, num_classes)", "nn.Linear(2, num_classes)"))
-    for cached in (module._digest, module._reached, module._residue):
-        cached.cache_clear()
-    assert code()["digest"] != before["digest"]
+    assert digest()["digest"] != before["digest"]
+    forget()
 
 
 def test_a_class_is_imported_as_a_function_is_and_options_are_checked_by_its_signature(folder):

@@ -11,6 +11,7 @@ from espalier import plugins
 from espalier.imports import ImportFailed
 from espalier.plan import grid
 from espalier.pytorch import given, models, pretrained
+from espalier.pytorch.evaluate import to_input
 from espalier.pytorch.imported import check_net
 
 NETS = """
@@ -167,3 +168,9 @@ def test_the_plan_s_options_reach_the_net(folder):
     assert json.loads(json.dumps(model)) == model
     net, weights = given.initial_net(model, {"classes": ["a", "b", "c"], "channels": 3, "size": 16})
     assert (len(net.blocks), net.head.out_features, weights) == (4, 3, "random")
+
+
+def test_pixels_are_normalised_by_channel():
+    images = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
+    pixels = to_input(images, {"mean": [0.1, 0.2, 0.3], "std": [0.5, 1.0, 2.0]})
+    torch.testing.assert_close(pixels[0, :, 0, 0], torch.tensor([0.9 / 0.5, 0.8 / 1.0, 0.7 / 2.0]))

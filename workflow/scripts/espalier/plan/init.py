@@ -99,7 +99,7 @@ def write(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> st
 
 
 def answers(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> dict[str, str]:
-    """What is given for each question, by an option or as an answer. Raises ValueError if something needed is missing."""
+    """What is given for each question, by an option or an answer. Raises ValueError if something needed is missing."""
     given = {question.option: getattr(arguments, question.option) for question in QUESTIONS}
     missing = [q for q in QUESTIONS if given[q.option] is None and q.default is None]
     if ask is None and missing:
