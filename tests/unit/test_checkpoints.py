@@ -111,6 +111,15 @@ def test_weights_of_another_net_are_refused(tmp_path):
     assert "and 12 more" in said
 
 
+def test_what_an_optimizer_stored_is_not_taken_for_the_net(tmp_path):
+    other = nn.Sequential(*(nn.Linear(2, 2) for _ in range(9)))
+    optimizer = torch.optim.Adam(other.parameters())
+    other(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    torch.save({"state_dict": other.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "best.pt")
+    assert "18 unexpected: 0.weight" in refusal(tmp_path / "best.pt")
+
+
 def test_a_diverged_net_is_refused(tmp_path, trained):
     trained["head.bias"][0] = float("nan")
     torch.save(trained, tmp_path / "best.pt")

@@ -73,18 +73,18 @@ def test_the_given_net_is_the_author_s_and_is_pruned_trained_and_quantized(finis
 
 
 def test_a_second_run_does_nothing_and_another_file_of_weights_runs_again(finished):
-    assert finished.planned(*CONFIG, RECORDS) == {}
+    assert finished.planned(*CONFIG, "--", RECORDS) == {}
     file = finished.folder / "examples/own_net/best.pt"
     saved = torch.load(file, weights_only=True)
     saved["state_dict"]["module.head.bias"] += 1
     torch.save(saved, file)
-    jobs = finished.planned(*CONFIG, RECORDS)
+    jobs = finished.planned(*CONFIG, "--", RECORDS)
     assert jobs["read_weights"] == jobs["given"] == jobs["prune"] == 1 and "prepare_dataset" not in jobs
 
 
 def test_an_edit_of_the_net_runs_its_study_again(finished):
     finished.edit("examples/own_net/my_nets.py", "0.5))", "0.25))")
-    assert finished.planned(*CONFIG, RECORDS)["given"] == 1
+    assert finished.planned(*CONFIG, "--", RECORDS)["given"] == 1
     finished.edit("examples/own_net/my_nets.py", "0.25))", "0.5))")
 
 
@@ -112,5 +112,5 @@ def test_init_begins_with_a_training_where_there_are_no_weights(example):
     done = init(example, "--model", "torchvision/squeezenet1_1", "--data", "digits", "--size", "32", "--budget", "1s",
                 "--out", "trained.yaml")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert example.planned("--configfile", "trained.yaml", RECORDS)["train"] == 1
+    assert example.planned("--configfile", "trained.yaml", "--", RECORDS)["train"] == 1
     assert json.dumps("torchvision/squeezenet1_1").strip('"') in (example.folder / "trained.yaml").read_text()

@@ -39,7 +39,7 @@ def weights_for(net: nn.Module, path: str | Path) -> Tensors:
     path = Path(path)
     expected = dict(net.state_dict())
     candidates = [(place, *_renamed(tensors, expected)) for place, tensors in _states(read(path), path)]
-    place, tensors, taken_off = min(candidates, key=lambda found: _distance(found[1], expected))
+    place, tensors, taken_off = min(candidates, key=lambda found: _rank(found[1], expected))
     fitting = [other for other, other_tensors, _ in candidates if not _distance(other_tensors, expected)]
     for line in _said(place, taken_off, fitting):
         print(f"{path.name}: {line}", flush=True)
@@ -165,6 +165,11 @@ def _prefix(tensors: Tensors, expected: Mapping[str, Any]) -> str | None:
         return None
     prefix = f"{next(iter(first))}."
     return None if all(name.startswith(prefix) for name in expected) else prefix
+
+
+def _rank(tensors: Tensors, expected: Mapping[str, Tensor]) -> tuple[bool, int]:
+    """Sets of tensors that fit come before others, and those with more of the net's names before those with fewer."""
+    return _distance(tensors, expected) > 0, -len(tensors.keys() & expected.keys())
 
 
 def _distance(tensors: Tensors, expected: Mapping[str, Tensor]) -> int:
