@@ -44,7 +44,12 @@ def _connected(model: Any, pixels: Any, name: str) -> Any:
         raise ImportFailed(f"{name} has no parameter {PIXELS} and returns {type(model).__name__}, not a Keras model")
     if any(isinstance(layer, keras.Model) for layer in model.layers):
         raise ImportFailed(f"{name}: a model within the model is not supported: put its layers into the model itself")
-    return keras.models.clone_model(model, input_tensors=pixels).output
+    if not isinstance(model, keras.Sequential):
+        return keras.models.clone_model(model, input_tensors=pixels).output
+    features = pixels
+    for layer in model.layers:
+        features = type(layer).from_config(layer.get_config())(features)
+    return features
 
 
 def _check_logits(logits: Any, name: str, num_classes: int) -> None:
