@@ -51,6 +51,7 @@ NOT_TRIED = {
     "python -c": "it downloads weights",
     "docker": "it needs Docker and the network",
     "apt-get": "it changes the machine",
+    "snakemake --cores 2 --configfile examples/own_net/config.yaml": "init writes it; test_own_net.py runs both",
     "python tests/cluster/slurm.py": "it starts a cluster, as the tests in tests/cluster do",
 }
 # Options that need a finished run, or end with a question of Snakemake's: their arguments are read, and that is all.
@@ -188,11 +189,20 @@ def config_of(block):
     raise ValueError(f"{block}: there is no place {place!r}")
 
 
+def with_files_of_own(block, folder):
+    """The net that the page shows, and a file in the place of its weights, which a plan does not read."""
+    net = next(b for b in BLOCKS if b.page == block.page and "def make_net" in b.text)
+    (folder / "my_nets.py").write_text(net.text)
+    (folder / "best.pt").write_bytes(b"weights")
+
+
 @of("yaml")
-def test_yaml_blocks_are_right(block, loaded):
+def test_yaml_blocks_are_right(block, loaded, tmp_path):
     if "with my_methods.py" in (block.place or ""):
         score = next(b for b in BLOCKS if b.page == block.page and "@register(" in b.text)
         loaded(score.text)
+    if "import:" in block.text:
+        with_files_of_own(block, tmp_path)
     assert grid.build(config_of(block)).jobs
 
 

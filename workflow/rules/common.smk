@@ -8,6 +8,7 @@ from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.plan.study import weights_of
 from espalier.run.code import code_of_job
+from espalier.training.pretrained import is_file
 
 SHARED = (
     workflow.enable_cache

@@ -61,7 +61,7 @@ try:
     given = with_numbers(config, workflow.config_settings.config)
     places = [Path(file).absolute().parent for file in reversed(workflow.configfiles)]
     plugins.load(plugins.find(plugins.named_in(given), [*places, Path.cwd()]))  # before names are looked up
-    FULL = grid.build(only_submitted(given))
+    FULL = grid.build(only_submitted(given), places)
 except (ConfigError, plugins.PluginError) as error:
     raise WorkflowError(f"in the config {place_of_config()}: {error}{hint_of_merging()}") from None
 

@@ -54,3 +54,32 @@ rule fetch_weights:
         "looking for the ImageNet weights {wildcards.weights}"
     script:
         "../scripts/fetch_weights.py"
+
+
+rule read_weights:
+    input:
+        weights=own_weights,
+        data=data_of_study,
+    output:
+        "<results>/weights/{study}/weights.{suffix}",
+    log:
+        "<results>/logs/weights/{study}.{suffix}.log",
+    wildcard_constraints:
+        suffix="|".join(backend.pretrained for backend in BACKENDS.values()),
+    localrule: True  # it reads a file of the user's, as prepare_dataset does
+    conda:
+        environment_of_study
+    threads: 1
+    resources:
+        **asks("data"),
+    params:
+        backend=backend_of_study,
+        model=model_with_own_weights,
+        data=folder_of_data,
+        stamp=stamp_of_own_weights,
+        code=code_of_own_weights,
+        execution=execution_of_job,
+    message:
+        "reading the weights of the study {wildcards.study}"
+    script:
+        "../scripts/read_weights.py"

@@ -1,4 +1,4 @@
-# What `fetch_weights` looks up: whose ImageNet weights a file has, and where the user may have put them.
+# What `fetch_weights` and `read_weights` look up: whose weights a file has, and where the user's own are.
 
 
 def study_of_weights(wildcards):
@@ -14,7 +14,8 @@ def given_weights(wildcards):
     """The user's own file of these weights, if there is one: under the name of the architecture, or under torchvision's,
     such as resnet50-0676ba61.pth."""
     study = study_of_weights(wildcards)
-    name, suffix = study["model"]["name"], {"pytorch": "pth", "keras": "h5"}[study["backend"]]
+    name = study["model"]["name"].rpartition("/")[2]  # of torchvision/resnet18
+    suffix = {"pytorch": "pth", "keras": "h5"}[study["backend"]]
     folder = Path(DATA_ROOT, "weights")
     return [
         local(str(path))
@@ -48,3 +49,28 @@ def code_of_weights(wildcards):
     study = study_of_weights(wildcards)
     modules = [f"espalier.{study['backend']}.{module}" for module in ("runtime", "pretrained")]
     return code_of_job(SCRIPTS / "fetch_weights.py", modules, [("model", study["model"]["name"], study["backend"])])
+
+
+def own_weights(wildcards):
+    """The user's own file of weights that a study's nets begin with."""
+    weights = STUDIES[wildcards.study]["model"]["weights"]
+    if not is_file(weights):
+        raise WorkflowError(f"{wildcards.study} begins with no file of weights")
+    return local(weights)
+
+
+def stamp_of_own_weights(wildcards):
+    """Of that file: size and time, by which one that is replaced by an older file is another one."""
+    file = Path(STUDIES[wildcards.study]["model"]["weights"]).stat()
+    return [file.st_size, file.st_mtime_ns]
+
+
+def model_with_own_weights(wildcards):
+    return sorted_keys(STUDIES[wildcards.study]["model"])
+
+
+def code_of_own_weights(wildcards):
+    """What a job that reads weights is covered by."""
+    backend, model = STUDIES[wildcards.study]["backend"], STUDIES[wildcards.study]["model"]["name"]
+    modules = [f"espalier.{backend}.{module}" for module in ("runtime", "pretrained")]
+    return code_of_job(SCRIPTS / "read_weights.py", modules, [("model", model, backend)])

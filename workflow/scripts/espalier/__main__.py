@@ -11,16 +11,18 @@ import sys
 from collections.abc import Sequence
 
 from espalier.contract import command as check
+from espalier.plan import init
 from espalier.report import compare
 from espalier.run import verify
 
-COMMANDS = (check, compare, verify)
+COMMANDS = (init, check, compare, verify)
 
 ABOUT = """\
 Commands beside the workflow. Snakemake computes results (snakemake --cores all); these commands look at them, or at
 what you are about to run. None of them trains a net of your config; only verify --mend changes files of results."""
 EXAMPLES = """\
 examples:
+  python -m espalier init --model my_nets.py:make_net --weights best.pt --data images/
   python -m espalier compare results other/results     what differs between two runs
   python -m espalier verify                            is every file still what its job wrote?
   python -m espalier check my_methods.py               does my plug-in do what it has to?

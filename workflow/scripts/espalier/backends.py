@@ -29,6 +29,7 @@ class Backend:
     net: Format  # of trained and pruned nets
     quantized: Format  # of quantized and exported nets
     pretrained: str  # the end of the names of files with ImageNet weights, without a dot
+    weights: tuple[str, ...]  # the ends of the names of files with weights that nets can begin with
     packages: tuple[str, ...]  # whose versions a record names
     tensorboard: bool = False  # its trainings write logs for TensorBoard
 
@@ -49,6 +50,7 @@ BACKENDS: dict[str, Backend] = {
             net=Format("model.safetensors", "PyTorch"),
             quantized=Format("model.onnx", "ONNX Runtime"),
             pretrained="safetensors",
+            weights=(".safetensors", ".pt", ".pth", ".npz"),
             packages=("torch", "torchvision", "torch_pruning", "onnx", "onnxruntime"),
         ),
         Backend(
@@ -56,6 +58,7 @@ BACKENDS: dict[str, Backend] = {
             net=Format("model.keras", "TensorFlow"),
             quantized=Format("model.tflite", "LiteRT"),
             pretrained="h5",
+            weights=(".h5", ".keras"),
             tensorboard=True,
             packages=("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"),
         ),

@@ -56,10 +56,11 @@ NODE = (
     Column("dataset", str, "Folder of the prepared data set: name_height x width x channels."),
     Column("model", str, "Registered name of the architecture."),
     Column("width", float, "Share of the architecture's channels that the dense net has."),
-    Column("weights", str, "Weights that the first training really started from.", allowed=("random", "imagenet")),
+    Column("weights", str, "Weights that the chain really started from; file: of the user's own.",
+           allowed=("random", "imagenet", "file")),
     Column("epochs", int, "Epochs of the last training step.", optional=True),
     Column("select", str, "Epoch whose weights the last training step kept; best_test if any step before chose by the "
-           "test images.", allowed=("last", "best_validation", "best_test")),
+           "test images.", allowed=("last", "best_validation", "best_test"), optional=True),
     Column("init", str, "Distribution of the initial weights, with its options.", optional=True),
     Column("penalty", str, "Penalty that was added to the loss.", optional=True),
     Column("penalty_type", str, "Prune type whose groups the penalty sums over.", optional=True),

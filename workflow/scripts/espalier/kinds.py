@@ -120,7 +120,8 @@ class Model(Entry):
     kind: ClassVar[str] = "model"
     extras: ClassVar[tuple[str, ...] | None] = None
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {"pytorch": ("num_classes",), "keras": ("pixels", "num_classes")}
-    has: tuple[str, ...] = ()  # the structures that prune types and scores can ask for
+    # The structures that prune types and scores can ask for; ANY: what it has is found out when it is built
+    has: tuple[str, ...] = ()
     imagenet: bool = False  # there are ImageNet weights of it
     application: str = ""  # its name in keras.applications
     blocks: int = 0  # how many residual blocks it has
@@ -128,6 +129,24 @@ class Model(Entry):
     smallest: int = 1  # the smallest side of an image, in pixels
     # PyTorch: (net) -> None, which draws the initial weights in place; None: those that the function's modules draw
     initial: Callable[..., None] | None = None
+
+    def offers(self, structure: str) -> bool:
+        """Whether it has a structure that a prune type or score asks for, as far as that is known before it is
+        built."""
+        return ANY in self.has or structure in self.has
+
+
+@dataclass(frozen=True)
+class Imported(Model):
+    """An architecture that no one registers: a function of the user's own, or a builder of torchvision or timm.
+
+    Its name says where it is from: "my_nets:make_net", "torchvision/resnet18", "timm/convnext_atto" (see `imports`).
+    """
+
+    called_with_classes: bool = True  # its function takes the number of classes
+
+    def check(self) -> None:
+        """Nothing: `imports` makes these entries, of names that are no folders."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from espalier.kinds import (
     Entry,
     FigureItem,
     FindingItem,
+    Imported,
     Init,
     Model,
     Penalty,
@@ -53,6 +54,7 @@ __all__ = [
     "Entry",
     "FigureItem",
     "FindingItem",
+    "Imported",
     "Init",
     "Model",
     "NotDeclared",
@@ -63,6 +65,7 @@ __all__ = [
     "Score",
     "TableItem",
     "UnknownName",
+    "adopt",
     "entries",
     "forget",
     "get",
@@ -122,6 +125,12 @@ def register(entry: Entry) -> Callable[[F], F]:
     return add
 
 
+def adopt(entry: E) -> E:
+    """Put an entry that has its function already into the register."""
+    _entries[entry.kind, entry.backend, entry.name] = entry
+    return entry
+
+
 def entries(kind: type[E], backend: str = ANY) -> dict[str, E]:
     """All entries of a kind that `backend` can use, by name, in order of registration.
 
@@ -135,10 +144,18 @@ def entries(kind: type[E], backend: str = ANY) -> dict[str, E]:
 def get(kind: type[E], name: str, backend: str = ANY) -> E:
     """The entry of that name.
 
-    Raises UnknownName with what is allowed, NotDeclared in a running job that does not declare it.
+    A model of torchvision, timm or the user's own file gets an entry when it is first asked for (`imports.model`, which
+    may raise ImportFailed). Raises UnknownName with what is allowed, NotDeclared in a running job that does not declare
+    it.
     """
     load()
-    found = {e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)}
+    found: dict[str, Any] = {
+        e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)
+    }
+    if name not in found and kind is Model and (":" in name or "/" in name):
+        from espalier import imports
+
+        found[name] = adopt(imports.model(name, backend))
     if name not in found:
         raise UnknownName(kind.kind, backend, name, sorted(found))
     if not _may_be_reached(found[name]):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -152,10 +153,11 @@ def way_of(row: Row, amounts: bool = True) -> str:
     'train/prune~*~sum~0.40/finetune'
     """
     first, *rest = row["variant"].split("/")
+    kind, *options = first.split("~")
     words = [["*" if word == row["prune_type"] else word for word in folder.split("~")] for folder in rest]
     if not amounts:
         words = [[word for word in folder if not AMOUNT.fullmatch(word)] for folder in words]
-    return "/".join(map("~".join, [["train", *(word for word in first.split("~") if "=" in word)], *words]))
+    return "/".join(map("~".join, [[kind, *(word for word in options if "=" in word)], *words]))
 
 
 def runtime_of(row: Row) -> str:
@@ -193,13 +195,17 @@ def weights_name(study: dict, results: pd.DataFrame | None = None) -> str:
     if results is None:
         words = {"random": "initial weights random, not pretrained", "imagenet": "ImageNet weights"}
         fallback = " (random ones, if they cannot be had)" if asked != "random" and net.get("fallback") else ""
-        return words.get(asked, asked) + fallback
+        return words.get(asked, f"weights of {Path(asked).name}") + fallback
     used = sorted(set(results["weights"].dropna()))
     if used == ["random"] and asked == "imagenet":
         return "random initial weights: ImageNet weights could not be had"
     if used == ["random"]:
         return "initial weights random, not pretrained"
-    words = {"imagenet": "ImageNet weights", "random": "random initial weights"}
+    words = {
+        "imagenet": "ImageNet weights",
+        "random": "random initial weights",
+        "file": f"weights of {Path(asked).name}",
+    }
     return " and ".join(words.get(weights, str(weights)) for weights in used)
 
 
@@ -240,8 +246,9 @@ def _test_images(images: list[float]) -> str:
 
 def _epochs(study: dict, results: pd.DataFrame | None) -> str:
     """The epochs of each kind of training in words: "6 epochs of training, 3 of fine-tuning"."""
-    epochs = study["train"]["epochs"]
-    words = f"{epochs} epoch{'' if epochs == 1 else 's'} of training"
+    epochs = study["train"].get("epochs")  # none of a study whose nets are all given
+    trains = any("train" in chain[0] for chain in study["chains"])
+    words = f"{epochs} epoch{'' if epochs == 1 else 's'} of training" if trains else "the net as given"
     if any("finetune" in step for chain in study["chains"] for step in chain):
         words += f", {(study.get('finetune') or {}).get('epochs', epochs)} of fine-tuning"
     if results is None:

@@ -33,7 +33,7 @@ def variants(rows: pd.DataFrame) -> list[str]:
 
 
 def _roots(results: pd.DataFrame) -> list[str]:
-    """For each row the training that its chain begins with. Parents come before their children."""
+    """For each row the net that its chain begins with, trained or given. Parents come before their children."""
     roots: dict[str, str] = {}
     for node, parent in zip(results["node"], results["parent"], strict=True):
         roots[node] = node if pd.isna(parent) else roots.get(str(parent), str(parent))
@@ -41,9 +41,9 @@ def _roots(results: pd.DataFrame) -> list[str]:
 
 
 def _dense(results: pd.DataFrame) -> list[str]:
-    """For each row the first training without a penalty of the same study, seed and initial weights as its root; the
-    root itself, if there is none."""
-    trainings = results[results["step"] == "train"]
+    """For each row the first net without a penalty, trained or given, of the same study, seed and initial weights as
+    its root; the root itself, if there is none."""
+    trainings = results[results["parent"].isna()]
     plain: dict[tuple, str] = {}
     for row in trainings[trainings["penalty"].isna()].to_dict("records"):
         plain.setdefault(_initial(row), row["node"])

@@ -73,16 +73,16 @@ class Preparation:
     name: a registered data set; path: where its files are, if not in their usual place below `data_root`. size: side of
     the images in pixels; channels: 1 or 3; fit: how an image that is not square becomes square, `squash` or `crop`.
     classes: the names of the only classes to keep, numbered in this order; None keeps all. validation: share of the
-    training images to keep aside. mean, std: how nets normalise pixels between 0 and 1 (kept in the manifest; the
-    arrays stay uint8).
+    training images to keep aside. mean, std: how nets normalise pixels between 0 and 1, each a number or one for each
+    channel (kept in the manifest; the arrays stay uint8).
     """
 
     name: str
     size: int
     channels: int
     validation: float
-    mean: float
-    std: float
+    mean: float | Sequence[float]
+    std: float | Sequence[float]
     classes: Sequence[str] | None = None
     path: str | None = None
     fit: str = "squash"

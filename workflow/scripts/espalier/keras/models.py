@@ -10,6 +10,7 @@ for byte.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import warnings
 import zipfile
@@ -19,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from espalier.registry import Init, Model, get
-from espalier.training.pretrained import is_missing
+from espalier.training.pretrained import is_file, is_missing
 
+Normalisation = float | list[float]  # for all channels, or for each
 WEIGHTS = "model.weights.h5"  # in a .keras file
 
 OF_PRETRAINING = ("weights", "fallback", "pretrained")  # keys of `model` that are about the weights of a new net
@@ -31,8 +33,8 @@ def build_model(
     image_shape: tuple[int, ...],
     num_classes: int,
     *,
-    mean: float = 0.0,
-    std: float = 1.0,
+    mean: Normalisation = 0.0,
+    std: Normalisation = 1.0,
     init: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> Any:
@@ -50,9 +52,19 @@ def build_model(
     if options.get("width") == 1.0:  # an architecture need not take one
         del options["width"]
     images = keras.Input(image_shape, dtype="uint8", name="images")
-    pixels = keras.layers.Rescaling(1 / (255 * std), offset=-mean / std, name="normalise")(images)
+    scale, offset = _rescaling(mean, std, image_shape[-1])
+    pixels = keras.layers.Rescaling(scale, offset=offset, name="normalise")(images)
     logits = get(Model, model["name"], "keras")(pixels, num_classes, **options)
-    return initialised(keras.Model(images, logits, name=model["name"]), init, seed)
+    name = re.sub(r"[^\w.]", "_", model["name"])  # "my_nets:make_net"
+    return initialised(keras.Model(images, logits, name=name), init, seed)
+
+
+def _rescaling(mean: Normalisation, std: Normalisation, channels: int) -> tuple[Normalisation, Normalisation]:
+    """The factor and the offset of pixels from 0 to 255 that make (pixel / 255 - mean) / std of them."""
+    if isinstance(mean, int | float) and isinstance(std, int | float):
+        return 1 / (255 * std), -mean / std
+    means, stds = ([v] * channels if isinstance(v, int | float) else v for v in (mean, std))
+    return [1 / (255 * s) for s in stds], [-m / s for m, s in zip(means, stds, strict=True)]
 
 
 def redrawn(net: Any, init: dict[str, Any] | None, seed: int) -> Any:
@@ -74,14 +86,23 @@ def initialised(net: Any, init: dict[str, Any] | None, seed: int) -> Any:
 
 
 def pretrain(net: Any, model: dict[str, Any]) -> str:
-    """Give a new net the weights that `model` asks for, in place; returns which they are, "random" or "imagenet".
+    """Give a new net the weights that `model` asks for, in place; returns which they are, "random", "imagenet" or
+    "file".
 
     With `weights: imagenet` all layers but the output layer get those of the file `pretrained` (see
     `pretrained.fetch_weights`). An empty file stands for weights that could not be had, and that `fallback: random`
     does without. Raises ValueError for a net that has no such weights, or without a file.
     """
-    if model.get("weights", "random") == "random":
+    weights = model.get("weights", "random")
+    if weights == "random":
         return "random"
+    if is_file(weights):
+        if "pretrained" not in model:
+            raise ValueError(
+                f"`weights: {weights}` of {model['name']}, and no file that they are read from: `pretrained`"
+            )
+        net.load_weights(str(model["pretrained"]))
+        return "file"
     from espalier.keras.runtime import keras
 
     entry = get(Model, model["name"], "keras")

@@ -16,7 +16,7 @@ from espalier.plan.steps.step import kind_of
 from espalier.plan.suggest import suggestion
 from espalier.plan.validate import check_keys, example
 
-FIRST = "train"  # the step that every chain begins with, and has once
+FIRST = tuple(kind for kind, step in STEPS.items() if step.first)  # a chain begins with one of them, and has it once
 
 
 @dataclass(frozen=True)
@@ -62,27 +62,29 @@ def expand(study: dict[str, Any], path: list) -> Iterator[tuple[list, list[Given
 
 
 def _check_order(chain: list, path: list) -> None:
-    """`train` comes first and once; where any other step may stand, it says itself."""
-    if not chain or kind_of(chain[0]) != FIRST:
+    """`train` or `given` comes first and once; where any other step may stand, it says itself."""
+    if not chain or kind_of(chain[0]) not in FIRST:
         first = f"begins with {kind_of(chain[0])!r}" if chain else "is empty"
-        raise ConfigError(
-            path, f"the chain {first}", allowed="a chain begins with train", corrected=[["train", *chain]]
-        )
+        allowed = "a chain begins with train, or with given: the net as it is"
+        raise ConfigError(path, f"the chain {first}", allowed=allowed, corrected=[["train", *chain]])
     for number, step in enumerate(chain):
-        if number and kind_of(step) == FIRST:
+        if number and kind_of(step) in FIRST:
             raise _twice(step, [*path, number])
         STEPS[kind_of(step)].check_place(chain, number, path)
 
 
 def _twice(step: Any, path: list) -> ConfigError:
-    """The error for a second `train`."""
-    others = ", ".join(kind for kind in STEPS if kind != FIRST)
+    """The error for a second `train` or `given`."""
+    kind = kind_of(step)
+    others = ", ".join(other for other in STEPS if other not in FIRST)
     further = " and ".join(kind for kind, step in STEPS.items() if step.trains == "further")
     return ConfigError(
         path,
-        "train is there again: a chain trains once, at its beginning",
-        allowed=f"{others} after train; {further} train further",
-        corrected=["finetune" if isinstance(step, str) else {"finetune": step[FIRST]}],
+        f"{kind} is there again: a chain trains once, at its beginning"
+        if kind == "train"
+        else f"{kind} is not the first step: a chain begins with one net",
+        allowed=f"{others} after the first step; {further} train further",
+        corrected=["finetune" if isinstance(step, str) else {"finetune": step[kind]}],
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from espalier.plan.door import opened
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import table
 from espalier.plan.limits import check_size
@@ -17,12 +20,15 @@ from espalier.plan.validate import plain, validate
 __all__ = ["ConfigError", "check", "typed", "with_numbers"]
 
 
-def check(config: dict[str, Any]) -> dict[str, Any]:
+def check(config: dict[str, Any], folders: Iterable[str | Path] = ()) -> dict[str, Any]:
     """The config with every default filled in; raises ConfigError at the first thing that its tables do not allow.
+
+    folders: where relative paths of nets and weights of the user's own begin (`door.opened`).
 
     Steps of chains are checked when the grid expands them, since their values may be lists.
     """
     check_size(config)
+    config = opened(config, folders)
     validate(config, table(Config), [])
     _refuse_ends_of_scripts(plain(config), [])
     return _filled(copy.deepcopy(plain(config)), table(Config))

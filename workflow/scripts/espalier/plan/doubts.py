@@ -1,12 +1,16 @@
-"""What a run as planned cannot show, said before it begins: comparisons that will give no verdict."""
+"""What a run as planned cannot show, said before it begins: comparisons that will give no verdict, and nets that
+are not told how many classes there are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from espalier.plan.grid import Grid
 from espalier.plan.job import Job
+from espalier.plan.lookup import model_of
+from espalier.registry import Imported
 from espalier.training.recipe import Recipe
 from espalier.training.schedule import learning_rate
 
@@ -18,8 +22,20 @@ def doubts(grid: Grid) -> list[str]:
     found = []
     for name, study in grid.studies.items():
         jobs = grid.of(name, study["seeds"][0])
-        found += [f"{name}: {doubt}" for doubt in (*_small_rewinding(jobs), *_confounded(jobs))]
+        found += [
+            f"{name}: {doubt}" for doubt in (*_classes_untold(study), *_small_rewinding(jobs), *_confounded(jobs))
+        ]
     return list(dict.fromkeys(found))
+
+
+def _classes_untold(study: dict[str, Any]) -> Iterator[str]:
+    """A function that makes a net and is not told how many classes there are."""
+    model = model_of(study)
+    if isinstance(model, Imported) and not model.called_with_classes:
+        yield (
+            f"{model.name} has no parameter num_classes: it is called without, and its net must have as many outputs "
+            "as the data set has classes."
+        )
 
 
 def _small_rewinding(jobs: list[Job]) -> Iterator[str]:
@@ -46,7 +62,7 @@ def _largest_rate(job: Job) -> float | None:
 
 def _confounded(jobs: list[Job]) -> Iterator[str]:
     """Trainings of one study that differ in what they are compared by, and in more than that."""
-    trainings = [job for job in jobs if not job.parent]
+    trainings = [job for job in jobs if not job.parent and "recipe" in job.params]
     for one, other in combinations(trainings, 2):
         recipes = one.params["recipe"], other.params["recipe"]
         differ = {key for key in {*recipes[0], *recipes[1]} if recipes[0].get(key) != recipes[1].get(key)}

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier import columns as node_columns
@@ -18,11 +20,14 @@ from espalier.plan.chains import Given
 from espalier.plan.config import check
 from espalier.plan.explain import ConfigError, dotted
 from espalier.plan.job import Job
+from espalier.plan.keys import defaults, table
 from espalier.plan.naming import sorted_keys
+from espalier.plan.recipe import Recipe
 from espalier.plan.steps import STEPS, label
-from espalier.plan.steps.step import Place
+from espalier.plan.steps.step import Place, kind_of
 from espalier.plan.study import check_study, dataset_id
 from espalier.plan.suggest import nearest
+from espalier.training.pretrained import is_file
 
 if TYPE_CHECKING:
     import pandas
@@ -85,12 +90,14 @@ class Grid:
         )
 
 
-def build(config: dict[str, Any]) -> Grid:
+def build(config: dict[str, Any], folders: Iterable[str | Path] = ()) -> Grid:
     """Check a config wholly and lay out its jobs; raises ConfigError at the first mistake.
+
+    folders: where relative paths of nets and weights of the user's own begin; the working directory, if nowhere else.
 
     Studies that are not run are checked all the same: a config is right or wrong as a whole.
     """
-    checked = check(config)
+    checked = check(config, folders)
     checked["run"] = _studies_to_run(checked)
     grid = Grid(checked)
     prepared: dict[str, dict[str, Any]] = {}
@@ -98,12 +105,25 @@ def build(config: dict[str, Any]) -> Grid:
         for key in SHARED:
             study.setdefault(key, checked[key])
         study["name"], study["title"] = name, study["title"] or name
+        study["train"] = study.get("train") or _recipe_left_out(study, ["studies", name])
         check_study(study, ["studies", name])
         _check_folder(study["dataset"], prepared, ["studies", name, "dataset"])
         jobs = _jobs_of_study(study)
         if name in checked["run"]:
             grid.jobs |= jobs
     return grid
+
+
+def _recipe_left_out(study: dict[str, Any], path: list) -> dict[str, Any]:
+    """What trainings of a study without `train` begin with: the defaults of a recipe, which has no number of epochs."""
+    if any(chain and kind_of(chain[0]) == "train" for chain in study["chains"]):
+        raise ConfigError(
+            [*path, "train"],
+            "is missing, and a chain begins with train",
+            allowed=f"keys with values: {', '.join(table(Recipe)['properties'])}; or chains that begin with given",
+            corrected={"train": {"epochs": 10}},
+        )
+    return defaults(Recipe)
 
 
 def step_seed(study: str, seed: int, position: int, step: str) -> int:
@@ -195,7 +215,8 @@ def _columns_of_study(study: dict[str, Any], seed: int) -> dict[str, Any]:
     """The columns before any step."""
     model = study["model"]
     columns = dict.fromkeys(COLUMNS) | {"study": study["name"], "seed": seed, "backend": study["backend"]}
-    columns |= {"model": model["name"], "width": model["width"], "weights": model["weights"]}
+    weights = "file" if is_file(model["weights"]) else model["weights"]
+    columns |= {"model": model["name"], "width": model["width"], "weights": weights}
     return columns | {"dataset": dataset_id(study["dataset"])}
 
 

@@ -32,16 +32,16 @@ def model_of(study: dict[str, Any]) -> registry.Model:
 def prune_types_of(study: dict[str, Any]) -> list[str]:
     """The prune types that a study's net has the structure for."""
     model = model_of(study)
-    return [p.name for p in registry.entries(registry.PruneType, study["backend"]).values() if p.needs in model.has]
+    return [p.name for p in registry.entries(registry.PruneType, study["backend"]).values() if model.offers(p.needs)]
 
 
 def prune_type_of(study: dict[str, Any], name: str, path: list) -> registry.PruneType:
     """The registered prune type of that name, or a ConfigError if the study's net has not the structure for it."""
     backend, model = study["backend"], model_of(study)
     prune_type = known(registry.PruneType, name, backend, path)
-    if prune_type.needs in model.has:
+    if model.offers(prune_type.needs):
         return prune_type
-    models = [m.name for m in registry.entries(registry.Model, backend).values() if prune_type.needs in m.has]
+    models = [m.name for m in registry.entries(registry.Model, backend).values() if m.offers(prune_type.needs)]
     types = prune_types_of(study)
     raise ConfigError(
         path,

@@ -91,7 +91,9 @@ def _sections() -> dict[str, type[Table]]:
     """Title -> keys of each section of the page."""
     recipe = ", ".join(step.kind for step in STEPS.values() if step.keys is Changes)
     first = {"Top level": Config, "A study": Study, "dataset": Dataset, "model": Model}
-    own = {step.kind: step.keys for step in STEPS.values() if step.keys is not Changes}
+    own = {
+        step.kind: step.keys for step in STEPS.values() if step.keys is not Changes and table(step.keys)["properties"]
+    }
     return {**first, f"{recipe}: the recipe": Recipe, **own, "latency": Latency, "resources": Asked}
 
 

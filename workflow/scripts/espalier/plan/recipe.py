@@ -179,6 +179,7 @@ def draft(
 
 def checked(draft: Draft) -> Trained:
     """The recipe, if it is right; its penalty's other keys are None without a penalty. Raises ConfigError."""
+    _check_epochs(draft)
     draft, uses = _penalty(draft)
     for check in (_check_momentum, _check_plateau, _check_select, _check_precision):
         check(draft)
@@ -230,6 +231,18 @@ def _check_groups_alone(draft: Draft) -> None:
         f"{draft.given['prune_type']!r} says what a penalty's groups are, and there is no penalty",
         allowed=f"with it, penalty: {penalties}",
     )
+
+
+def _check_epochs(draft: Draft) -> None:
+    """A number of epochs, which a study without `train` gives where it trains."""
+    if "epochs" not in draft.values:
+        place = draft.path if draft.section == "train" else ["studies", draft.study["name"], draft.section]
+        raise ConfigError(
+            [*place, "epochs"],
+            "is missing, and the study has no `train` that it could be taken from",
+            allowed="a whole number, at least 1",
+            corrected={draft.section: {"epochs": 2}} if draft.section != "train" else {"epochs": 2},
+        )
 
 
 def _check_momentum(draft: Draft) -> None:

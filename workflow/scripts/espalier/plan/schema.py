@@ -17,6 +17,7 @@ from espalier.plan.steps.scratch import Scratch
 
 Names = Annotated[list[str], limits(minItems=1)]
 Seeds = Annotated[list[Annotated[int, limits(minimum=0)]], limits(minItems=1, uniqueItems=True)]
+Positive = Annotated[float, limits(exclusiveMinimum=0)]
 Device = Literal["auto", "cpu", "cuda"]
 END = "$(?!\\n)"  # of a pattern: `$` alone lets a line break follow
 NAME = {  # of a study: of a folder, and of a word on the command line
@@ -75,8 +76,18 @@ class Dataset(Table):
             default=0.1, minimum=0, maximum=0.5,
         ),
     ]  # fmt: skip
-    mean: Annotated[float, key("Subtracted from pixels (0 to 1) before they enter the net.", default=0.45)]
-    std: Annotated[float, key("Pixels are divided by it after that.", default=0.225, exclusiveMinimum=0)]
+    mean: Annotated[
+        float | Annotated[list[float], limits(minItems=1, maxItems=3)],
+        key(
+            "Subtracted from pixels (0 to 1) before they enter the net: a number, or a list of one for each channel, "
+            "such as [0.485, 0.456, 0.406].",
+            default=0.45,
+        ),
+    ]
+    std: Annotated[
+        Positive | Annotated[list[Positive], limits(minItems=1, maxItems=3)],
+        key("Pixels are divided by it after that: a number, or a list of one for each channel.", default=0.225),
+    ]
 
 
 class Model(Table):
@@ -86,7 +97,11 @@ class Model(Table):
 
     name: Annotated[
         str,
-        key("Registered architecture. Options of its own stand beside it.", required=True),
+        key(
+            "Registered architecture, or a net of a library: `torchvision/resnet18`, `timm/convnext_atto`. Options of "
+            "its own stand beside it.",
+            required=True,
+        ),
         named(registry.Model),
     ]
     width: Annotated[
@@ -94,11 +109,14 @@ class Model(Table):
         key("Factor on the width of every layer, rounded; 1.0 is the published net.", default=1.0, exclusiveMinimum=0),
     ]
     weights: Annotated[
-        Literal["random", "imagenet"],
+        str,
         key(
-            "Weights that training starts from; those of ImageNet need width 1.0. A file of them below `data_root` is "
-            "taken (docs/data.md), else they are fetched.",
+            "Weights that the chains start from: random, imagenet, or a file of your own (PyTorch: .safetensors, .pt, "
+            ".pth, .npz; Keras: .h5, .keras), its path from the folder of the config file. Those of ImageNet need "
+            "width 1.0; a file of them below `data_root` is taken (docs/data.md), else they are fetched.",
             default="random",
+            minLength=1,
+            examples=["random", "best.pt"],
         ),
     ]
     fallback: Annotated[
@@ -109,6 +127,17 @@ class Model(Table):
             default=None,
         ),
     ]
+
+
+# `import` is a word of Python, which no annotation in the class can begin with.
+Model.__annotations__["import"] = Annotated[
+    str,
+    key(
+        "In place of `name`, a function of your own that returns the net: a file beside the config file and the "
+        'function\'s name, `"my_nets.py:make_net"`, or an installed module, `"my_package.nets:make_net"`.',
+        examples=["my_nets.py:make_net"],
+    ),
+]
 
 
 class Latency(Table):
@@ -151,7 +180,9 @@ class Study(Table):
     resources: Annotated[Kinds, key("What this study's jobs ask an executor for, where it differs from the top.")]
     dataset: Annotated[Dataset, key("The images.", required=True)]
     model: Annotated[Model, key("The net.", required=True)]
-    train: Annotated[Recipe, key("The recipe that nets are trained by.", required=True)]
+    train: Annotated[
+        Recipe, key("The recipe that nets are trained by. Without chains that begin with train, it may be left out.")
+    ]
     finetune: Annotated[
         Finetune,
         key("What fine-tuning does differently from `train`; a key that is not given is as in `train`.", default={}),
@@ -167,8 +198,9 @@ class Study(Table):
     chains: Annotated[
         list[list[Kind | Keyed]],
         key(
-            "What to run: a list of chains, each a list of steps, the first of them train. A step is its name, or its "
-            "name with keys. A list of values under a key, or of alternatives under a step, is expanded as a product.",
+            "What to run: a list of chains, each a list of steps, the first of them train or given. A step is its "
+            "name, or its name with keys. A list of values under a key, or of alternatives under a step, is expanded "
+            "as a product.",
             required=True,
             minItems=1,
         ),
@@ -285,7 +317,19 @@ def document() -> dict[str, Any]:
     parts = {id(table(keys)["properties"]): name for name, keys in tables.items()}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Espalier configuration"}
     definitions = {name: _referring(table(keys), parts, inside=name) for name, keys in tables.items()}
+    definitions["model"] = _with_imports(definitions["model"])
     return head | _referring(table(Config), parts) | {"$defs": definitions}
+
+
+def _with_imports(model: dict[str, Any]) -> dict[str, Any]:
+    """The section `model` as a file has it: with a name of a library's net, or `import` in place of the name."""
+    name = model["properties"]["name"]
+    registered = {key: name[key] for key in ("type", "enum")}
+    either = {"anyOf": [registered, {"type": "string", "pattern": "^(torchvision|timm)/[a-z0-9_.]+$"}]}
+    rest = {key: value for key, value in name.items() if key not in registered}
+    one_of = {"oneOf": [{"required": ["name"]}, {"required": ["import"]}]}
+    kept = {key: value for key, value in model.items() if key != "required"}
+    return kept | one_of | {"properties": model["properties"] | {"name": rest | either}}
 
 
 def _referring(part: Any, parts: dict[int, str], inside: str = "") -> Any:

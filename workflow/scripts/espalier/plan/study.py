@@ -14,6 +14,7 @@ from espalier.plan.lookup import known
 from espalier.plan.schema import Dataset
 from espalier.plan.suggest import nearest
 from espalier.plan.validate import check_arguments, example
+from espalier.training.pretrained import is_file
 
 OF_MODEL = ("name", "width", "weights", "fallback")  # keys of `model` that are not options of the architecture
 BY_LIBRARY = ("pixels", "num_classes", "widths", "width")  # parameters of an architecture that the library fills in
@@ -33,6 +34,7 @@ def check_study(study: dict[str, Any], path: list) -> None:
     _check_width(study["model"]["width"], model, [*path, "model", "width"])
     if study["model"]["weights"] == "imagenet":
         _check_imagenet(study, model, [*path, "model", "weights"])
+    _check_normalisation(dataset, backend, [*path, "dataset"])
     if study["published"] is not None:
         _check_published(study["published"], model, [*path, "published"])
 
@@ -46,12 +48,16 @@ def dataset_id(dataset: dict[str, Any]) -> str:
 
 
 def weights_of(study: dict[str, Any]) -> str | None:
-    """The name of the file of ImageNet weights that a study's nets begin with; None, if they begin with others."""
+    """The file below `weights` that a study's nets begin with: ImageNet weights, or in a folder of the study those of
+    the user's own file; None, if they begin with random weights."""
     model, backend = study["model"], study["backend"]
+    suffix = BACKENDS[backend].pretrained
+    if is_file(model["weights"]):
+        return f"{study['name']}/weights.{suffix}"
     if model["weights"] != "imagenet":
         return None
     fallback = f"-or-{model['fallback']}" if model.get("fallback") else ""
-    return f"{backend}-{model['name']}-{study['dataset']['size']}{fallback}.{BACKENDS[backend].pretrained}"
+    return f"{backend}-{naming.slug(model['name'])}-{study['dataset']['size']}{fallback}.{suffix}"
 
 
 def _check_path(given: str | None, dataset: registry.Dataset, path: list) -> None:
@@ -66,6 +72,19 @@ def _check_path(given: str | None, dataset: registry.Dataset, path: list) -> Non
             allowed="a folder or zip, below data_root or absolute",
             corrected=example(Dataset, "path"),
         )
+
+
+def _check_normalisation(dataset: dict[str, Any], backend: str, path: list) -> None:
+    """A mean and a standard deviation for each channel, or one for all."""
+    for key in ("mean", "std"):
+        if isinstance(dataset[key], list) and len(dataset[key]) != dataset["channels"]:
+            usual = defaults(Dataset)[key]
+            raise ConfigError(
+                [*path, key],
+                f"{len(dataset[key])} values, and the images have {dataset['channels']} channels",
+                allowed="a number, or a list of one for each channel",
+                corrected={key: (dataset[key] + [usual] * 3)[: dataset["channels"]]},
+            )
 
 
 def _check_classes(given: list[str], dataset: registry.Dataset, path: list) -> None:

@@ -17,7 +17,7 @@ UNQUANTIZED = "none"  # the scheme by which these are named
 def timed(wanted: dict[str, Any], jobs: list[Job]) -> dict[str, str]:
     """The nodes to time, each with its baseline, in the order of the jobs (of one study and seed).
 
-    The baseline of a net is the trained net that its chain begins with; that of a quantized net a dense net in the same
+    The baseline of a net is the net that its chain begins with; that of a quantized net a dense net in the same
     runtime.
     """
     return {node: baseline for node, baseline in _compared(wanted, jobs).items() if baseline}
@@ -59,7 +59,7 @@ def _selected(job: Job, columns: dict[str, set[str]], schemes: set[str]) -> bool
     """Whether a `latency` selects a result; its keys about pruning are about pruned nets only."""
     if (job.columns["scheme"] or UNQUANTIZED) not in schemes:
         return False
-    if job.step == "train" or (job.step == "quantize" and not job.columns["prune_type"]):
+    if not job.parent or (job.step == "quantize" and not job.columns["prune_type"]):
         return True
     return all(str(job.columns[key]) in values for key, values in columns.items())
 

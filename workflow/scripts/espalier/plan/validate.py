@@ -52,8 +52,13 @@ def check_arguments(
     library fills in itself. examples: values to show for parameters that are wrong or left out.
     """
     parameters = inspect.signature(entry.function).parameters
-    allowed = {name: _evaluated(p, entry.function) for name, p in parameters.items() if name not in given}
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = {name: p for name, p in parameters.items() if name not in given and p.kind not in several}
+    allowed = {name: _evaluated(p, entry.function) for name, p in named.items()}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in arguments.items():
+        if name not in allowed and takes_any:
+            continue
         if name not in allowed:
             raise unknown_key(path, name, sorted(allowed), arguments)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,18 @@ from espalier.datasets.prepare import Split
 
 
 def to_input(images: torch.Tensor, manifest: dict[str, Any]) -> torch.Tensor:
-    """uint8 images (n, c, h, w) as normalised float32 in channels-last order, in which convs are faster on a CPU."""
+    """uint8 images (n, c, h, w) as normalised float32 in channels-last order, in which convs are faster on a CPU.
+
+    manifest: its `mean` and `std`, each a number, or a list of one for each channel.
+    """
     images = images.to(torch.float32, memory_format=torch.channels_last)
-    return images.div_(255).sub_(manifest["mean"]).div_(manifest["std"])
+    mean, std = (_of_channels(manifest[key], images) for key in ("mean", "std"))
+    return images.div_(255).sub_(mean).div_(std)
+
+
+def _of_channels(value: float | Sequence[float], images: torch.Tensor) -> float | torch.Tensor:
+    """A number as it is; a number for each channel as a tensor (c, 1, 1) on the images' device."""
+    return value if isinstance(value, int | float) else torch.tensor(value, device=images.device)[:, None, None]
 
 
 def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:

@@ -39,15 +39,20 @@ def build_model(
 
     name: registered architecture. widths: output channels of its conv layers, in their order, for architectures that
     are a chain of convs. removed_blocks: residual blocks to leave out, such as ["layer1.1"]. width: factor on every
-    layer's width; with `widths` given, on the fully connected layers only. weights: "random", or "imagenet" for the
-    whole net at width 1 of an architecture that has them; pretrained: the .safetensors file that they are read from,
-    None to fetch them. options: further arguments of the architecture's function.
+    layer's width; with `widths` given, on the fully connected layers only. weights: "random", "imagenet" for the whole
+    net at width 1 of an architecture that has them, or "file" for those of all layers; pretrained: the .safetensors
+    file that they are read from, None to fetch those of ImageNet. options: further arguments of the architecture's
+    function.
 
     Random weights are those that the architecture's function draws, or its registered `initial`. Raises
     registry.UnknownName for an unknown name, ValueError for widths, blocks or weights that the architecture does not
     have or if a parameter or buffer is given no value, and WeightsUnavailable if those of ImageNet cannot be fetched.
     """
     given = {}
+    if weights == "file":
+        if not pretrained:
+            raise ValueError(f"`weights: file` of {name}, and no file: `pretrained`")
+        given = _read_tensors(pretrained)
     if weights == "imagenet":
         if width != 1.0 or widths is not None or removed_blocks:
             raise ValueError(f"ImageNet weights are for the whole {name}: width 1.0, not {width}, and nothing removed")
@@ -59,8 +64,10 @@ def build_model(
         )
         if initial:
             initial(net)
+    if given and weights == "file":
+        net.load_state_dict(given, strict=True)
     _check_defined(net)
-    if given:
+    if given and weights == "imagenet":
         last = list(weighted(net))[-1]
         new = {key: value for key, value in net.state_dict().items() if key.startswith(f"{last}.")}
         net.load_state_dict(given | new, strict=True)
@@ -179,7 +186,10 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
 
     if not get(Model, name, "pytorch").imagenet:
         raise ValueError(f"there are no ImageNet weights of {name}")
-    chosen = get_model_weights(name)["IMAGENET1K_V1"]
+    versions = get_model_weights(name.removeprefix("torchvision/"))
+    if "IMAGENET1K_V1" not in versions.__members__:
+        raise WeightsUnavailable(f"torchvision has no ImageNet weights of {name} (IMAGENET1K_V1)")
+    chosen = versions["IMAGENET1K_V1"]
     try:
         return chosen.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, HTTPException, pickle.UnpicklingError) as error:

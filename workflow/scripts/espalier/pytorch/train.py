@@ -18,12 +18,12 @@ from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
+from espalier.pytorch.given import initial_net
 from espalier.pytorch.groups import groups
-from espalier.pytorch.models import build_model, load, redrawn, save, tensors_of, weighted
+from espalier.pytorch.models import load, redrawn, save, tensors_of, weighted
 from espalier.registry import Penalty, get
 from espalier.training import loop
 from espalier.training.checkpoint import Arrays, Row
-from espalier.training.pretrained import is_missing
 from espalier.training.recipe import KEEP_NOTHING, Keeping, Recipe, Training
 from espalier.training.schedule import learning_rate, stretched
 
@@ -49,14 +49,14 @@ def train_model(
     the multiply-accumulates of a net for that (`scratch.train_model` gives it). step: what `Training` says.
     Each epoch derives its randomness (order, augmentation, dropout) from the seed and its number.
 
-    Returns what `loop.run` does; if the weights were new, {"weights": "random" or "imagenet"}, what the training really
-    began with; from scratch also {"epochs": their number}.
+    Returns what `loop.run` does; if the weights were new, {"weights": "random", "imagenet" or "file"}, what the
+    training really began with; from scratch also {"epochs": their number}.
     """
     if keeping.tensorboard:
         raise ValueError("the PyTorch backend writes no logs for TensorBoard")
     training, prepared = Training.of(step), load_data(data)
     torch.manual_seed(training.seed)
-    net, weights = (load(parent), None) if parent else initial_net(training.model, len(prepared.classes))
+    net, weights = (load(parent), None) if parent else initial_net(training.model, prepared.manifest)
     recipe = budgeted(training, net, dense, macs)
     to_device(net)
     masks = zero_masks(net) if parent else {}
@@ -68,20 +68,6 @@ def train_model(
     save(net, out)
     details = trained | ({"weights": weights} if weights else {})
     return details | ({"epochs": recipe.epochs} if training.scratch else {})
-
-
-def initial_net(model: dict[str, Any], num_classes: int) -> tuple[nn.Module, str]:
-    """A new net, and which weights it has: "random" or "imagenet".
-
-    model: {name, width, ...the architecture's own options}, and optionally weights, "random" or "imagenet", and
-    pretrained, the file of the latter (see `pretrained.fetch_weights`). An empty file stands for weights that could not
-    be had, and that `fallback: random` does without.
-    """
-    weights, pretrained = model.get("weights") or "random", model.get("pretrained")
-    given = {key: value for key, value in model.items() if key not in ("weights", "fallback", "pretrained")}
-    if pretrained and is_missing(pretrained):
-        weights, pretrained = "random", None
-    return build_model(num_classes=num_classes, weights=weights, pretrained=pretrained, **given), weights
 
 
 def budgeted(

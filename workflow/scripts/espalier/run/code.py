@@ -44,6 +44,7 @@ NOT_COMPUTING = frozenset({"jsonschema", "tqdm", "yaml"})
 NO_RESULT = frozenset(
     f"{PACKAGE}.{module}"
     for module in (
+        "imports",  # which function builds a net; what builds it is `pytorch.imported`
         "plugins",
         "registry",
         "run.code",  # this one

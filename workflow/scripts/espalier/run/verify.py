@@ -190,4 +190,4 @@ def planned(configfile: Path) -> Grid:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     plugins.load(plugins.find(plugins.named_in(config), [configfile.absolute().parent, Path.cwd()]))
-    return grid.build(config)
+    return grid.build(config, [configfile.absolute().parent])

@@ -42,6 +42,16 @@ class PretrainedModule(Protocol):
         self, out: str | Path, *, model: dict[str, Any], size: int, given: str | Path | None = None
     ) -> None: ...
 
+    def read_weights(self, out: str | Path, *, given: str | Path, model: dict[str, Any], data: str | Path) -> None: ...
+
+
+class GivenModule(Protocol):
+    """A net that was trained elsewhere."""
+
+    def write_model(
+        self, out: str | Path, *, data: str | Path, keeping: Keeping = ..., model: dict[str, Any], seed: int
+    ) -> dict[str, Any]: ...
+
 
 class TrainModule(Protocol):
     """Training."""
@@ -149,6 +159,7 @@ MODULES: dict[str, type] = {
     "runtime": RuntimeModule,
     "models": ModelsModule,
     "pretrained": PretrainedModule,
+    "given": GivenModule,
     "train": TrainModule,
     "scratch": ScratchModule,
     "distill": DistillModule,

@@ -1,9 +1,20 @@
-"""ImageNet weights that cannot be had, in both backends."""
+"""Weights to begin with, in both backends: which they are, and ImageNet weights that cannot be had."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+WEIGHTS = ("random", "imagenet")  # values of `weights` that are no files
+
+
+def is_file(weights: str) -> bool:
+    """Whether a value of `weights` is the name of a file.
+
+    >>> is_file("best.pt"), is_file("imagenet")
+    (True, False)
+    """
+    return weights not in WEIGHTS
 
 
 def do_without(out: str | Path, model: dict[str, Any], given: str | Path | None, tried: str) -> None:

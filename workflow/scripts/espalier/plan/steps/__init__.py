@@ -10,6 +10,7 @@ from typing import Any
 
 from espalier.plan.steps.distill import DISTILL
 from espalier.plan.steps.finetune import FINETUNE
+from espalier.plan.steps.given import GIVEN
 from espalier.plan.steps.prune import PRUNE
 from espalier.plan.steps.quantize import QUANTIZE
 from espalier.plan.steps.regularize import REGULARIZE
@@ -18,7 +19,9 @@ from espalier.plan.steps.step import Step
 from espalier.plan.steps.train import TRAIN
 
 # In the order in which errors and the schema list them.
-STEPS: dict[str, Step] = {step.kind: step for step in (TRAIN, REGULARIZE, PRUNE, FINETUNE, SCRATCH, DISTILL, QUANTIZE)}
+STEPS: dict[str, Step] = {
+    step.kind: step for step in (TRAIN, GIVEN, REGULARIZE, PRUNE, FINETUNE, SCRATCH, DISTILL, QUANTIZE)
+}
 
 
 def label(columns: dict[str, Any]) -> str:

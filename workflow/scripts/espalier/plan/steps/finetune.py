@@ -68,6 +68,7 @@ def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
     otherwise.
     """
     began = next(job for job in reversed(before) if "scratch" in job.params or not job.parent)
+    _check_training(draft, began)
     origin = began.params["recipe"]
     _check_rates(draft)
     _check_schedule(draft, began)
@@ -81,6 +82,17 @@ def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
         )
     taken = {key: origin[key] for key in (*RATES, *(key for key in WORTH if key not in draft.own))}
     return draft.but(**taken, epochs=epochs, offset=origin["epochs"] - epochs)
+
+
+def _check_training(draft: recipe.Draft, began: Job) -> None:
+    """There is a training to rewind: none of a net that was given."""
+    if "recipe" not in began.params:
+        raise ConfigError(
+            draft.place("rewind"),
+            f"there is no training to rewind: the chain begins with {began.step}",
+            allowed="false; true in a chain that begins with train",
+            corrected={"rewind": False},
+        )
 
 
 def _check_rates(draft: recipe.Draft) -> None:

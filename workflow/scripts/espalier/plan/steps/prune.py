@@ -167,11 +167,11 @@ def _score(prune_type: registry.PruneType, at: Place) -> registry.Score:
 
 def _methods(study: dict[str, Any], prune_type: registry.PruneType) -> list[str]:
     """The scores that a prune type can go by on the study's net."""
-    structures = model_of(study).has
+    model = model_of(study)
     return [
         score.name
         for score in registry.entries(registry.Score, study["backend"]).values()
-        if set(prune_type.by) <= set(score.of) and (not score.needs or score.needs in structures)
+        if set(prune_type.by) <= set(score.of) and (not score.needs or model.offers(score.needs))
     ]
 
 
@@ -247,9 +247,10 @@ def _check_settled(pruning: Pruning, scope: str | None, given: dict[str, Any], p
 
 def _check_blocks(amount: Amount, at: Place) -> None:
     """Not more blocks than the net has, and has left."""
-    if amount.key != "blocks":
+    model = model_of(at.study)
+    if amount.key != "blocks" or registry.ANY in model.has:  # how many an imported net has, its job finds out
         return
-    left = model_of(at.study).blocks - sum(job.params.get("blocks", 0) for job in at.before)
+    left = model.blocks - sum(job.params.get("blocks", 0) for job in at.before)
     if amount.value > left:
         raise ConfigError(
             [*at.path, "blocks"],

@@ -50,7 +50,7 @@ def check_place(chain: list, number: int, path: list) -> None:
 
 def plan(at: Place) -> Planned:
     """The recipe of the training that the chain begins with, its initialisation with it, but without its penalty."""
-    first = at.before[0].params["recipe"]
+    first = at.before[0].params.get("recipe", at.study["train"])  # of a given net: the study's, if it has one
     without_penalty = {"penalty": None, "prune_type": None, "coefficient": at.study["train"]["coefficient"]}
     draft = recipe.draft(at, "scratch", base=first | without_penalty)
     budget = draft.values.get("budget", "epochs")

@@ -38,7 +38,7 @@ class Planned:
 
 
 def anywhere(chain: list, number: int, path: list) -> None:
-    """Nothing is refused: the step may stand anywhere after `train`."""
+    """Nothing is refused: the step may stand anywhere after the first one."""
 
 
 def nothing(columns: dict[str, Any]) -> Iterator[str]:
@@ -56,6 +56,7 @@ class Step:
     message: str  # of its rules
     keys: type[Table]  # what it can be given
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
+    first: bool = False  # a chain begins with it, and has it nowhere else
     trains: Literal["new", "further"] | None = None  # of a training: new weights, or those that the net has
     retraining: dict[str, str] = field(default_factory=dict)  # the values that it gives the column, in words
 

@@ -1,4 +1,4 @@
-"""The step `train`: train a net from new weights. Every chain begins with it."""
+"""The step `train`: train a net from new weights. A chain begins with it, or with `given`."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ TRAIN = Step(
     about=(
         "Trains a net from new weights, by the study's `train`.\n"
         "What the step gives itself wins, as in every step.\n"
-        "Every chain begins with it, and has it once."
+        "Every chain begins with it or with `given`, and has one of them once."
     ),
     message="training {params.label}",
     keys=recipe.Changes,
     named=recipe.NAMED,
+    first=True,
     trains="new",
     plan=plan,
     words=words,
