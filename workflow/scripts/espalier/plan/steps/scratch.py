@@ -36,7 +36,7 @@ def check_place(chain: list, number: int, path: list) -> None:
     if pruned is None:
         raise ConfigError(
             [*path, number],
-            "scratch trains anew what pruning left of a net, and nothing was pruned",
+            "scratch trains a pruned net from scratch, and nothing was pruned",
             allowed="scratch right after prune",
             corrected=[{"prune": {"prune_type": "weight", "ratio": 0.5}}, chain[number]],
         )
@@ -97,7 +97,7 @@ SCRATCH = Step(
         "`[train, prune: {...}, finetune]` and `[train, prune: {...}, scratch]` side by side say what the "
         "pruned weights are worth."
     ),
-    message="training anew what is left of {params.label}",
+    message="training {params.label}",
     keys=Scratch,
     named=recipe.NAMED,
     trains="new",
