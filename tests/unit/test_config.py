@@ -514,7 +514,7 @@ MISTAKES = {
     "from scratch, and nothing was pruned": Mistake(
         CHAIN,
         ["train", "scratch"],
-        ("scratch trains anew what pruning left of a net, and nothing was pruned", "scratch right after prune"),
+        ("scratch trains a pruned net from scratch, and nothing was pruned", "scratch right after prune"),
         at="studies.vgg.chains[0][1]",
         corrected=[{"prune": {"prune_type": "weight", "ratio": 0.5}}, "scratch"],
     ),
