@@ -18,10 +18,10 @@ COUNTS = {
         "quantize": SEEDS * (5 + 2),
         "measure_latency": SEEDS * 2,
     },
-    # Two initialisations with each of two recipes, 20 sparsities each; of the last random choice 2 x 2 and a global
+    # Two initialisations, one of them with two recipes, 20 sparsities each; of the last random choice 2 x 2 and a global
     # threshold 3, the dense net and two pruned ones trained on, these by two schedules and from scratch; 3 schemes.
     "mnist": {
-        "train": SEEDS * 2 * 2, "prune": SEEDS * (2 * 2 * 20 + 4 + 3),
+        "train": SEEDS * 3, "prune": SEEDS * (3 * 20 + 4 + 3),
         "finetune": SEEDS * (1 + 2 * 2), "scratch": SEEDS * 2,
         "quantize": SEEDS * 3, "measure_latency": SEEDS,
     },
