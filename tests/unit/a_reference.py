@@ -13,13 +13,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 REFERENCE, PUBLISHED = PROJECT / "report" / "reference", PROJECT / "report" / "published"
 STUDIES = {
     "mnist_mlp": "mnist",
+    "mnist_mlp_short": "mnist",
     "cifar10_cnn": "cifar10",
     "cifar10_conv": "cifar10",
     "cats_dogs_mobilenetv2": "cats_dogs",
     "cats_dogs_vgg16": "cats_dogs",
     "cifar100_vgg16_bn": "cifar100",
 }
-GLOROT = "train~batch_size=100~epochs=5~init=glorot~learning_rate=0.1"
+SHORT = "mnist_mlp_short"  # the study with the other recipe
+GLOROT = "train~init=glorot"
 NORMAL = "train~init=normal-0.1"
 MIB = 2**20
 
@@ -83,13 +85,24 @@ def p_value(study: str, one: str, other: str) -> float:
     return float(stats.ttest_rel(values(study, one), values(study, other)).pvalue)
 
 
-def knees(init: str, kind: str) -> list[float]:
+def knees(init: str, kind: str, study: str = "mnist_mlp") -> list[float]:
     """Of each seed the largest sparsity up to which top-1 is within 5 points of the unpruned net, percent."""
     method = {"weight": "magnitude", "unit": "l2"}[kind]
     ratios = ("0.00", "0.25", "0.50", "0.60", "0.70", "0.80", "0.90", "0.95", "0.97", "0.99")
-    curves = np.array([values("mnist_mlp", f"{init}/prune~{kind}~{method}~{ratio}") for ratio in ratios])
+    curves = np.array([values(study, f"{init}/prune~{kind}~{method}~{ratio}") for ratio in ratios])
     within = np.cumprod(curves >= curves[0] - 5, axis=0).sum(axis=0)
     return [100 * float(ratios[count - 1]) for count in within]
+
+
+def costs_more(one: tuple[str, str], other: tuple[str, str], kind: str, ratio: str) -> np.ndarray:
+    """What pruning to a sparsity costs one (study, training) less what it costs another, in points, for each seed."""
+
+    def cost(study: str, training: str) -> np.ndarray:
+        method = {"weight": "magnitude", "unit": "l2"}[kind]
+        unpruned, pruned = (values(study, f"{training}/prune~{kind}~{method}~{r}") for r in ("0.00", ratio))
+        return unpruned - pruned
+
+    return cost(*one) - cost(*other)
 
 
 def speed_ups(study: str, variant: str, baseline: str, batch: int) -> np.ndarray:

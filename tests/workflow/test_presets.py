@@ -18,7 +18,7 @@ COUNTS = {
         "quantize": SEEDS * (5 + 2),
         "measure_latency": SEEDS * 2,
     },
-    # Two initialisations, one of them with two recipes, 20 sparsities each; of the last random choice 2 x 2 and a global
+    # Two initialisations, one with two recipes, 20 sparsities each; of the last random choice 2 x 2 and a global
     # threshold 3, the dense net and two pruned ones trained on, these by two schedules and from scratch; 3 schemes.
     "mnist": {
         "train": SEEDS * 3, "prune": SEEDS * (3 * 20 + 4 + 3),
