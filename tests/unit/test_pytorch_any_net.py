@@ -242,3 +242,50 @@ def test_torchvisions_nets_without_channels_compute_what_the_masked_ones_do(name
     with torch.no_grad():
         assert torch.equal(read(images), small(images))
     assert trial_removal.agrees(net, 64, gone)
+
+
+class Gated(nn.Module):
+    """Half of a layer's channels are the gates of the other half."""
+
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.a, self.b, self.head = nn.Conv2d(3, 64, 3), nn.Conv2d(32, 16, 1), nn.Linear(16, num_classes)
+
+    def forward(self, x):
+        return self.head(self.b(functional.glu(self.a(x), 1)).mean((2, 3)))
+
+
+class Padded(nn.Module):
+    """A shortcut whose channels are padded with zeros (option A of He et al. 2016), by pooling."""
+
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 32, 3, stride=2, padding=1)
+        self.head = nn.Linear(32, num_classes)
+
+    def forward(self, x):
+        x = self.a(x).relu()
+        x = self.b(x) + functional.pad(functional.avg_pool2d(x, 2), (0, 0, 0, 0, 8, 8))
+        return self.head(x.relu().mean((2, 3)))
+
+
+class Turned(nn.Module):
+    """Its last layers are defined first."""
+
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.late, self.stem, self.head = nn.Conv2d(8, 16, 1), nn.Conv2d(3, 8, 3), nn.Linear(16, num_classes)
+
+    def forward(self, x):
+        return self.head(self.late(self.stem(x).relu()).mean((2, 3)))
+
+
+@pytest.mark.parametrize("net, layer", [(Gated, "a"), (Padded, "b")])
+def test_channels_that_an_operation_moves_to_other_places_stay(net, layer):
+    torch.manual_seed(0)
+    spared = {name: units.why for units in coupling.coupled(net().eval(), 16, "filters") for name in units.layers}
+    assert spared[layer]
+
+
+def test_images_have_the_channels_that_the_net_can_be_called_with(tmp_path):
+    assert macs.profile_model(Turned(), 16).macs == 14 * 14 * (8 * 27 + 16 * 8) + 160

@@ -130,7 +130,7 @@ def test_what_python_blocks_register_passes_the_contract_tests(block, loaded):
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """The working directory has the library, and of a run what the docs read: a net, and the findings of a study."""
+    """The working directory has the library, and of a run what the docs read: nets, and the findings of a study."""
     import torch
 
     from espalier.pytorch import models
@@ -140,14 +140,26 @@ def results(tmp_path, monkeypatch):
     node.mkdir(parents=True)
     torch.manual_seed(0)
     models.save(models.build_model("vgg16_bn", 10, width=0.125), node / "model.safetensors")
+    given = run / "models/my_nets/seed0/given"
+    given.mkdir(parents=True)
+    own = plugins.find([str(PROJECT / "examples/own_net/my_nets.py")], [])
+    plugins.load(own)
+    models.save(models.build_model("my_nets:make_net", 10), given / "model.safetensors")
+    for plugin in own:
+        plugins.unload(plugin)  # the docs load it
     made, records = made_up.run()
     table = {suffix: run / "tables" / study / f"findings.{suffix}" for suffix in ("csv", "html")}
     tables.write("findings", records, made.studies, "filters", **table)
     origin = Origin(chains={}, command="snakemake TARGET")
     choose.write(records, made.studies, origin, html=run / "choose.html", numbers=run / "results.json")
-    (tmp_path / "workflow").symlink_to(PROJECT / "workflow")
+    for part in ("workflow", "examples"):
+        (tmp_path / part).symlink_to(PROJECT / part)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    before = plugins.loaded()
+    yield
+    for plugin in [plugin for plugin in plugins.loaded() if plugin not in before]:
+        plugins.unload(plugin)
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if "@register(" not in b.text and b.language == "python"], ids=str)

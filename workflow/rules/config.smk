@@ -20,9 +20,12 @@ if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake"
 onstart:
     if workflow.non_local_exec:
         locks.jobs_run_elsewhere(Path(".snakemake").absolute())
-    else:
-        # Jobs on this machine are limited by its cores. With a limit of jobs per time as well (100 per second, if nothing is
-        # said), Snakemake 9 looks for work again after each such span, once more for every job that has ended.
+    elif (limit := workflow.scheduling_settings.max_jobs_per_timespan) and (limit.max_jobs, limit.timespan) == (
+        100,
+        1,
+    ):
+        # Nobody asked for this limit of jobs per time, which Snakemake 9 sets by itself. With it, it looks for work again
+        # after each second, once more for every job that has ended. Jobs on this machine are limited by its cores.
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -70,6 +70,11 @@ def _of_library(name: str, backend: str) -> Imported:
         raise ImportFailed(f"torchvision has no net {builder!r}", allowed=", ".join(names), nearest=nearest)
 
     def build(num_classes: int, **options: Any) -> Any:
+        if reads := sorted(option for option in options if option.startswith(("checkpoint", "pretrained", "weights"))):
+            raise ImportFailed(
+                f"{name}: the option {reads[0]} reads weights that no job knows of",
+                allowed="weights: best.pt under model",
+            )
         return _builder("pytorch", f"{library}_net")(num_classes, builder, **options)
 
     return Imported(
@@ -92,7 +97,10 @@ def _of_user(name: str, backend: str) -> Imported:
     module, _, wanted = name.partition(":")
     plugin = next((plugin for plugin in plugins.loaded() if plugin.module == module), None)
     if plugin is None:
-        raise ImportFailed(f"{name}: the module {module} is not loaded: name its file by `import` under `model`")
+        raise ImportFailed(
+            f"{name}: the module {module} is not loaded. In a config, name its file by `import`; in Python, "
+            f"load it first: plugins.load(plugins.find(['path/of/{module}.py'], []))"
+        )
     made = _found(plugin, wanted)
     signature = _signature(made, f"{plugin.name}:{wanted}")
     taken = signature.parameters.values()

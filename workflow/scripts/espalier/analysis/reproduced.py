@@ -13,13 +13,16 @@ from espalier.analysis.statistics import LEVEL, SEEDS, Estimate, Part, holm
 from espalier.analysis.study import StudyView
 from espalier.published.entry import Value
 
+CLOSE = 5.0  # points to either side: an interval that is wider holds too much to be a confirmation
+
 
 class Outcome(StrEnum):
     """What a run says of a published figure, the gravest first: of several nets that a figure is of, the gravest
     counts."""
 
     REFUTED = "refuted"
-    UNDECIDED = "one seed"
+    ONE_SEED = "one seed"
+    UNDECIDED = "cannot be told"
     REPRODUCED = "reproduced"
     EXACT = "exact"
     NOT_COMPARABLE = "not comparable"
@@ -47,15 +50,16 @@ def figures(studies: Iterable[StudyView]) -> list[Figure]:
     """Every published figure of these studies, once for each net that stands next to it.
 
     A figure is **exact** if it is a count that the net's shapes determine, and equal as it is printed. Any other is
-    compared only where no property of the set-ups is different and the source states all that matter: it is
-    **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), else
-    **refuted**, after Holm's correction for all figures that are compared. One seed decides nothing. Times are of a
-    machine, and never compared.
+    compared only where no property of the set-ups is different and the source states all that matter. It is
+    **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), and this
+    interval is no wider than CLOSE points to either side: wide ones hold anything. It is **refuted** if it lies outside
+    after Holm's correction for all figures that are compared. Else it cannot be told, and one seed decides nothing.
+    Times are of a machine, and never compared.
     """
     found = [figure for view in studies for figure in _figures(view)]
     adjusted = holm([figure.p for figure in found])
     return [
-        figure if p is None else replace(figure, outcome=Outcome.REFUTED if p < 1 - LEVEL else Outcome.REPRODUCED, p=p)
+        replace(figure, outcome=Outcome.REFUTED) if p is not None and p < 1 - LEVEL else figure
         for figure, p in zip(found, adjusted, strict=True)
     ]
 
@@ -98,17 +102,19 @@ def _figure(study: str, place: tuple[int, str], value: Value, row: pd.Series) ->
         reasons = [row[column] for column in published.DETAILS if pd.notna(row[column])]
         return Figure(study, place, value, Outcome.NOT_COMPARABLE, ", ".join(reasons))
     if row["n"] < SEEDS:
-        return Figure(study, place, value, Outcome.UNDECIDED)
-    p = _p(0.0 if equal else float(here - theirs), float(row[f"{value.name}_sd"]), int(row["n"]))
-    return Figure(study, place, value, Outcome.UNDECIDED, p=p)
+        return Figure(study, place, value, Outcome.ONE_SEED)
+    one_more = _one_more(0.0 if equal else float(here - theirs), float(row[f"{value.name}_sd"]), int(row["n"]))
+    p, interval = one_more.p(), one_more.interval()
+    assert p is not None and interval is not None  # there is a part
+    close = not value.title.endswith("(%)") or interval.high - one_more.value <= CLOSE
+    return Figure(study, place, value, Outcome.REPRODUCED if p >= 1 - LEVEL and close else Outcome.UNDECIDED, p=p)
 
 
-def _p(difference: float, deviation: float, n: int) -> float:
-    """The p value of "the published number is one more run": of the mean of n runs less the number.
+def _one_more(difference: float, deviation: float, n: int) -> Estimate:
+    """The mean of n runs less the published number, which is taken as one more run.
 
-    >>> round(_p(69.11 - 68.74, 0.26, 3), 2)  # t = 0.37 / (0.26 sqrt(4 / 3)) = 1.23 with 2 degrees of freedom
+    >>> estimate = _one_more(69.11 - 68.74, 0.26, 3)  # t = 0.37 / (0.26 sqrt(4 / 3)) = 1.23 with 2 degrees of freedom
+    >>> round(estimate.p(), 2)
     0.34
     """
-    p = Estimate(difference, (Part(deviation**2 * (1 + 1 / n), n - 1),), n).p()
-    assert p is not None  # there is a part
-    return p
+    return Estimate(difference, (Part(deviation**2 * (1 + 1 / n), n - 1),), n)

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from espalier.keras.models import WEIGHTS
 
 Layers = dict[str, list[np.ndarray]]  # the weights of each layer that has any, in the order of the net
+DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)  # what a file raises that is not whole
 SHOWN = 6  # layers that an error lists of each kind
 
 
@@ -53,7 +55,7 @@ def read(path: Path) -> Layers:
             return _read_archive(path)
         with h5py.File(path, "r") as file:
             return _read_h5(file)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, *DAMAGED) as error:
         if isinstance(error, WeightsRefused):
             raise
         said = next(iter(str(error).splitlines()), type(error).__name__)

@@ -45,6 +45,8 @@ TEXT = """\
 # Written by `espalier init`. Change what you like, and run again: only what depends on it is computed anew.
 # Every key: docs/configuration.md. A wrong key or value stops before anything runs, and the error says what is allowed.
 #
+# In the folder of Espalier, `--configfile` says where this file is, if it is not called config.yaml:
+#
 #   snakemake -n            show what would run
 #   snakemake --cores 2     run it; $said
 

@@ -7,6 +7,7 @@ as the net has it: a tensor that is missing, unexpected or of another shape is a
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def _read_npz(path: Path) -> Tensors:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise WeightsRefused(f"{path.name} is no .npz file of numbers: {_first_line(error)}") from error
 
 

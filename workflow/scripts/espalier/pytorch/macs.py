@@ -3,11 +3,12 @@ accuracy is measured."""
 
 from __future__ import annotations
 
-import copy
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from espalier.pytorch.images import image_channels, shapes_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,7 +35,7 @@ def profile_model(model: nn.Module, input_size: int) -> Profile:
     Counted are the products of matrices and the convolutions that PyTorch computes, in whatever layer or function
     (torch.utils.flop_counter): those of attention, too.
     """
-    model = _shapes(model).eval()
+    model = shapes_of(model).eval()
     macs, image = count_macs(model, input_size), _image(model, input_size)
     return Profile(sum(p.numel() for p in model.parameters()), macs, 2 * macs, _published_macs(model, image, macs))
 
@@ -43,10 +44,10 @@ def count_macs(model: nn.Module, input_size: int) -> int:
     """The multiply-accumulates alone, which takes a third of the time of `profile_model`."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = _shapes(model).eval()
-    counter = FlopCounterMode(display=False)
+    model = shapes_of(model).eval()
+    image, counter = _image(model, input_size), FlopCounterMode(display=False)
     with counter:
-        model(_image(model, input_size))
+        model(image)
     return counter.get_total_flops() // 2
 
 
@@ -62,34 +63,6 @@ def _published_macs(model: nn.Module, image: Tensor, macs: int) -> int | None:
         return _thop(model, image, _published) if _thop(model, image, _macs) == macs else None
     except Exception:  # thop hooks into every module and may fail in one that it does not know
         return None
-
-
-def image_channels(model: nn.Module, size: int) -> int:
-    """How many channels the images of a net have, whose sides are `size`: as many as its first conv reads. A net that
-    begins with a linear layer is tried with grey and colour images."""
-    import torch
-    from torch import nn
-
-    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
-    if isinstance(first, nn.Conv2d):
-        return first.in_channels
-    shapes = _shapes(model).eval()
-    for channels in (3, 1):
-        try:
-            shapes(torch.zeros(1, channels, size, size, device="meta"))
-        except RuntimeError:
-            continue
-        return channels
-    return 3
-
-
-def _shapes(model: nn.Module) -> nn.Module:
-    """A copy of the net on the meta device, shapes without values: counting then takes neither time nor memory."""
-    import torch
-
-    memo = {id(p): torch.nn.Parameter(torch.empty_like(p, device="meta")) for p in model.parameters()}
-    memo |= {id(b): torch.empty_like(b, device="meta") for b in model.buffers()}
-    return copy.deepcopy(model, memo)
 
 
 # Counting rules for thop.

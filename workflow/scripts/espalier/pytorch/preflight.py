@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
+from espalier.imports import is_imported
 from espalier.pytorch import coupling, models
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.imported import check_net
 from espalier.pytorch.macs import profile_model
 from espalier.pytorch.prune import prune_model
 from espalier.pytorch.quantize import quantize_model
@@ -67,7 +69,9 @@ def preflight(
     reasons = _reasons(report)
     write_json(out, report if reasons or not key else report | {"key": key})
     if reasons:
-        raise Refused(f"preflight of {model['name']}: {'; '.join(reasons)}. Take this out of the study's chains")
+        # What the net itself cannot do is to be mended in the net.
+        advice = ". Take this out of the study's chains" if report["works"] else ""
+        raise Refused(f"preflight of {model['name']}: {'; '.join(reasons)}{advice}")
     return report
 
 
@@ -96,7 +100,10 @@ def _built(path: Path, model: Mapping[str, Any], data: Data) -> dict[str, Any]:
 
     given = {key: value for key, value in model.items() if key not in ("weights", "fallback", "pretrained")}
     torch.manual_seed(0)
-    net = models.build_model(num_classes=len(data.manifest["classes"]), **given).eval()
+    classes, name = len(data.manifest["classes"]), model["name"]
+    net = models.build_model(num_classes=classes, **given).eval()
+    if is_imported(name):
+        check_net(net, name, classes, data.manifest["channels"], data.manifest["size"])
     models.save(net, path)
     _compare(net, models.load(path), data)
     profile = profile_model(net, data.manifest["size"])

@@ -21,8 +21,8 @@ from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.images import image_channels
 from espalier.pytorch.importance import scores as importance
-from espalier.pytorch.macs import image_channels
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
 from espalier.registry import PruneType
 from espalier.training.pruning import Pruning

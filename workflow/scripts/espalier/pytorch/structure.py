@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.cutting import settings
-from espalier.pytorch.macs import image_channels
+from espalier.pytorch.images import image_channels
 from espalier.pytorch.models import spec_of
 
 if TYPE_CHECKING:

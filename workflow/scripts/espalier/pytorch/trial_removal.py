@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-8  # of the largest output; float64 is far below
 # Operations on tensors that move or combine channels, by the names that autograd gives them.
 MOVING = ("permute", "transpose", "mm", "index", "roll", "stack", "select", "shuffle", "softmax", "einsum", "attention")
-MOVING += ("gather", "flip", "cum", "sort", "topk", "unsafe", "strided", "unfold", "norm", "unknown")
+MOVING += ("gather", "flip", "cum", "sort", "topk", "unsafe", "strided", "unfold", "norm", "unknown", "glu", "pad")
 
 
 def oddity(node: Any) -> str:
@@ -67,7 +67,7 @@ def agrees(net: nn.Module, size: int, gone: Mapping[str, Sequence[int]]) -> bool
     import torch
 
     from espalier.pytorch import structure
-    from espalier.pytorch.macs import image_channels
+    from espalier.pytorch.images import image_channels
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

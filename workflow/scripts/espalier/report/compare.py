@@ -16,6 +16,9 @@ seeds or more. Times are not compared if the processors differ. A run is its fol
 status is 0, or 2 if a run cannot be read."""
 
 
+NEEDED = {"command", "processors", "software", "studies"}  # keys of a results.json
+
+
 class Unreadable(Exception):
     """What was given is no run; the message says what to do."""
 
@@ -41,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     tables = [table for other in others for table in beside.tables(first, other)]
     print(beside.markdown_of(first[0], tables), end="")
     if arguments.html:
-        arguments.html.write_text(beside.html_of(first[0], tables), encoding="utf-8", newline="\n")
+        try:
+            arguments.html.write_text(beside.html_of(first[0], tables), encoding="utf-8", newline="\n")
+        except OSError as error:
+            print(f"{arguments.html} cannot be written: {error.strerror}", file=sys.stderr)
+            return 2
     return 0
 
 
@@ -56,6 +63,6 @@ def read(given: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise Unreadable(f"{path} cannot be read: it is no JSON ({error}).") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not found.keys() >= NEEDED:
         raise Unreadable(f"{path} is no {FILE} of this version ({FORMAT}). Let this version write it again.")
     return found

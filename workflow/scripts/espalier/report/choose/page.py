@@ -122,6 +122,8 @@ of sizes and times they are the least and the most of the seeds.</li>
 <li>Shown: the upper 95 % bound of the loss is at most the limit, corrected for all nets of the study (Holm).
 Not so: the lower bound is above it. Else it cannot be told. One seed gives no verdict: brackets are then what the test
 images leave.</li>
+<li>All accuracies are those of test images. A net that is chosen by them looks better than it is: take one whose loss
+is shown, or measure the chosen one on images of your own.</li>
 <li>Dominated: another net costs no more and its top-1 is higher, for certain. On the frontier: each other net costs
 more, or its top-1 is lower, for certain. Else it cannot be told. The line joins the nets that no cheaper one reaches in
 the mean.</li>

@@ -8,13 +8,14 @@ from itertools import groupby
 import pandas as pd
 
 from espalier.analysis import selections
-from espalier.analysis.reproduced import Figure, Outcome, figures, once
+from espalier.analysis.reproduced import CLOSE, Figure, Outcome, figures, once
 from espalier.analysis.study import RunView
 from espalier.registry import TableItem, register
 from espalier.report.table import Number, Table, Text
 
 ORDER = (
-    Outcome.EXACT, Outcome.REPRODUCED, Outcome.REFUTED, Outcome.UNDECIDED, Outcome.NOT_COMPARABLE, Outcome.NOT_RUN,
+    Outcome.EXACT, Outcome.REPRODUCED, Outcome.REFUTED, Outcome.UNDECIDED, Outcome.ONE_SEED, Outcome.NOT_COMPARABLE,
+    Outcome.NOT_RUN,
 )  # fmt: skip
 
 
@@ -25,10 +26,10 @@ ORDER = (
         title="What was reproduced",
         caption="Every published figure of the run's studies, counted by what this run says of it. Exact: a count that "
         "the net's shapes determine, equal as it is printed. Reproduced: in the 95 % prediction interval of one more "
-        "run like those here. Refuted: outside it, after Holm's correction for all figures that are compared. One "
-        "seed: comparable, but one seed decides nothing. Not comparable: the set-ups differ in the properties that are "
-        "named, or the source does not state them; times are of a machine. Of several nets next to one figure, the "
-        "gravest outcome counts.",
+        f"run like those here, if that is at most {CLOSE:g} points wide to either side. Refuted: outside it, after "
+        "Holm's correction for all figures that are compared. Cannot be told: neither. One seed decides nothing. Not "
+        "comparable: the set-ups differ in the properties that are named, or the source does not state them; times are "
+        "of a machine. Of several nets next to one figure, the gravest outcome counts.",
         when=selections.has_published,
     )
 )
