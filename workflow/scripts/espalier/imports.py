@@ -99,7 +99,7 @@ def _of_user(name: str, backend: str) -> Imported:
     if plugin is None:
         raise ImportFailed(
             f"{name}: the module {module} is not loaded. In a config, name its file by `import`; in Python, "
-            f"load it first: plugins.load(plugins.find(['path/of/{module}.py'], []))"
+            f"load it first: plugins.load(plugins.find(['/path/of/{module}.py'], []))"
         )
     made = _found(plugin, wanted)
     signature = _signature(made, f"{plugin.name}:{wanted}")
