@@ -29,9 +29,9 @@ def test_the_default_config_plans_the_published_rows(project):
     pruned one. ResNet50: dense and penalised; 4 rows, random blocks, 2 x filters, weights; 2 + 2 schemes. CIFAR-10:
     in PyTorch plain and group lasso, thresholds 1 + 2, filters 2, weights 2, 2 + 2 schemes; in Keras, with three seeds,
     3 gradual, 2 at once, 3 + 1 schemes. MLP: 2 initialisations, each 10 sparsities of weights and 10 of units; random
-    2 x 1, global 2; 3 + 1 schemes. MobileNetV2: 4 gradual, 2 at once; 2 + 1. VGG16: 1 gradual, 2 at once; 5 + 1 + 3. Each dense net
-    but the MLPs is trained further, for comparison; pruned at once, nets are fine-tuned, but those of the MLP and of a
-    threshold alone.
+    2 x 1, global 2; 3 + 1 schemes. MobileNetV2: 4 gradual, 2 at once; 2 + 1. VGG16: 1 gradual, 2 at once; 5 + 1 + 3.
+    Each dense net but the MLPs is trained further, for comparison; pruned at once, nets are fine-tuned, but those of
+    the MLP and of a threshold alone.
     """
     planned = project.planned()
     assert planned["prepare_dataset"] == 4  # 32x32 of two normalisations, 28x28 grey, 48x48 of two classes

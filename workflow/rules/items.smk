@@ -77,10 +77,10 @@ def methods_of(*studies):
 
 
 def code_of_pages():
-    """What the pages are covered by: they show every figure and table of a study by its title, and these two tables."""
+    """What the pages are covered by: they show every figure and table of a study by its title, and these tables."""
     kinds = {".svg": "figure", ".csv": "table"}
     shown = {(kinds[Path(path).suffix], Path(path).stem, registry.ANY) for path in files_of_pages()}
-    tables = {("table", name, registry.ANY) for name in ("published", "environment")}
+    tables = {("table", name, registry.ANY) for name in ("published", "environment", "reproduced")}
     return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables, described=methods_of(*STUDIES))
 
 
@@ -175,6 +175,12 @@ def folder_of_results(wildcards):
 def config_beside_studies():
     """What the config of a net needs beside its study."""
     return {"plugins": FULL.config["plugins"]} if FULL.config.get("plugins") else {}
+
+
+def command_of_choice(wildcards, resources):
+    """The command that computes a net. Another one, on another device for example, is no reason to write the page again: it
+    is a param that Snakemake does not compare."""
+    return command_of_run("TARGET")
 
 
 def command_of_run(target):

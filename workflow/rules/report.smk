@@ -257,7 +257,7 @@ rule write_choose:
     params:
         studies=REPORTED,
         chains=chains_of_run(),
-        command=command_of_run("TARGET"),
+        command=command_of_choice,
         folder=folder_of_results,
         beside=config_beside_studies(),
         published=published_of_all(),
