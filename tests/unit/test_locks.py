@@ -30,7 +30,10 @@ def started(folder, *words):
     """A process that took a lock in the folder, and the number of its job's process."""
     command = [sys.executable, "-c", OWNER, str(folder), *words]
     owner = subprocess.Popen(command, cwd=SCRIPTS, stdout=subprocess.PIPE, text=True)
-    return owner, int(owner.stdout.readline())
+    job = int(owner.stdout.readline())
+    while job and locks.MARK.encode() not in Path(f"/proc/{job}/environ").read_bytes():
+        time.sleep(0.01)  # its environment is there a moment after its program was loaded
+    return owner, job
 
 
 @pytest.fixture(autouse=True)
