@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from project import PROJECT, Project, copy
 
 CONFIG = ("--configfile", "examples/own_net/config.yaml")
@@ -114,3 +115,15 @@ def test_init_begins_with_a_training_where_there_are_no_weights(example):
     assert done.returncode == 0, done.stderr
     assert example.planned("--configfile", "trained.yaml", "--", RECORDS)["train"] == 1
     assert json.dumps("torchvision/squeezenet1_1").strip('"') in (example.folder / "trained.yaml").read_text()
+
+
+def test_the_yaml_of_choose_html_names_the_file_of_the_net_and_computes_nothing_again(finished):
+    finished.run("--cores", "1", *CONFIG, "--", "results/choose.html")
+    run = json.loads((finished.folder / "results/results.json").read_text())
+    study = run["studies"][0]
+    own = yaml.safe_load(study["yaml"])
+    assert own["model"]["import"] == "examples/own_net/my_nets.py:make_net"
+    net = next(net for net in study["nets"] if net["scheme"])
+    config = {"seeds": [0], "studies": {study["name"]: own | {"chains": [yaml.safe_load(net["yaml"])]}}}
+    (finished.folder / "copied.yaml").write_text(yaml.safe_dump(config))
+    assert finished.planned("--configfile", "copied.yaml", "--", "models") == {}

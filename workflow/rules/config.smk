@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from espalier import datasets, plugins, registry
-from espalier.plan import doubts, grid
+from espalier.plan import door, doubts, grid
 from espalier.run.code import stamp
 from espalier.plan.config import ConfigError, with_numbers
 from espalier.run import finished, locks, warm_workers
@@ -17,15 +17,20 @@ if not MODULE and workflow.is_main_process and locks.take_over(Path(".snakemake"
     logger.info("removed the lock of a run that was killed on this machine")
 
 
+BY_ITSELF = (100, 1)  # the most jobs in a number of seconds, which Snakemake sets if nobody does
+
+
+def limit_of_jobs():
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    return (limit.max_jobs, limit.timespan) if limit else None
+
+
 onstart:
     if workflow.non_local_exec:
         locks.jobs_run_elsewhere(Path(".snakemake").absolute())
-    elif (limit := workflow.scheduling_settings.max_jobs_per_timespan) and (limit.max_jobs, limit.timespan) == (
-        100,
-        1,
-    ):
-        # Nobody asked for this limit of jobs per time, which Snakemake 9 sets by itself. With it, it looks for work again
-        # after each second, once more for every job that has ended. Jobs on this machine are limited by its cores.
+    elif limit_of_jobs() == BY_ITSELF:
+        # With this limit Snakemake 9 looks for work again after each second, once more for every job that has ended. Jobs on
+        # this machine are limited by its cores.
         workflow.scheduler.job_rate_limiter = None
 
 

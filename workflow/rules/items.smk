@@ -177,6 +177,17 @@ def config_beside_studies():
     return {"plugins": FULL.config["plugins"]} if FULL.config.get("plugins") else {}
 
 
+def studies_as_given():
+    """The studies that a config names in other words than the checked one does: those of a net of the user's own."""
+    given = {name: sorted_keys(door.as_given(study)) for name, study in REPORTED.items()}
+    return {name: study for name, study in given.items() if study != REPORTED[name]}
+
+
+def config_as_given():
+    """The checked config, to be run again."""
+    return FULL.config | {"studies": {name: door.as_given(study) for name, study in FULL.config["studies"].items()}}
+
+
 def command_of_choice(wildcards, resources):
     """The command that computes a net. Another one, on another device for example, is no reason to write the page again: it
     is a param that Snakemake does not compare."""

@@ -2,11 +2,13 @@
 # and quantized as the study asks, which takes seconds. The job that trains finds out first. A rule of its own would have to be
 # upstream of it by `ancient`, and where an upstream job is to run again, Snakemake does not look for changes downstream of it.
 
+from espalier.imports import is_imported
+
 
 def own_net(study):
     """Whether the net of a study is the user's own, or of another library."""
     entry = registry.get(registry.Model, study["model"]["name"], study["backend"])
-    return bool(entry.plugin) or ":" in entry.name or "/" in entry.name
+    return bool(entry.plugin) or is_imported(entry.name)
 
 
 def preflight_of_job(job):

@@ -260,6 +260,7 @@ rule write_choose:
         command=command_of_choice,
         folder=folder_of_results,
         beside=config_beside_studies(),
+        given=studies_as_given(),
         published=published_of_all(),
         code=code_of_job(SCRIPTS / "write_choose.py", described=methods_of(*STUDIES)),
         execution=execution_of_job,
@@ -287,7 +288,7 @@ rule write_pages:
     params:
         **({"unfinished": UNFINISHED} if UNFINISHED else {}),
         studies=REPORTED,
-        config=FULL.config,
+        config=config_as_given(),
         command=command_of_run("pages"),
         published=published_of_all(),
         code=code_of_pages(),

@@ -12,6 +12,12 @@ from espalier.run.shim import job
 
 with job(snakemake) as this:
     params = this.params
-    origin = Origin(chains=params.chains, command=params.command, folder=params.folder, config=params.beside)
+    origin = Origin(
+        chains=params.chains,
+        command=params.command,
+        folder=params.folder,
+        config=params.beside,
+        given=params.given,
+    )
     files = {"html": this.output.html, "numbers": this.output.numbers}
     page.write(Path(this.input.results).parent, params.studies, origin, **files)

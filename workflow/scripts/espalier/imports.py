@@ -19,6 +19,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,21 @@ def _with_given(signature: inspect.Signature, backend: str) -> inspect.Signature
         if p.name not in given and p.kind is not p.VAR_POSITIONAL
     ]
     return inspect.Signature([*first, *rest])
+
+
+def in_words(error: BaseException) -> str:
+    """An error in a line: its type and message, and where in a file of the user's it arose."""
+    message = next(iter(str(error).strip().splitlines()), "")
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(Path(file), line) for file, line in frames if _is_users(file)]
+    where = f" ({own[-1][0].name}, line {own[-1][1]})" if own else ""
+    return f"{type(error).__name__}: {message}{where}" if message else f"{type(error).__name__}{where}"
+
+
+def _is_users(file: str) -> bool:
+    """Whether code is from a file that is neither of an installed package nor of this library."""
+    library = Path(__file__).resolve().parent
+    return not file.startswith("<") and "site-packages" not in file and library not in Path(file).resolve().parents
 
 
 def _builder(backend: str, name: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 import pandas as pd
 
 from espalier.analysis import published
-from espalier.analysis.statistics import LEVEL, SEEDS, Estimate, Part, holm
+from espalier.analysis.statistics import LEVEL, SEEDS, holm, one_more
 from espalier.analysis.study import StudyView
 from espalier.published.entry import Value
 
@@ -103,18 +103,11 @@ def _figure(study: str, place: tuple[int, str], value: Value, row: pd.Series) ->
         return Figure(study, place, value, Outcome.NOT_COMPARABLE, ", ".join(reasons))
     if row["n"] < SEEDS:
         return Figure(study, place, value, Outcome.ONE_SEED)
-    one_more = _one_more(0.0 if equal else float(here - theirs), float(row[f"{value.name}_sd"]), int(row["n"]))
-    p, interval = one_more.p(), one_more.interval()
+    deviation = float(row[f"{value.name}_sd"])
+    if not deviation and not value.counted:  # equal counts of right answers hide the spread
+        return Figure(study, place, value, Outcome.UNDECIDED)
+    estimate = one_more(0.0 if equal else float(here - theirs), deviation**2, int(row["n"]))
+    p, interval = estimate.p(), estimate.interval()
     assert p is not None and interval is not None  # there is a part
-    close = not value.title.endswith("(%)") or interval.high - one_more.value <= CLOSE
+    close = not value.title.endswith("(%)") or interval.high - estimate.value <= CLOSE
     return Figure(study, place, value, Outcome.REPRODUCED if p >= 1 - LEVEL and close else Outcome.UNDECIDED, p=p)
-
-
-def _one_more(difference: float, deviation: float, n: int) -> Estimate:
-    """The mean of n runs less the published number, which is taken as one more run.
-
-    >>> estimate = _one_more(69.11 - 68.74, 0.26, 3)  # t = 0.37 / (0.26 sqrt(4 / 3)) = 1.23 with 2 degrees of freedom
-    >>> round(estimate.p(), 2)
-    0.34
-    """
-    return Estimate(difference, (Part(deviation**2 * (1 + 1 / n), n - 1),), n)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from espalier.imports import CLASSES, PIXELS, ImportFailed
+from espalier.imports import CLASSES, PIXELS, ImportFailed, in_words
 
 PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # activations that turn logits into something else
 
@@ -31,7 +29,7 @@ def own_net(pixels: Any, num_classes: int, *, made: Callable[..., Any], **option
     except ImportFailed:
         raise
     except Exception as error:
-        raise ImportFailed(f"{made.__name__} does not make a net: {_in_words(error)}") from error
+        raise ImportFailed(f"{made.__name__} does not make a net: {in_words(error)}") from error
     _check_logits(logits, made.__name__, num_classes)
     return logits
 
@@ -67,12 +65,3 @@ def _check_logits(logits: Any, name: str, num_classes: int) -> None:
             f"{name} ends with {activation}, and nets return logits: leave it out (activation=None), the weights stay "
             "the same"
         )
-
-
-def _in_words(error: BaseException) -> str:
-    """An error in a line: its type and message, and where in a file of the user's it arose."""
-    message = next(iter(str(error).strip().splitlines()), "")
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [(file, line) for file, line in frames if "site-packages" not in file and Path(file) != Path(__file__)]
-    where = f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""
-    return f"{type(error).__name__}: {message}{where}"

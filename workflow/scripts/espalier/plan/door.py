@@ -30,6 +30,19 @@ def opened(config: Any, folders: Iterable[str | Path] = ()) -> Any:
     return dict(config) | {"studies": {name: _study(study, str(name), places) for name, study in studies.items()}}
 
 
+def as_given(study: dict[str, Any]) -> dict[str, Any]:
+    """A checked study as a config names it, to be run from the working directory: the reverse of `opened`. A study that
+    gave no `train` has one without a number of epochs, which no config may have."""
+    kept = {key: value for key, value in study.items() if key != "train" or "epochs" in value}
+    model = dict(study["model"])
+    module, _, function = model["name"].partition(":")
+    if function:
+        plugin = next(plugin for plugin in plugins.loaded() if plugin.module == module)
+        del model["name"]
+        model = {"import": f"{plugin.place}:{function}"} | model
+    return kept | {"model": model}
+
+
 def _study(study: Any, name: str, places: list[Path]) -> Any:
     """A study with its net under its name."""
     model = study.get("model") if isinstance(study, dict) else None

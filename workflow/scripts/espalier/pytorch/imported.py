@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espalier.imports import CLASSES, ImportFailed
+from espalier.imports import CLASSES, ImportFailed, in_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +25,7 @@ def own_net(num_classes: int, *, made: Callable[..., Any], **options: Any) -> nn
     try:
         net = made(**given, **options)
     except Exception as error:
-        raise ImportFailed(f"{made.__name__} does not make a net: {_in_words(error)}") from error
+        raise ImportFailed(f"{made.__name__} does not make a net: {in_words(error)}") from error
     if not isinstance(net, nn.Module):
         raise ImportFailed(
             f"{made.__name__} returns {type(net).__name__}, not a torch.nn.Module: return the net itself"
@@ -42,7 +40,7 @@ def torchvision_net(num_classes: int, builder: str, **options: Any) -> nn.Module
     try:
         return get_model(builder, weights=None, num_classes=num_classes, **options)
     except (TypeError, ValueError) as error:
-        raise ImportFailed(f"torchvision/{builder} does not make a net: {_in_words(error)}") from error
+        raise ImportFailed(f"torchvision/{builder} does not make a net: {in_words(error)}") from error
 
 
 def timm_net(num_classes: int, builder: str, **options: Any) -> nn.Module:
@@ -52,7 +50,7 @@ def timm_net(num_classes: int, builder: str, **options: Any) -> nn.Module:
     try:
         return timm.create_model(builder, pretrained=False, num_classes=num_classes, **options)
     except Exception as error:
-        raise ImportFailed(f"timm/{builder} does not make a net: {_in_words(error)}") from error
+        raise ImportFailed(f"timm/{builder} does not make a net: {in_words(error)}") from error
 
 
 def check_net(net: nn.Module, name: str, num_classes: int, channels: int, size: int) -> None:
@@ -71,7 +69,7 @@ def check_net(net: nn.Module, name: str, num_classes: int, channels: int, size: 
             except ImportFailed:
                 raise
             except Exception as error:
-                raise ImportFailed(f"{name} cannot take images of {shape}: {_in_words(error)}") from error
+                raise ImportFailed(f"{name} cannot take images of {shape}: {in_words(error)}") from error
             _check_output(out, name, num_classes, "while it trains" if training else "while it is evaluated")
 
 
@@ -82,7 +80,7 @@ def _copy(net: nn.Module, name: str) -> nn.Module:
     try:
         return copy.deepcopy(net)
     except Exception as error:
-        raise ImportFailed(f"{name} cannot be copied (copy.deepcopy): {_in_words(error)}") from error
+        raise ImportFailed(f"{name} cannot be copied (copy.deepcopy): {in_words(error)}") from error
 
 
 def _check_output(out: Any, name: str, num_classes: int, when: str) -> None:
@@ -101,16 +99,3 @@ def _check_output(out: Any, name: str, num_classes: int, when: str) -> None:
             f"{name} has {out.shape[1]} outputs, and the data set {num_classes} classes: its function gets the number "
             f"of classes if it has a parameter {CLASSES}"
         )
-
-
-def _in_words(error: BaseException) -> str:
-    """An error in a line: its type and message, and where in a file that is none of an installed package it arose."""
-    message = next(iter(str(error).strip().splitlines()), "")
-    frames = [
-        (frame.f_code.co_filename, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if "site-packages" not in frame.f_code.co_filename and not frame.f_code.co_filename.startswith("<")
-    ]
-    own = [(file, line) for file, line in frames if Path(file).resolve() != Path(__file__).resolve()]
-    where = f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""
-    return f"{type(error).__name__}: {message}{where}" if message else f"{type(error).__name__}{where}"

@@ -33,13 +33,15 @@ class Origin:
     """What a run comes from.
 
     chains: node -> the steps of its chain, as a config lists them; command: what computes a target of the run, with
-    TARGET in its place; folder: of the results; config: keys of the config beside the studies that a net needs.
+    TARGET in its place; folder: of the results; config: keys of the config beside the studies that a net needs; given:
+    study -> what a config says of it, where that is not what the checked config says.
     """
 
     chains: Mapping[str, Sequence[Any]]
     command: str
     folder: str = "results"
     config: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def results(run: RunView, origin: Origin) -> dict[str, Any]:
@@ -52,11 +54,11 @@ def results(run: RunView, origin: Origin) -> dict[str, Any]:
         "software": tidy.software(run.results),
         "processors": _processors(run.latency),
         "limits": list(LIMITS),
-        "studies": [study(view, origin.chains) for view in run.studies.values()],
+        "studies": [study(view, origin) for view in run.studies.values()],
     }
 
 
-def study(view: StudyView, chains: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+def study(view: StudyView, origin: Origin) -> dict[str, Any]:
     """A study: its set-up, its config but for the chains, and its nets."""
     nets = view.nets
     nets = nets.assign(name=net_names(nets))
@@ -65,6 +67,7 @@ def study(view: StudyView, chains: Mapping[str, Sequence[Any]]) -> dict[str, Any
     standings = {axis: variants.standing(view, axis, compared) for axis in axes}
     verdicts, published = variants.verdicts(view), _published(view)
     ends = dict(zip(view.results["node"], view.results["chain"], strict=True))
+    config = origin.given.get(view.name, view.config)
     rows = []
     for (_, net), note in zip(nets.iterrows(), _notes(nets), strict=True):
         name = str(net["variant"])
@@ -80,8 +83,8 @@ def study(view: StudyView, chains: Mapping[str, Sequence[Any]]) -> dict[str, Any
                 "widths": _widths(view, net),
                 "published": published.get(name),
                 "chain": ends[net["end"]],
-                "steps": chains.get(str(net["end"])),
-                "yaml": _yaml(chains.get(str(net["end"]), []), flow=True).strip(),
+                "steps": origin.chains.get(str(net["end"])),
+                "yaml": _yaml(origin.chains.get(str(net["end"]), []), flow=True).strip(),
             }
         )
     first = standings[axes[0]] if axes else Standing({}, {}, frozenset(), {})
@@ -91,7 +94,7 @@ def study(view: StudyView, chains: Mapping[str, Sequence[Any]]) -> dict[str, Any
         "setup": view.setup,
         "images": _number(nets["test_images"].min()) if "test_images" in nets else None,
         "smoke": labels.smoke_test(view.results),
-        "yaml": _yaml({key: value for key, value in view.config.items() if key not in IN_CONFIG}),
+        "yaml": _yaml({key: value for key, value in config.items() if key not in IN_CONFIG}),
         "axes": axes,
         "leads": {"nets": list(first.of), "rows": _leads(list(first.of), first.leads)},
         "nets": rows,
