@@ -261,6 +261,16 @@ class Config(Table):
             default=True,
         ),
     ]
+    container: Annotated[
+        str | None,
+        key(
+            "The container image that jobs run in with `--software-deployment-method apptainer`: a file, or an address "
+            "such as docker://example.org/espalier.",
+            default=None,
+            minLength=1,
+            examples=["espalier.sif"],
+        ),
+    ]
     data_root: Annotated[
         str | None,
         key(
