@@ -33,7 +33,7 @@ lock:  # after an edit of envs/requirements.txt; needs uv and the package index
 
 site: .venv-docs/ready  # the documentation as a site, in site/
 	@.venv-docs/bin/python docs/make_site.py .site
-	@.venv-docs/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
 	@echo "The documentation: $(CURDIR)/site/index.html"
 
 .venv-docs/ready: envs/docs.txt

@@ -1,6 +1,7 @@
 """The documentation as a site: its links lead somewhere, every page is in the menu, and no warning when it is built."""
 
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 
@@ -51,8 +52,12 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     make_site.collect(tmp_path / "pages")
     text = (PROJECT / "mkdocs.yml").read_text()
     config = text.replace("docs_dir: .site", f"docs_dir: {tmp_path / 'pages'}")
-    config = config.replace("paths: [workflow/scripts]", f"paths: [{PROJECT / 'workflow/scripts'}]")
+    for path in ("workflow/scripts", "docs/doctests.py"):
+        config = config.replace(f"[{path}]", f"[{PROJECT / path}]")
     (tmp_path / "mkdocs.yml").write_text(config)
     done = subprocess.run([MKDOCS, "build", "--strict"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "site/docs/configuration.html").exists() and (tmp_path / "site/search").exists()
+    page = (tmp_path / "site/docs/configuration.html").read_text()
+    loaded = re.findall(r'<(?:script|link|img)[^>]* (?:src|href)="([^"]+)"', page)
+    assert loaded and not [address for address in loaded if "://" in address]  # it needs no network
+    assert (tmp_path / "site/search/search_index.js").exists()

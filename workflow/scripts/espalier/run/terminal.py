@@ -20,6 +20,7 @@ UNSAID = (
     "Singularity containers: ignored", "Group jobs: inactive", "Complete log(s)", "Elapsed time", "Waiting at most",
     "Adding ", "Loading script code", "Assuming unrestricted",
 )  # fmt: skip
+NONE = "\N{EN DASH}"  # what tables show where there is nothing
 AT_ONCE = 1.0  # seconds: a job that takes less has no line
 LONG = 60.0  # seconds: of a job that takes longer, the start says for how long, and its end has a line too
 
@@ -168,13 +169,22 @@ def _nothing(record: logging.LogRecord) -> str:
 def answer(studies: Iterable[Mapping[str, str]], page: str) -> str:
     """The last lines of a run. studies: rows of the table of studies; page: the file that a net is chosen on.
 
-    >>> print(answer([{"title": "MNIST", "headline": "3.1 times smaller"}], "results/choose.html"))
-    MNIST: 3.1 times smaller
-    <BLANKLINE>
+    >>> nets = {"smallest_1": "weight magnitude 0.80: 3.1 times smaller", "fastest_1": "\N{EN DASH}"}
+    >>> print(answer([{"title": "MNIST", "headline": "..."} | nets], "results/choose.html"))
+    MNIST, at most 1 point below dense
+        smallest  weight magnitude 0.80: 3.1 times smaller
+        fastest   none
     Choose a net: open results/choose.html
     """
-    lines = [f"{study['title']}: {study['headline']}" for study in studies if study["headline"]]
-    return "\n".join([*lines, *[""] * bool(lines), f"Choose a net: open {page}"])
+    lines = []
+    for study in studies:
+        best = {goal: study.get(f"{goal}_1", NONE) for goal in ("smallest", "fastest")}
+        if set(best.values()) <= {NONE, ""}:
+            lines.append(f"{study['title']}: {study['headline']}")
+            continue
+        lines.append(f"{study['title']}, at most 1 point below dense")
+        lines += [f"    {goal:<8}  {'none' if net == NONE else net}" for goal, net in best.items()]
+    return "\n".join([*lines, f"Choose a net: open {page}"])
 
 
 def install(logger: logging.Logger, run: Run) -> Terminal | None:
