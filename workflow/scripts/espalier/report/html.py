@@ -64,8 +64,8 @@ def card(question: str, answer: str, details: Iterable[tuple[str, str]] = (), fi
 
 
 def _rows(table: Table) -> str:
-    """The rows as a table that scrolls inside the page."""
-    return f"<table>\n{_content(table, sortable=True)}\n</table>"
+    """The rows as a table."""
+    return f"<main>\n<table>\n{_content(table, sortable=True)}\n</table>\n</main>"
 
 
 def _cards(table: Table) -> str:

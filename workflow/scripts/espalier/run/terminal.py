@@ -179,11 +179,11 @@ def answer(studies: Iterable[Mapping[str, str]], page: str) -> str:
     lines = []
     for study in studies:
         best = {goal: study.get(f"{goal}_1", NONE) for goal in ("smallest", "fastest")}
-        if set(best.values()) <= {NONE, ""}:
+        if all(net.startswith(NONE) for net in best.values()):
             lines.append(f"{study['title']}: {study['headline']}")
             continue
         lines.append(f"{study['title']}, at most 1 point below dense")
-        lines += [f"    {goal:<8}  {'none' if net == NONE else net}" for goal, net in best.items()]
+        lines += [f"    {goal:<8}  {net.replace(NONE, 'none', 1)}" for goal, net in best.items()]
     return "\n".join([*lines, f"Choose a net: open {page}"])
 
 
