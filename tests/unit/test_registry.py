@@ -111,7 +111,7 @@ def test_what_models_have_is_what_prune_types_need():
         has = {structure for m in registry.entries(registry.Model, backend).values() for structure in m.has}
         for prune_type in registry.entries(registry.PruneType, backend).values():
             assert prune_type.needs in has
-            assert set(prune_type.amounts) <= {"ratio", "blocks", "threshold", "pattern"}
+            assert set(prune_type.amounts) <= set(registry.AMOUNTS)
 
 
 def test_a_field_that_the_kind_does_not_have_and_one_that_is_missing_are_refused_at_registration():

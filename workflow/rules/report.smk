@@ -70,6 +70,7 @@ use rule collect_records as collect_run with:
 
 rule draw_figure:
     input:
+        sensitivity_of_item,
         **rules.collect_records.output,
     output:
         figure=report(
@@ -104,6 +105,7 @@ rule draw_figure:
 
 rule make_table:
     input:
+        sensitivity_of_item,
         **rules.collect_records.output,
     output:
         csv="<results>/tables/{study}/{item}.csv",

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from espalier.kinds import (
     AMOUNTS,
     ANY,
+    COSTS,
     GROUPS,
     KINDS,
     SCOPES,
@@ -46,6 +47,7 @@ from espalier.kinds import (
 __all__ = [
     "AMOUNTS",
     "ANY",
+    "COSTS",
     "GROUPS",
     "KINDS",
     "SCOPES",

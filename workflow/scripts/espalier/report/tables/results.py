@@ -34,7 +34,8 @@ Epochs = partial(Number, digits=0, group="Epochs", views=(ACCURACY,))
         title="All results",
         caption="Every net of the study: each trained net, and each pruned net with its accuracy before and after "
         "fine-tuning. Removed, asked: what the config asks for, a share in percent, a number of blocks (N), a pattern "
-        "(2:4 keeps two of each four weights) or a threshold (<). Removed, done: the share of groups or weights that "
+        "(2:4 keeps two of each four weights), a threshold (<), or what is to be left of the dense net (macs 0.50: at "
+        "most half of its MACs). Removed, done: the share of groups or weights that "
         "went. Compression compares parameters, speed-up multiply-accumulates, both dense / pruned; the speed-up is "
         "what the counts promise, not a measured time. Epochs are those of all steps that led to the net: training, "
         "training with a penalty, gradual pruning, fine-tuning, quantization-aware training. Quantized nets have rows "
@@ -74,6 +75,8 @@ def _asked(row: pd.Series) -> str | float | None:
         return row["pattern"]
     if pd.notna(row["threshold"]):
         return f"< {row['threshold']:g}"
+    if pd.notna(row.get("asked")):
+        return row["asked"]
     return None if pd.isna(row["ratio"]) else round(100 * float(row["ratio"]), 6)
 
 
