@@ -14,7 +14,7 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import Preparation, prepare
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, pretrained, profile, prune, scratch, train
+from espalier.pytorch import given, groups, models, pretrained, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -461,6 +461,14 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained, optimizer):
     )
     assert same(one, two) and without_seconds(history) == without_seconds(again)
     assert not same(one, three)
+
+
+def test_from_the_initial_net_it_is_the_training_of_a_new_one(trained, digits, tmp_path):
+    initial = tmp_path / "initial.safetensors"
+    given.write_model(initial, data=digits(8, 1), model=MODEL, seed=7)
+    one, history = trained("one", RANDOM)
+    other, again = trained("other", RANDOM, parent=initial)
+    assert same(one, other) and without_seconds(history) == without_seconds(again)
 
 
 def interrupt_after(epoch, monkeypatch):

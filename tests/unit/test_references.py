@@ -39,6 +39,18 @@ def test_each_net_has_the_dense_net_of_equal_epochs(tmp_path):
     assert (results["dense"] == dense["node"]).all()
 
 
+def test_a_net_that_was_pruned_before_training_is_compared_with_the_one_that_was_trained_dense(tmp_path):
+    run = Run(tmp_path)
+    start, dense = run.add("init", columns={"epochs": None, "select": None}), run.add("train")
+    pruned = run.add("prune", start, columns=by_ratio("weight", "snip", "0.50"))
+    trained = run.add("train_pruned", pruned, columns={"epochs": 6, "select": "last"})
+    results = run.load().results.set_index("node")
+    nets = [net["node"] for net in (start, pruned, trained)]
+    assert results["trained"].loc[nets].tolist() == [0, 0, 6]
+    assert (results["dense"].loc[nets] == dense["node"]).all()
+    assert results["reference"].loc[nets].fillna("none").tolist() == ["none", "none", dense["node"]]
+
+
 def test_a_dense_net_is_its_own_reference(tmp_path):
     run = Run(tmp_path)
     first = run.add("train")

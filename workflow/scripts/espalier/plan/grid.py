@@ -199,7 +199,8 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         step = STEPS[given.kind]
         with given.checked():
             planned = step.plan(Place(study, given.values, given.path, jobs, columns))
-        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, position, step.kind)})
+        place = (0, "train") if step.like_train else (position, step.kind)
+        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, *place)})
         parent = jobs[-1].node if jobs else None
         node = f"{parent or root}/{step.folder(given.values if planned.given is None else planned.given)}"
         columns = columns | planned.columns | {"node": node, "parent": parent, "step": step.kind}
@@ -207,7 +208,8 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         columns["label"] = label(columns)
         uses = tuple(sorted(planned.uses | {("model", study["model"]["name"], backend)}))
         kind, name = step.kind, study["name"]
-        jobs.append(Job(node, parent, name, seed, kind, backend, params, columns, uses, given.values))
+        function = planned.function or step.function
+        jobs.append(Job(node, parent, name, seed, kind, backend, params, columns, uses, given.values, function))
     return jobs
 
 

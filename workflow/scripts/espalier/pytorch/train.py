@@ -19,7 +19,7 @@ from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.given import initial_net
-from espalier.pytorch.groups import groups
+from espalier.pytorch.groups import groups, scales
 from espalier.pytorch.models import load, redrawn, save, tensors_of, weighted
 from espalier.registry import Penalty, get
 from espalier.training import loop
@@ -142,7 +142,9 @@ def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
     if not recipe.penalty or not recipe.prune_type or not recipe.coefficient:
         return 0.0
-    return recipe.coefficient * get(Penalty, recipe.penalty, "pytorch")(groups(net, recipe.prune_type))
+    penalty = get(Penalty, recipe.penalty, "pytorch")
+    rows = scales(net) if penalty.of == "scales" else groups(net, recipe.prune_type)
+    return recipe.coefficient * penalty(rows)
 
 
 class Learner:

@@ -14,6 +14,7 @@ from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
+from espalier.plan.steps.ranking import NORMALIZED, normalization
 from espalier.plan.steps.step import Place, Planned, Step
 
 # The keys that say how much is pruned, each with what it means and an example.
@@ -51,16 +52,23 @@ class Prune(Table):
         ),
     ]
     scope: Annotated[
-        Literal["global", "layer"],
+        Literal["global", "layer", "erk"],
         key(
             "Whether one threshold is found for the whole net, or one for each layer; the prune type's own, if not "
-            "given."
+            "given. erk: one for each layer, of which a share by its shape stays (weight, PyTorch)."
+        ),
+    ]
+    normalize: Annotated[
+        Literal["none", "layer"],
+        key(
+            "layer: each layer's scores are divided by their mean before the layers compete (scope global), as "
+            "Torch-Pruning does by default; the score's own, if not given (PyTorch)."
         ),
     ]
     schedule: Annotated[
         Literal["at_once", "gradual"],
         key(
-            "At once, or gradually while training further by the `finetune` recipe (weight, Keras).",
+            "At once, or gradually while training further by the `finetune` recipe (weight).",
             default="at_once",
         ),
     ]
@@ -102,12 +110,19 @@ class Pruning:
     score: registry.Score
     amount: Amount
     scope: str | None  # None: the prune type has none
+    normalize: str | None  # "layer": each layer's scores are divided by their mean
     gradual: bool
 
     def params(self) -> dict[str, Any]:
         """What the library is called with."""
         params = {"prune_type": self.prune_type.name, "method": self.score.name, self.amount.key: self.amount.value}
-        return params if self.scope is None else params | {"scope": self.scope}
+        optional = {"scope": self.scope, "normalize": self.normalize}
+        return params | {name: value for name, value in optional.items() if value is not None}
+
+    def columns(self) -> dict[str, Any]:
+        """What the node is known by."""
+        columns = {name: value for name, value in self.params().items() if name != "normalize"}
+        return columns | ({"scope": NORMALIZED} if self.normalize else {})
 
     def uses(self, backend: str) -> set[Use]:
         """The registered entries."""
@@ -118,7 +133,8 @@ def plan(at: Place) -> Planned:
     """The pruning, and for gradual pruning its schedule and the recipe that it trains by."""
     pruning = _pruning(at)
     params, uses = pruning.params(), pruning.uses(at.backend)
-    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None} | params
+    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None}
+    columns |= pruning.columns()
     if pruning.gradual:
         values = defaults(Prune) | at.given
         params["gradual"] = {name: values[name] for name in SCHEDULE}
@@ -129,7 +145,8 @@ def plan(at: Place) -> Planned:
         columns |= {"schedule": "gradual"} | {key: trained.columns[key] for key in ("epochs", "select")}
         uses |= trained.uses
     amount = {"ratio": pruning.amount.value} if pruning.amount.key == "ratio" else {}
-    return Planned(params, columns, uses, at.given | {"method": pruning.score.name} | amount)
+    function = "gradual.prune_model" if pruning.gradual and at.backend == "pytorch" else None
+    return Planned(params, columns, uses, at.given | {"method": pruning.score.name} | amount, function)
 
 
 def _pruning(at: Place) -> Pruning:
@@ -141,9 +158,11 @@ def _pruning(at: Place) -> Pruning:
     amount = _amount(prune_type, given, path)
     for check in (_check_pattern, _check_scope_of_amount, _check_threshold):
         check(amount, score, given, path)
-    scope = score.scope if score.scope in prune_type.scopes else next(iter(prune_type.scopes), None)
     gradual = given.get("schedule") == "gradual"
-    pruning = Pruning(prune_type, score, amount, given.get("scope", scope) if prune_type.scopes else None, gradual)
+    scope = "layer" if gradual else prune_type.usual_scope(score)
+    chosen = given.get("scope", scope) if prune_type.scopes else None
+    normalize = normalization(prune_type, score, amount.key, chosen, given, path)
+    pruning = Pruning(prune_type, score, amount, chosen, normalize, gradual)
     _check_settled(pruning, scope, given, path)
     _check_blocks(amount, at)
     _check_scope(prune_type, given, path)
@@ -286,11 +305,11 @@ def _check_schedule(prune_type: registry.PruneType, given: dict[str, Any], path:
 def _check_gradual(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
     if "gradual" in prune_type.schedules and "ratio" in given:
         return
-    able = [e.name for e in registry.entries(registry.PruneType, "keras").values() if e.schedules]
+    able = [e.name for e in registry.entries(registry.PruneType, prune_type.backend).values() if e.schedules]
     raise ConfigError(
         [*path, "schedule"],
         f"{prune_type.name} by {' and '.join(key for key in AMOUNTS if key in given)} is not pruned gradually",
-        allowed=f"at_once; gradual for {', '.join(able)} of backend keras, by ratio",
+        allowed=f"at_once; gradual for {', '.join(able)}, by ratio",
         corrected={"schedule": "at_once"},
     )
 
