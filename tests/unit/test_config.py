@@ -388,6 +388,20 @@ MISTAKES = {
         at="studies.vgg.chains[0][0].train.prune_type",
         corrected={"prune_type": "filter_wise"},
     ),
+    "weights rewound without the learning rates": Mistake(
+        CHAIN,
+        ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"finetune": {"rewind_weights": True}}],
+        ("this one is not rewound",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind": True, "rewind_weights": True},
+    ),
+    "weights of groups that are gone": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 1}}],
+        ("filter_wise took groups out of the net",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind_weights": False},
+    ),
     "train_pruned of a trained net": Mistake(
         CHAIN,
         ["train", {"prune": FILTERS}, "train_pruned"],

@@ -490,6 +490,16 @@ def test_a_score_that_was_published_with_normalized_layers_has_them_where_layers
 SNIP = {"prune_type": "weight", "method": "snip", "ratio": 0.9}
 
 
+def test_weights_go_back_to_the_epoch_at_which_the_learning_rates_begin():
+    weights = {"prune": {"prune_type": "weight", "ratio": 0.5}}
+    rewound = {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 2}}
+    train, _, job = built(["train", weights, rewound], train={"epochs": 5}).jobs.values()
+    assert job.params["recipe"]["offset"] == 3
+    assert job.params["origin"] == {"recipe": train.params["recipe"] | {"epochs": 3}, "seed": train.params["seed"]}
+    assert job.columns["retraining"] == "rewind_weights"
+    assert "origin" not in last("train", weights, {"finetune": {"rewind": True}}).params
+
+
 def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense_one():
     jobs = list(built(["train"], ["init", {"prune": SNIP}, {"train_pruned": {"epochs": 3}}]).jobs.values())
     dense, start, pruned, trained = jobs

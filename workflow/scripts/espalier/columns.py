@@ -77,7 +77,8 @@ NODE = (
     Column("pattern", str, "N:M: N of each M weights were kept.", optional=True),
     Column("schedule", str, "gradual: pruned during training.", allowed=("gradual",), optional=True),
     Column("retraining", str, "How the net was trained after its last pruning (a dense net: after its training): "
-           "rewind is fine-tuning with the learning rates of the training, scratch is training from new weights.",
+           "rewind is fine-tuning with the learning rates of the training, rewind_weights is that with its "
+           "weights too, scratch is training from new weights.",
            optional=True),
     Column("budget", str, "What a training from scratch has as many of as the dense net's training.",
            allowed=("epochs", "flops"), optional=True),
