@@ -470,13 +470,90 @@ MISTAKES = {
         ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not pattern",),
         corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.5}},
     ),
+    "scores of each layer divided by their mean within the layer": Mistake(
+        PRUNE,
+        FILTERS | {"scope": "layer", "normalize": "layer"},
+        ("scope layer ranks each layer by itself",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "signed scores divided by their mean": Mistake(
+        PRUNE,
+        FILTERS | {"method": "mean", "normalize": "layer"},
+        ("mean can be negative", "mean_abs"),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "scores divided by their mean beside a threshold": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "method": "max_abs", "threshold": 0.1, "normalize": "layer"},
+        ("by threshold ranks no layer against another",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "penalty on scales of a net without batch norm": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {
+            "model": {"name": "cifar10_conv"},
+            "chains": [[{"train": {"penalty": "slimming", "prune_type": "filter_wise"}}]],
+        },
+        ("slimming is a penalty on the scales of batch norms, and cifar10_conv has none",),
+        at="studies.vgg.chains[0][0].train.penalty",
+    ),
+    "penalty on scales for input channels": Mistake(
+        [*CHAIN, 0],
+        {"train": {"penalty": "slimming", "prune_type": "channel_wise"}},
+        ("each of which belongs to a filter",),
+        at="studies.vgg.chains[0][0].train.prune_type",
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "weights rewound without the learning rates": Mistake(
+        CHAIN,
+        ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"finetune": {"rewind_weights": True}}],
+        ("this one is not rewound",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind": True, "rewind_weights": True},
+    ),
+    "weights of groups that are gone": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 1}}],
+        ("filter_wise took groups out of the net",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind_weights": False},
+    ),
+    "train_pruned of a trained net": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, "train_pruned"],
+        ("pruned before any training, and the chain begins with train",),
+        at="studies.vgg.chains[0][2]",
+        corrected=["finetune"],
+    ),
+    "train_pruned of a net that is not pruned": Mistake(
+        CHAIN,
+        ["init", "train_pruned"],
+        ("comes after init, and trains what pruning has left",),
+        at="studies.vgg.chains[0][1]",
+        corrected=[{"prune": {"prune_type": "weight", "method": "snip", "ratio": 0.5}}, "train_pruned"],
+    ),
+    "init of a net with weights": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {"model": {"name": "vgg16_bn", "weights": "imagenet"}, "chains": [["init", {"prune": FILTERS}]]},
+        ("the weights are those of imagenet",),
+        at="studies.vgg.model.weights",
+        corrected={"weights": "random"},
+    ),
+    "init of a Keras net": Mistake(
+        [*MLP, "chains", 0], ["init"], ("keras trains a net before it prunes it",), at="studies.mlp.chains[0][0]"
+    ),
     "scope of what has none": Mistake(
         [*DEPTH, "scope"], "layer", ("depth_wise has no scope layer", "no scope"), corrected=None
     ),
     "gradual pruning of what cannot": Mistake(
         [*PRUNE, "schedule"],
         "gradual",
-        ("filter_wise by ratio is not pruned gradually", "gradual for weight of backend keras"),
+        ("filter_wise by ratio is not pruned gradually", "gradual for weight"),
         corrected={"schedule": "at_once"},
     ),
     "end of pruning at once": Mistake(

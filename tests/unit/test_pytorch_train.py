@@ -14,7 +14,7 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import Preparation, prepare
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, pretrained, profile, prune, scratch, train
+from espalier.pytorch import given, groups, models, pretrained, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -461,6 +461,35 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained, optimizer):
     )
     assert same(one, two) and without_seconds(history) == without_seconds(again)
     assert not same(one, three)
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_weights_go_back_to_those_of_an_epoch_of_the_training_bit_by_bit(trained, digits, tmp_path, epoch):
+    """A training of two epochs, and the same weights out of a net that was trained for four and pruned."""
+    recipe = RANDOM | SCHEDULE
+    parent, _ = trained("parent", recipe)
+    earlier, _ = trained("earlier", recipe | {"epochs": epoch})
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    origin = {"recipe": RECIPE | recipe | {"epochs": epoch}, "seed": 7}
+    rewound, _ = trained("rewound", recipe | {"epochs": 0, "offset": epoch}, parent=pruned, origin=origin, seed=8)
+    kept, before, after = (load_file(file) for file in (pruned, earlier, rewound))
+    for key, tensor in after.items():
+        mask = (kept[key] != 0) if key in ("0.weight", "4.weight", "9.weight") else torch.ones_like(tensor)
+        assert torch.equal(tensor, before[key] * mask)
+    further, history = trained(
+        "further", recipe | {"epochs": 4 - epoch, "offset": epoch}, parent=pruned, origin=origin, seed=8
+    )
+    assert (load_file(further)["4.weight"] == 0).sum() == (kept["4.weight"] == 0).sum() and len(history) == 4 - epoch
+
+
+def test_from_the_initial_net_it_is_the_training_of_a_new_one(trained, digits, tmp_path):
+    initial = tmp_path / "initial.safetensors"
+    given.write_model(initial, data=digits(8, 1), model=MODEL, seed=7)
+    one, history = trained("one", RANDOM)
+    other, again = trained("other", RANDOM, parent=initial)
+    assert same(one, other) and without_seconds(history) == without_seconds(again)
 
 
 def interrupt_after(epoch, monkeypatch):

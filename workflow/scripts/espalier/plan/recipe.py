@@ -11,13 +11,14 @@ from espalier.plan import naming
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
 from espalier.plan.keys import Table, key, limits, named
-from espalier.plan.lookup import known, prune_type_of, prune_types_of
+from espalier.plan.lookup import known, model_of, prune_type_of, prune_types_of
 from espalier.plan.validate import check_arguments
 
 if TYPE_CHECKING:
     from espalier.plan.steps.step import Place
 
 NAMED = ("budget", "penalty", "prune_type")  # keys whose values name the folder of a training without the key
+SCALED = "filter_wise"  # the prune type whose groups have a scale each, that of their batch norm
 PENALTY = ("penalty", "penalty_type", "coefficient")  # columns: what a net was regularised by
 GIVEN = ("images", "generator")  # parameters of an augmentation that the training fills in
 
@@ -208,7 +209,9 @@ def _penalty(draft: Draft) -> tuple[Draft, set[Use]]:
     if not penalty:
         _check_groups_alone(draft)
         return draft.but(prune_type=None, coefficient=None), set()
-    known(registry.Penalty, penalty, backend, draft.place("penalty"))
+    entry = known(registry.Penalty, penalty, backend, draft.place("penalty"))
+    if entry.of == "scales":
+        _check_scales(draft)
     if not prune_type:
         suitable = prune_types_of(draft.study)
         raise ConfigError(
@@ -219,6 +222,25 @@ def _penalty(draft: Draft) -> tuple[Draft, set[Use]]:
         )
     prune_type_of(draft.study, prune_type, draft.place("prune_type"))
     return draft, {("penalty", penalty, backend), ("prune_type", prune_type, backend)}
+
+
+def _check_scales(draft: Draft) -> None:
+    """A penalty on the scales of batch norms: of a net that has some, for pruning of the channels that they are of."""
+    model, penalty = model_of(draft.study), draft.values["penalty"]
+    if not model.offers("batch_norm"):
+        raise ConfigError(
+            draft.place("penalty"),
+            f"{penalty} is a penalty on the scales of batch norms, and {model.name} has none",
+            allowed="a penalty on weights, or a net with batch norms",
+        )
+    prune_type = draft.values["prune_type"]
+    if prune_type not in (None, SCALED):
+        raise ConfigError(
+            draft.place("prune_type"),
+            f"{penalty} is a penalty on the scales of batch norms, each of which belongs to a filter",
+            allowed=SCALED,
+            corrected={"prune_type": SCALED},
+        )
 
 
 def _check_groups_alone(draft: Draft) -> None:

@@ -19,7 +19,7 @@ from espalier.pytorch import runtime
 from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.given import initial_net
-from espalier.pytorch.groups import groups
+from espalier.pytorch.groups import groups, scales
 from espalier.pytorch.models import load, redrawn, save, tensors_of, weighted
 from espalier.registry import Penalty, get
 from espalier.training import loop
@@ -63,8 +63,11 @@ def train_model(
     if training.scratch:
         draw_again(net, masks, training.seed, training.model["width"])
         weights = "random"
+    if training.origin:
+        rewind_weights(net, masks, training.model, prepared, **training.origin)
     learner = Learner(net, prepared, recipe, training.seed, masks)
-    trained = loop.run(learner, [training.model, training.seed, weights], keeping, parent=parent)
+    identity = [training.model, training.seed, weights, *([training.origin] if training.origin else [])]
+    trained = loop.run(learner, identity, keeping, parent=parent)
     save(net, out)
     details = trained | ({"weights": weights} if weights else {})
     return details | ({"epochs": recipe.epochs} if training.scratch else {})
@@ -92,10 +95,30 @@ def zero_masks(net: nn.Module) -> Masks:
 
 def draw_again(net: nn.Module, masks: Masks, seed: int, width: float) -> None:
     """Give a net new initial weights, in place; masked ones stay zero. width: that of the dense net."""
-    new = tensors_of(redrawn(net, seed, width=width))
+    _fill(net, tensors_of(redrawn(net, seed, width=width)), masks)
+
+
+def rewind_weights(
+    net: nn.Module, masks: Masks, model: dict[str, Any], data: Data, *, recipe: dict[str, Any], seed: int
+) -> None:
+    """Give a net the weights that its training had after the epochs of `recipe`, in place; masked ones stay zero.
+
+    The epochs are trained again, from the same seed. model, recipe, seed: of that training.
+    """
+    torch.manual_seed(seed)
+    first, _ = initial_net(model, data.manifest)
+    to_device(first)
+    learner, history = Learner(first, data, Recipe(**recipe), seed, {}), []
+    for epoch in range(1, learner.recipe.epochs + 1):
+        history.append({"epoch": epoch} | learner.train_epoch(history))
+    _fill(net, tensors_of(first), masks)
+
+
+def _fill(net: nn.Module, values: dict[str, torch.Tensor], masks: Masks) -> None:
+    """Give every parameter and buffer of a net a value, in place; masked weights stay zero."""
     with torch.no_grad():
         for name, tensor in tensors_of(net).items():
-            tensor.copy_(new[name])
+            tensor.copy_(values[name])
         for weight, mask in masks.items():
             weight *= mask
 
@@ -142,7 +165,9 @@ def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
     if not recipe.penalty or not recipe.prune_type or not recipe.coefficient:
         return 0.0
-    return recipe.coefficient * get(Penalty, recipe.penalty, "pytorch")(groups(net, recipe.prune_type))
+    penalty = get(Penalty, recipe.penalty, "pytorch")
+    rows = scales(net) if penalty.of == "scales" else groups(net, recipe.prune_type)
+    return recipe.coefficient * penalty(rows)
 
 
 class Learner:
