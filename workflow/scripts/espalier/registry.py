@@ -241,6 +241,7 @@ SOURCES = (
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",
     "espalier.pytorch.groups",
+    "espalier.keras.augment",
     "espalier.keras.architectures",
     "espalier.keras.groups",
     "espalier.keras.scores",
