@@ -151,7 +151,8 @@ def _panel(axes: Axes, points: pd.DataFrame, lines: dict[tuple[str, str], style.
         if rows["random"].iloc[0] and rows["low"].notna().all():
             ends = ([0.0, *rows["low"]], [0.0, *rows["high"]])
             axes.fill_between([100.0, *rows["x"]], *ends, color=look["color"], alpha=0.13, linewidth=0)
-        axes.errorbar(rows["x"], rows["y"], **_bars(rows), **(look | {"linestyle": "none"}), capsize=2)
+        marks: style.Look = look | {"linestyle": "none"}
+        axes.errorbar(rows["x"], rows["y"], **_bars(rows), **marks, capsize=2)
     axes.plot([100.0], [0.0], "*", color="#000000", markersize=11)
     axes.margins(x=0.06, y=0.1)
 

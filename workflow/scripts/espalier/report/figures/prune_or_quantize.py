@@ -29,7 +29,7 @@ KINDS = {  # markers of different shape, and filled or not: told apart without c
 }
 NEAR = 10.0  # points below dense that the second panel shows
 RING = {"marker": "o", "linestyle": "none", "markersize": 14, "markerfacecolor": "none", "color": "#444444"}
-PALE = {"alpha": 0.35}
+PALE: style.Look = {"alpha": 0.35}
 STEPS = {"color": "#444444", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 0.9, "drawstyle": "steps-post"}
 
 

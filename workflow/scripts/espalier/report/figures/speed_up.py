@@ -88,7 +88,7 @@ def _panel(
     axes.axhline(1, **style.DENSE)
     kinds = list(times.groupby(["type", "fill"], sort=False))
     for ((name, fill), rows), size in zip(kinds, np.linspace(*SIZES, len(kinds)), strict=True):
-        look = looks[name] | POINT | fills[fill] | {"markersize": size}
+        look: style.Look = looks[name] | POINT | fills[fill] | {"markersize": size}
         axes.errorbar(rows["promised"], rows["speed_up"], yerr=_bars(rows), **look, capsize=2)
     axes.set(xlim=scales.x, ylim=scales.y, xlabel="promised by MACs (times)")
     style.logarithmic(axes, "x", "y")
