@@ -21,7 +21,7 @@ def operators(path: str | Path, images: np.ndarray, threads: int) -> list[Operat
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
     types = {each["index"]: each["dtype"] for each in interpreter.get_tensor_details()}
-    return summed(_kernel(each, types) for each in interpreter._get_ops_details() if each["op_name"] != "DELEGATE")
+    return summed([[_kernel(each, types) for each in interpreter._get_ops_details() if each["op_name"] != "DELEGATE"]])
 
 
 def _kernel(operator: dict, types: dict[int, type]) -> Kernel:

@@ -170,7 +170,7 @@ class Latency(Table):
         ),
     ]
     most_repeats: Annotated[
-        int, key("At most so many rounds in all: 5 times `repeats`, if it is not given.", minimum=1)
+        int, key("At most so many rounds in all: 3 times `repeats`, if it is not given.", minimum=1)
     ]
 
 

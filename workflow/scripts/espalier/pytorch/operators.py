@@ -13,7 +13,7 @@ import onnxruntime
 
 from espalier.training.operators import CONVERTS, FLOAT, INT8, Kernel, Operator, summed
 
-WARMUP, CALLS = 2, 5
+WARMUP, CALLS = 2, 7
 CONVERTING = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")
 WEIGHTED = ("Conv", "Gemm", "MatMul")  # also as parts of the names of their fused and quantized forms
 SMALL = ("int8", "uint8")  # as the profile names the types of tensors
@@ -21,7 +21,7 @@ SMALL = ("int8", "uint8")  # as the profile names the types of tensors
 
 def operators(path: str | Path, images: np.ndarray, threads: int) -> list[Operator]:
     """The kinds of operators that a call with these images (n, c, h, w) runs, the one that takes longest first: those
-    of the graph as ONNX Runtime has rewritten it, with the mean time of a call."""
+    of the graph as ONNX Runtime has rewritten it, with the median of their times over CALLS calls."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
@@ -32,7 +32,7 @@ def operators(path: str | Path, images: np.ndarray, threads: int) -> list[Operat
         for _ in range(WARMUP + CALLS):
             session.run(["logits"], {"images": images})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return summed(_kernels(_later(_nodes(events))), CALLS)
+    return summed([list(_kernels(call)) for call in _calls(_nodes(events))])
 
 
 def _nodes(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -40,10 +40,11 @@ def _nodes(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [e for e in events if e.get("cat") == "Node" and str(e.get("name")).endswith("_kernel_time")]
 
 
-def _later(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the calls after the first WARMUP: each call runs the same operators."""
+def _calls(nodes: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Those of each call after the first WARMUP: each call runs the same operators."""
     each = len(nodes) // (WARMUP + CALLS)
-    return nodes[WARMUP * each :]
+    for call in range(WARMUP, WARMUP + CALLS):
+        yield nodes[call * each : (call + 1) * each]
 
 
 def _kernels(nodes: Iterable[dict[str, Any]]) -> Iterator[Kernel]:

@@ -29,7 +29,7 @@ Predictor = tuple[Callable[[np.ndarray], Any], Callable[[Any], Any]]  # (prepare
 Timed = tuple[str, bool]  # a node, and whether it is the second copy of a baseline
 RESAMPLES = 1000
 PRECISION = 0.05  # as a share of a ratio: the width of its interval that is narrow enough
-MORE = 5  # times as many rounds as asked for, at the most
+MORE = 3  # times as many rounds as asked for, at the most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def _milliseconds(
     taken: dict[Timed, list[float]] = {net: [] for net in calls}
     order, rounds = list(calls), 0
     while order and rounds < timing.most:
-        number = min(timing.repeats, timing.most - rounds)
+        number = min(timing.repeats if not rounds else -(-timing.repeats // 4), timing.most - rounds)
         for _ in range(number):
             turns.shuffle(order)
             for net in order:

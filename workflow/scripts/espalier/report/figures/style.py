@@ -145,14 +145,15 @@ def _at(place: int, markers: tuple[str, ...]) -> Look:
 
 def of_series(methods: Mapping[str, str]) -> dict[str, Look]:
     """The look of each series of points: that of its method; of several series of one method, each after the first
-    with another line style, and a black edge around its markers, which gets wider. methods: series -> method."""
+    with another line style, and an edge around its markers, which gets wider. methods: series -> method."""
     looks: dict[str, Look] = {}
     seen: dict[str, int] = {}
     for series, method in methods.items():
         look, place = of_method(method), seen.get(method, 0)
         seen[method] = place + 1
         look |= {"linestyle": LINES[(LINES.index(look["linestyle"]) + place) % len(LINES)]}
-        looks[series] = look | ({"markeredgecolor": "black", "markeredgewidth": 0.8 * place} if place else {})
+        edge = "#d55e00" if look["color"] == "#000000" else "#000000"
+        looks[series] = look | ({"markeredgecolor": edge, "markeredgewidth": 0.8 * place} if place else {})
     return looks
 
 
