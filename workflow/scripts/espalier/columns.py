@@ -179,6 +179,9 @@ LATENCY = (
     Column("ratio_high", float, "Upper end of that interval.", minimum=0, optional=True),
     Column("noise", float, "Factor by which the times of two copies of the baseline may differ: a smaller gain is "
            "none.", minimum=1, optional=True),
+    Column("operators", str, "Of a net in ONNX Runtime or LiteRT, as JSON, what a call runs: for each kind of operator "
+           "its name, what it `computes` in (int8, float32, or it only `converts`), whether it has weights, their "
+           "number, and by ONNX Runtime's own profile the milliseconds they take.", optional=True),
     Column("cores", int, "Cores that the job was given: on one machine all, so that no other job ran.", optional=True),
     Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
            minimum=0, optional=True),

@@ -66,8 +66,10 @@ class Tidy:
     variant     what seeds are averaged over: the node without its study and seed
     root        the training that the node comes from
     dense       the training without penalty that `root` belongs to (itself, if it has none)
-    reference   the dense net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as
-                many epochs in all as this net (`trained`); NaN if there is none, or if that net does not beat chance
+    reference   the net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as many
+                epochs in all as this net (`trained`); of a net that was trained with a penalty the one trained with the
+                same penalty and not pruned, where there is one; NaN if there is none, or if that net does not beat
+                chance
     """
 
     results: pd.DataFrame

@@ -35,7 +35,9 @@ def fold_batch_norms(net: nn.Module) -> None:
         conv = str(node.args[0].target) if isinstance(node.args[0], fx.Node) else ""
         alone = conv in calls and len(calls[conv].users) == 1
         before, after = modules.get(conv), modules[norm]
-        if alone and isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and after.track_running_stats:
+        if not (alone and isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)):
+            continue
+        if after.running_mean is not None and after.running_var is not None:
             before.weight, before.bias = fuse_conv_bn_weights(
                 before.weight, before.bias, after.running_mean, after.running_var, after.eps, after.weight, after.bias
             )
