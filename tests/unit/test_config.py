@@ -245,7 +245,7 @@ MISTAKES = {
     "a number of filters": Mistake(
         PRUNE,
         FILTERS | {"blocks": 1},
-        ("filter_wise takes ratio or threshold, not blocks",),
+        ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not blocks",),
         corrected={"prune": FILTERS},
     ),
     "more blocks than there are": Mistake(
@@ -286,6 +286,126 @@ MISTAKES = {
         FILTERS | {"threshold": 0.01},
         ("filter_wise takes one of ratio and threshold, not both",),
         corrected={"prune": FILTERS},
+    ),
+    "ratio and MACs": Mistake(
+        PRUNE,
+        FILTERS | {"macs": 0.5},
+        ("filter_wise takes one of ratio and macs, not both",),
+        corrected={"prune": FILTERS},
+    ),
+    "all MACs to be left": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": 1},
+        ("1 is too large", "a number, above 0, below 1"),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": 0.5},
+    ),
+    "no parameters to be left": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "params": 0},
+        ("0 is too small",),
+        at="studies.vgg.chains[0][1].prune.params",
+        corrected={"params": 0.25},
+    ),
+    "a negative share of MACs in a list": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": [0.7, -0.5]},
+        ("-0.5 is too small",),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": [0.7, 0.5]},
+    ),
+    "MACs in percent": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": 50},
+        ("50 is too large",),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": 0.5},
+    ),
+    "a speed-up that slows down": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "speed_up": 0.5},
+        ("0.5 is too small", "a number, above 1"),
+        at="studies.vgg.chains[0][1].prune.speed_up",
+        corrected={"speed_up": 2.0},
+    ),
+    "a compression by nothing": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "compression": 1},
+        ("1 is too small",),
+        at="studies.vgg.chains[0][1].prune.compression",
+        corrected={"compression": 4.0},
+    ),
+    "a file of no size": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "size_mib": 0},
+        ("0 is too small",),
+        at="studies.vgg.chains[0][1].prune.size_mib",
+        corrected={"size_mib": 1.5},
+    ),
+    "MACs of single weights": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "macs": 0.5},
+        ("weight takes ratio, threshold, pattern, params or compression, not macs", "leaves MACs"),
+        corrected={"prune": {"prune_type": "weight", "ratio": 0.5}},
+    ),
+    "MACs of blocks": Mistake(
+        DEPTH,
+        {"prune_type": "depth_wise", "method": "mean_abs", "macs": 0.5},
+        ("depth_wise takes blocks, not macs",),
+        corrected={"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}},
+    ),
+    "parameters of a Keras net": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "unit", "params": 0.5},
+        ("unit takes ratio, not params",),
+        corrected={"prune": {"prune_type": "unit", "ratio": 0.5}},
+    ),
+    "no fewer MACs than the pruning before": Mistake(
+        CHAIN,
+        [
+            "train",
+            {"prune": {"prune_type": "filter_wise", "macs": 0.5}},
+            "finetune",
+            {"prune": {"prune_type": "channel_wise", "macs": 0.5}},
+        ],
+        ("0.50, and the pruning before was asked for 0.50",),
+        at="studies.vgg.chains[0][3].prune.macs",
+        corrected={"macs": 0.25},
+    ),
+    "a smaller speed-up than that of the pruning before": Mistake(
+        CHAIN,
+        [
+            "train",
+            {"prune": {"prune_type": "filter_wise", "speed_up": 3}},
+            {"prune": {"prune_type": "channel_wise", "speed_up": 2}},
+        ],
+        ("2, and the pruning before was asked for 3", "a number above 3"),
+        at="studies.vgg.chains[0][2].prune.speed_up",
+        corrected={"speed_up": 6.0},
+    ),
+    "a multiple that hardware does not know": Mistake(
+        [*PRUNE, "multiple"], 3, ("3 is not allowed", "1, 2, 4, 8, 16"), corrected={"multiple": 1}
+    ),
+    "a multiple of single weights": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "ratio": 0.5, "multiple": 4},
+        ("makes no difference to weight",),
+        at="studies.vgg.chains[0][1].prune.multiple",
+    ),
+    "a multiple of a Keras net": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "unit", "ratio": 0.5, "multiple": 4},
+        ("makes no difference to unit", "PyTorch"),
+        at="studies.mlp.chains[0][1].prune.multiple",
+    ),
+    "a least beside a threshold": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "threshold": 0.1, "least": 0.1},
+        ("makes no difference to a threshold",),
+        at="studies.vgg.chains[0][1].prune.least",
+    ),
+    "everything as the least": Mistake(
+        [*PRUNE, "least"], 1, ("1 is too large", "above 0, below 1"), corrected={"least": 0.1}
     ),
     "pattern that YAML takes for a number": Mistake(
         PRUNE,
@@ -347,7 +467,7 @@ MISTAKES = {
     "pattern of filters": Mistake(
         PRUNE,
         {"prune_type": "filter_wise", "method": "mean_abs", "pattern": "2:4"},
-        ("filter_wise takes ratio or threshold, not pattern",),
+        ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not pattern",),
         corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.5}},
     ),
     "scores of each layer divided by their mean within the layer": Mistake(
@@ -387,6 +507,13 @@ MISTAKES = {
         ("each of which belongs to a filter",),
         at="studies.vgg.chains[0][0].train.prune_type",
         corrected={"prune_type": "filter_wise"},
+    ),
+    "shares by shape of what is left": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "params": 0.5, "scope": "erk"},
+        ("erk says which share of a ratio", "params"),
+        at="studies.vgg.chains[0][1].prune.scope",
+        corrected={"scope": "global"},
     ),
     "weights rewound without the learning rates": Mistake(
         CHAIN,

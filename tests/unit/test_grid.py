@@ -331,7 +331,7 @@ def test_the_frame_has_a_row_for_each_node_and_the_columns_of_a_record():
     config_ = {"studies": {"a": SMALL, "b": SMALL | {"chains": [["train", {"prune": PRUNE}]]}}}
     made = grid.build(config_)
     frame = made.frame()
-    assert list(frame.columns) == list(grid.COLUMNS) and list(frame["node"]) == list(made.jobs)
+    assert list(frame.columns) == list(grid.ALL) and list(frame["node"]) == list(made.jobs)
     assert list(made.frame("b")["node"]) == ["b/seed0/train", "b/seed0/train/prune~filter_wise~mean_abs~0.40"]
     assert frame.iloc[-1]["ratio"] == "0.40" and frame.iloc[-1]["parent"] == "b/seed0/train"
 

@@ -44,7 +44,7 @@ def test_the_default_config_plans_the_published_rows(project):
     assert planned["measure"] == sum(planned[step] for step in ("train", "prune", "finetune", "quantize"))
     assert planned["measure_latency"] == 6 + 3
     assert planned["collect_records"] == 7 and planned["collect_run"] == 1
-    assert planned["write_overview"] == planned["write_choose"] == 1
+    assert planned["write_overview"] == planned["write_choose"] == 1 and planned["write_study"] == 7
 
 
 def test_every_figure_and_table_that_a_study_gets_is_planned(project):

@@ -20,6 +20,7 @@ class Column:
     _: KW_ONLY
     allowed: tuple[str, ...] = ()  # the only values that there are; empty: any
     optional: bool = False  # of a node: null where it does not apply; of what was measured: left out
+    sparse: bool = False  # of a node: left out where it does not apply, so that other nodes stay what they were
     minimum: float | None = None
     maximum: float | None = None
 
@@ -75,6 +76,8 @@ NODE = (
     Column("blocks", int, "Number of residual blocks that was asked to go.", optional=True),
     Column("threshold", float, "Groups with a lower score went.", optional=True),
     Column("pattern", str, "N:M: N of each M weights were kept.", optional=True),
+    Column("asked", str, "What was asked to be left of the dense net, where the last pruning was given no ratio, "
+           "blocks, threshold or pattern: `macs 0.50`.", optional=True, sparse=True),
     Column("schedule", str, "gradual: pruned during training.", allowed=("gradual",), optional=True),
     Column("retraining", str, "How the net was trained after its last pruning (a dense net: after its training): "
            "rewind is fine-tuning with the learning rates of the training, rewind_weights is that with its "
@@ -103,6 +106,8 @@ MEASURED = (
     Column("size_bytes", int, "Size of the model's file.", minimum=1),
     Column("zipped_bytes", int, "Size of that file in a zip archive.", minimum=1),
     Column("actual_ratio", float, "Share of the dense net's groups that is gone.", minimum=0, maximum=1,
+           optional=True),
+    Column("layers_on_floor", int, "Layers that pruning cut down to the least that a layer keeps.", minimum=0,
            optional=True),
     Column("selected_epoch", int, "Epoch whose weights the net has, where the best epoch was chosen.", minimum=1,
            optional=True),
@@ -177,6 +182,21 @@ LATENCY = (
     Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
            minimum=0, optional=True),
 )  # fmt: skip
+
+# One row for each layer and ratio, of the dense nets of a study with `sensitivity`.
+SENSITIVITY = (
+    Column("node", str, "The dense net."),
+    Column("prune_type", str, "What was removed."),
+    Column("method", str, "Importance score that it went by."),
+    Column("layer", str, "Name of the layer, the first of those that can lose channels only together."),
+    Column("together", int, "Number of these layers.", minimum=1),
+    Column("channels", int, "Channels that can go, each with those it can only go together with.", minimum=2),
+    Column("ratio", float, "Share of them that was asked to go.", minimum=0, maximum=1),
+    Column("removed", int, "Channels that went.", minimum=0),
+    Column("images", int, "Validation images.", minimum=1),
+    Column("top1", float, "Accuracy on them without these channels, untrained, percent.", minimum=0, maximum=100),
+    Column("dense_top1", float, "Accuracy of the dense net on them, percent.", minimum=0, maximum=100),
+)
 
 # Which images a net classified correctly, a row for each node and split.
 OUTCOMES = (

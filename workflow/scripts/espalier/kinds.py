@@ -16,7 +16,9 @@ ANY = "any"  # the backend of an entry that serves both frameworks
 GROUPS = ("filters", "channels", "neurons", "blocks", "units", "weights")  # what a score can rank
 BACKENDS = ("pytorch", "keras", ANY)
 SCOPES = ("global", "layer", "erk")  # one threshold for the whole net, or one for each layer; erk: shares by shape
-AMOUNTS = ("ratio", "blocks", "threshold", "pattern")  # how a config says how much is pruned
+# How a config says what a pruned net may cost: shares of the dense net, factors that it is divided by, or MiB.
+COSTS = ("macs", "params", "speed_up", "compression", "size_mib")
+AMOUNTS = ("ratio", "blocks", "threshold", "pattern", *COSTS)  # how a config says how much is pruned
 NAME = "[a-z][a-z0-9_]*"  # of an entry: names become folders
 
 
@@ -203,6 +205,11 @@ class PruneType(Entry):
         """The scope where a config names none: the one that the score was published with, else the first; None, if
         this prune type has no scopes."""
         return score.scope if score.scope in self.scopes else next(iter(self.scopes), None)
+
+    @property
+    def cuts_channels(self) -> bool:
+        """Whether it takes channels or neurons out of layers, of which a multiple of a number is kept (PyTorch)."""
+        return self.backend == "pytorch" and set(self.by) <= {"filters", "channels", "neurons"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ latency.csv   one row per timed node and batch size
 summary.csv   one row per layer of each net that was wrapped to be pruned while it was trained
 outcomes.csv  one row per node and split: which images the net classified correctly
 
+and, of a study that asks for it, sensitivity.csv, one row per dense net, layer and ratio.
+
 Every table, figure and finding is a function of these files, and of the published numbers. Percentages are 0 to 100,
 sizes bytes, times seconds (latency: milliseconds).
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "outcomes": columns.OUTCOMES,
 }
 REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
+SENSITIVITY = "sensitivity.csv"
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
 PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")
@@ -73,12 +76,16 @@ class Tidy:
     latency: pd.DataFrame
     summary: pd.DataFrame
     outcomes: pd.DataFrame
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)  # empty, of a study that does not ask for it
 
     def of(self, study: str) -> Tidy:
         """One study's part."""
         results = self.results[self.results["study"] == study]
         others = (self.history, self.layers, self.latency, self.summary, self.outcomes)
-        return Tidy(results, *(table[table["node"].isin(results["node"])] for table in others))
+        layers = self.sensitivity
+        layers = layers[layers["node"].isin(results["node"])] if len(layers) else layers
+        of_study = (table[table["node"].isin(results["node"])] for table in others)
+        return Tidy(results, *of_study, sensitivity=layers)
 
 
 def collect(
@@ -121,6 +128,13 @@ def collect(
     write_digests(folder / DIGESTS, [folder / f"{name}.csv" for name in TABLES])
 
 
+def collect_sensitivity(records: Iterable[str | Path], out: str | Path) -> None:
+    """Write what was measured of the layers of dense nets as one table. Raises Damaged for a file that is not what its
+    job wrote, or that lies in the folder of another node."""
+    rows = [row for record in records for row in read(record)["rows"]]
+    _write(Path(out), columns.names(columns.SENSITIVITY), rows)
+
+
 def _outcomes(node: str, path: Path, files: Mapping[str, str]) -> list[dict[str, Any]]:
     """Which images of each split the net of a node classified correctly. files: the digests of its record."""
     check(path, files["predictions_sha256"], "record.json")
@@ -157,12 +171,12 @@ def _timed(path: Path) -> list[dict[str, Any]]:
 
 def _node(record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a record's node. Raises ValueError for a record that lacks one, or has a key that is none."""
-    missing = [key for key in ID if key not in record]
+    missing = [column.name for column in columns.NODE if column.name not in record and not column.sparse]
     unknown = [key for key in record if key not in (*ID, *PARTS)]
     if missing or unknown:
         wrong = [f"has no {key}" for key in missing] + [f"has {key}, which is no column" for key in unknown]
         raise ValueError(f"the record of {record.get('node')} {', '.join(wrong)}: another version of the code wrote it")
-    return {key: record[key] for key in ID}
+    return {key: record.get(key) for key in ID}
 
 
 def _of_job(file: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,6 +212,8 @@ def load(folder: str | Path) -> Tidy:
     "0.40"), what is empty is NaN. Columns of text are objects: `.fillna("")` comes before `.str`."""
     check_digests(Path(folder) / DIGESTS)
     tables = {name: _load(Path(folder) / f"{name}.csv", of_table) for name, of_table in TABLES.items()}
+    if (layers := Path(folder) / SENSITIVITY).exists():
+        tables["sensitivity"] = _load(layers, columns.SENSITIVITY)
     return Tidy(**tables | {"results": with_references(_with_ratios(tables["results"]))})
 
 

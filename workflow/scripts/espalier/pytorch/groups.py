@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from espalier.pytorch.models import residual_blocks, weighted
-from espalier.registry import PruneType, get, register
+from espalier.registry import COSTS, PruneType, get, register
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -110,7 +110,7 @@ LAYERS = {"filters": convs, "neurons": hidden}  # whose rows the groups of a kin
         cite="residual connections: Fang et al. 2023, DepGraph, arXiv:2301.12900",
         needs="convs",
         by=("filters",),
-        amounts=("ratio", "threshold"),
+        amounts=("ratio", "threshold", *COSTS),
         scopes=("global", "layer"),
     )
 )
@@ -126,7 +126,7 @@ def filter_wise(net: nn.Module) -> list[Tensor]:
         title="Input channels",
         needs="conv_chain",
         by=("channels",),
-        amounts=("ratio",),
+        amounts=("ratio", *COSTS),
         scopes=("global", "layer"),
     )
 )
@@ -142,7 +142,7 @@ def channel_wise(net: nn.Module) -> list[Tensor]:
         title="Filters and input channels",
         needs="conv_chain",
         by=("filters", "channels"),
-        amounts=("ratio",),
+        amounts=("ratio", *COSTS),
         scopes=("global", "layer"),
         spares="convs before a max pool",
     )
@@ -160,7 +160,7 @@ def filter_and_channel_wise(net: nn.Module) -> list[Tensor]:
         cite="Fang et al. 2023, DepGraph, arXiv:2301.12900",
         needs="linear_layers",
         by=("neurons",),
-        amounts=("ratio", "threshold"),
+        amounts=("ratio", "threshold", *COSTS),
         scopes=("global", "layer"),
         spares="the layer that gives the classes",
     )
@@ -194,7 +194,7 @@ def depth_wise(net: nn.Module) -> list[Tensor]:
         cite="Han et al. 2015, arXiv:1506.02626; N:M patterns: Mishra et al. 2021, arXiv:2104.08378",
         needs="convs",
         by=("weights",),
-        amounts=("ratio", "threshold", "pattern"),
+        amounts=("ratio", "threshold", "pattern", "params", "compression"),
         scopes=("global", "layer", "erk"),
         default_method="magnitude",
         schedules=("gradual",),

@@ -13,9 +13,9 @@ from espalier.datasets.prepare import load as load_data
 from espalier.imports import is_imported
 from espalier.pytorch import coupling, models
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.amounts import prune_model
 from espalier.pytorch.imported import check_net
 from espalier.pytorch.macs import profile_model
-from espalier.pytorch.prune import prune_model
 from espalier.pytorch.quantize import quantize_model
 from espalier.registry import PruneType, get
 from espalier.run.files import write_json
