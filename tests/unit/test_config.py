@@ -216,7 +216,40 @@ MISTAKES = {
         at="studies.vgg.train.augment[0].color_jitter.strength",
         corrected={"strength": 0.1},
     ),
+    "cutout without its side": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"cutout": None},
+        ("missing", "cutout needs"),
+        at="studies.vgg.train.augment[0].cutout.side",
+        corrected={"side": 8},
+    ),
     # what does not go together
+    "one_cycle beside milestones": Mistake(
+        [*CHAIN, 0],
+        {"train": {"schedule": "one_cycle", "milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.chains[0][0].train.schedule",
+        corrected={"schedule": "one_cycle", "milestones": []},
+    ),
+    "schedule that there is not": Mistake(
+        [*VGG, "train", "schedule"], "linear", ("'linear'", "one_cycle"), corrected={"schedule": "milestones"}
+    ),
+    "milestones where one_cycle is inherited": Mistake(
+        VGG,
+        VALID["studies"]["vgg"] | {"train": {"epochs": 2, "schedule": "one_cycle"}, "finetune": {"milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.finetune.milestones",
+        corrected={"milestones": [1], "schedule": "milestones"},
+    ),
+    "an average of weights in Keras": Mistake(
+        [*MLP, "train", "ema"],
+        0.999,
+        ("0.999, but keras keeps no average", "pytorch"),
+        corrected={"ema": None},
+    ),
+    "an average that never moves": Mistake(
+        [*VGG, "train", "ema"], 1.0, ("1.0 is too large", "below 1"), corrected={"ema": 0.999}
+    ),
     "bf16 in Keras": Mistake(
         [*MLP, "train", "precision"],
         "bf16",
@@ -623,10 +656,10 @@ MISTAKES = {
         at="studies.resnet.dataset",
     ),
     # quantization
-    "scheme of the other backend": Mistake(
+    "scheme that there is not": Mistake(
         CHAIN,
-        ["train", {"quantize": {"scheme": "qat_int8"}}],
-        ("no scheme 'qat_int8' for backend pytorch", "float32, "),
+        ["train", {"quantize": {"scheme": "static_int"}}],
+        ("'static_int'", "float32, "),
         at="studies.vgg.chains[0][1].quantize.scheme",
         corrected={"scheme": "static_int8"},
     ),
@@ -637,10 +670,32 @@ MISTAKES = {
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),
+    "calibration of a scheme of Keras": Mistake(
+        [*MLP, "chains", 0],
+        ["train", {"quantize": {"scheme": "static_int8", "calibration": "entropy"}}],
+        ("static_int8 of backend keras has no calibration", "a scheme of backend pytorch"),
+        at="studies.mlp.chains[0][1].quantize",
+        corrected={"quantize": {"scheme": "static_int8"}},
+        then="studies.mlp.latency.ratio",
+    ),
+    "layers in float of a scheme that has all in float": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16", "keep_float": 2}}],
+        ("float16 of backend pytorch has no keep_float", "static_int8"),
+        at="studies.vgg.chains[0][1].quantize",
+        corrected={"quantize": {"scheme": "float16"}},
+    ),
+    "percentile of another calibration": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "static_int8", "percentile": 99.9}}],
+        ("99.9, but the calibration is minmax",),
+        at="studies.vgg.chains[0][1].quantize.percentile",
+        corrected={"calibration": "percentile", "percentile": 99.9},
+    ),
     "epochs of a scheme that trains nothing": Mistake(
         CHAIN,
         ["train", {"quantize": {"scheme": "float16", "epochs": 2}}],
-        ("float16 trains nothing", "none"),
+        ("float16 trains nothing", "qat_int8"),
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),

@@ -665,6 +665,20 @@ def test_rewound_fine_tuning_takes_the_schedule_of_the_training():
     assert rewound(usual, finetune={"rewind": True, "epochs": 4}) == [4, None, 0.01, 1, 0.1, [5, 8], 0.1]
 
 
+def test_a_recipe_names_a_schedule_and_an_average_only_where_there_is_one():
+    new = {"schedule", "rise", "ema"}
+    assert not new & set(last("train", train=SCHEDULE).params["recipe"])
+    cycle = {"epochs": 10, "schedule": "one_cycle", "learning_rate": 0.1, "ema": 0.99}
+    recipe = last("train", train=cycle).params["recipe"]
+    assert {key: recipe[key] for key in new} == {"schedule": "one_cycle", "rise": 0.25, "ema": 0.99}
+    tuning = {"epochs": 3, "schedule": "milestones", "learning_rate": 0.01, "ema": None}
+    assert not new & set(last("train", "finetune", train=cycle, finetune=tuning).params["recipe"])
+    again = last("train", {"finetune": {"rewind": True}}, train=cycle, finetune={"epochs": 3}).params["recipe"]
+    assert (again["schedule"], again["rise"], again["offset"], again["learning_rate"]) == ("one_cycle", 0.25, 7, 0.1)
+    scratch = last("train", {"prune": PRUNE}, "scratch", train=cycle).params["recipe"]
+    assert (scratch["schedule"], scratch["epochs"]) == ("one_cycle", 10)
+
+
 def test_rewinding_is_to_the_training_that_the_weights_come_from():
     own = {"train": {"epochs": 6, "milestones": [4], "batch_size": 32, "momentum": 0.9}}
     keys = ("epochs", "offset", "milestones", "batch_size", "momentum")

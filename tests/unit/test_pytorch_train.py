@@ -197,6 +197,48 @@ def test_one_step_of_plain_gradient_descent_by_hand(trained, digits):
     np.testing.assert_allclose(after[1], bias - 0.3 * error.sum(0), atol=1e-6)  # 0 before: nothing to decay
 
 
+def test_the_average_of_the_weights_is_saved_and_validated(trained, digits):
+    """One step an epoch: the nets of trainings of 0, 1, 2, ... epochs are the steps of one training."""
+    recipe = {"batch_size": 1293, "learning_rate": 0.5, "momentum": 0.0, "shuffle": False}
+    steps = [parameters_of(trained(f"{n}", recipe | {"epochs": n}, model=PLAIN)[0])[0] for n in range(5)]
+    out, history = trained("averaged", recipe | {"epochs": 4, "ema": 0.2}, model=PLAIN)
+    expected = steps[0]
+    for step, decay in enumerate((1 / 10, 2 / 11, 0.2, 0.2)):  # (1 + step) / (10 + step), at most 0.2
+        expected = decay * expected + (1 - decay) * steps[step + 1]
+    np.testing.assert_allclose(parameters_of(out)[0], expected, atol=1e-6)
+    data = load_data(digits(8, 1))
+    assert history[-1]["validation_loss"] == pytest.approx(
+        evaluate(models.load(out), data.validation, data.manifest)["loss"], rel=1e-6
+    )
+
+
+def test_a_zero_weight_of_a_pruned_net_is_zero_in_the_average(trained, digits, tmp_path):
+    parent, _ = trained("parent", {"epochs": 1})
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.50"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    out, _ = trained("tuned", {"epochs": 1, "ema": 0.9}, parent=pruned)
+    before, after = load_file(pruned), load_file(out)
+    assert all((after[name] == 0).equal(before[name] == 0) for name in ("0.weight", "4.weight"))
+    assert not after["0.weight"].equal(before["0.weight"])
+
+
+def test_mixed_labels_are_learned_by_their_shares(trained, digits, monkeypatch):
+    """One step with mixup, of images and labels as the augmentation gives them: softmax regression by hand."""
+    batches, real = [], train.augment
+    monkeypatch.setattr(train, "augment", lambda *given: batches.append(real(*given)) or batches[-1])
+    recipe = {"batch_size": 1293, "momentum": 0.0, "learning_rate": 0.3, "augment": [{"mixup": 0.4}]}
+    (weight, bias), after = (
+        parameters_of(trained(str(epochs), recipe | {"epochs": epochs}, model=PLAIN)[0]) for epochs in (0, 1)
+    )
+    images, shares = (part.numpy() for part in batches[0])
+    pixels = ((images.reshape(1293, -1) / 255) - 0.45) / 0.225
+    logits = pixels @ weight.T + bias
+    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert (shares > 0).sum() > 2000  # most images are of two classes
+    np.testing.assert_allclose(after[0], weight - 0.3 * (softmax - shares).T @ pixels / 1293, atol=1e-5)
+
+
 @pytest.mark.parametrize("optimizer, kind", [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam)])
 def test_vectors_are_not_decayed_unless_the_recipe_says_so(optimizer, kind):
     net = models.build_model("tiny", 10)
@@ -502,6 +544,20 @@ def interrupt_after(epoch, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(progress, "line", line)
+
+
+AVERAGED = RANDOM | {"schedule": "one_cycle", "rise": 0.3, "ema": 0.9, "epochs": 4}
+AVERAGED |= {"augment": [*RANDOM["augment"], {"cutout": 3}, {"mixup": 0.4}]}
+
+
+def test_an_interrupted_training_keeps_its_average_schedule_and_augmentation(trained, tmp_path, monkeypatch):
+    through, history = trained("through", AVERAGED)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch)
+        trained("resumed", AVERAGED, checkpoint=tmp_path / "checkpoint")
+    resumed, again = trained("resumed", AVERAGED, checkpoint=tmp_path / "checkpoint")
+    assert same(resumed, through) and without_seconds(again) == without_seconds(history)
+    assert history[-1]["validation_top1"] > 40  # of ten classes, after four epochs
 
 
 PENALISED = {"penalty": "group_lasso", "prune_type": "filter_and_channel_wise", "coefficient": 1e-4}

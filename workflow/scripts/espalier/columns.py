@@ -125,6 +125,7 @@ MEASURED = (
            optional=True),
     Column("calibration_images", int, "Training images that the ranges of activations were measured on.", minimum=1,
            optional=True),
+    Column("float_layers", str, "Layers that selective quantization left in float, joined by spaces.", optional=True),
 )  # fmt: skip
 
 # One row for each layer that carries weights.

@@ -161,7 +161,10 @@ class Init(Entry):
 
 @dataclass(frozen=True)
 class Augmentation(Entry):
-    """A random change of training images: (images, ..., generator) -> images."""
+    """A random change of training images: (images, ..., generator) -> images.
+
+    One that asks for `labels`, each class's share of each image (n, classes), returns images and labels.
+    """
 
     kind: ClassVar[str] = "augmentation"
     extras: ClassVar[tuple[str, ...] | None] = None
@@ -237,13 +240,19 @@ class Score(Entry):
 
 @dataclass(frozen=True)
 class Scheme(Entry):
-    """A way to quantize. PyTorch: (onnx_model, batches) -> onnx_model. Keras: (lite, converter, images) -> None."""
+    """A way to quantize. PyTorch: (onnx_model, batches) -> onnx_model. Keras: (lite, converter, images) -> None.
+
+    Further parameters ask for what a config says: `calibrator`, how ranges are taken from calibration images
+    (`training.calibration.Calibrator`); `keep_float`, how many layers stay in float; `further`, of a PyTorch net that
+    is trained before it is exported, the training to do (`training.calibration.Further`).
+    """
 
     kind: ClassVar[str] = "scheme"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {
         "pytorch": ("model", "batches"),
         "keras": ("lite", "converter", "images"),
     }
+    extras: ClassVar[tuple[str, ...] | None] = ("calibrator", "keep_float", "further")
     calibrated: bool = False  # needs calibration images
     trains: bool = False  # takes a recipe
     int8: bool = False  # the file must hold int8 operators

@@ -243,6 +243,7 @@ COMPUTING = (
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",
     "espalier.pytorch.groups",
+    "espalier.keras.augment",
     "espalier.keras.architectures",
     "espalier.keras.groups",
     "espalier.keras.scores",

@@ -41,8 +41,8 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "summary": columns.SUMMARY,
     "outcomes": columns.OUTCOMES,
 }
-REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
 SENSITIVITY = "sensitivity.csv"
+REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
 PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")

@@ -39,17 +39,17 @@ class Gradual:
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
     """A step that prunes. scope: "global", groups of all layers compete, or "layer"; None if the prune type has none.
-    normalize: "layer", before groups compete each layer's scores are divided by their mean. multiple: layers keep a
-    multiple of so many channels; None: of the usual number. least: share of the dense net's channels that each layer
-    keeps in any case. seed: of what is drawn. gradual, recipe: to prune while the net is trained further."""
+    multiple: layers keep a multiple of so many channels; None: of the usual number. least: share of the dense net's
+    channels that each layer keeps in any case. normalize: "layer", before groups compete each layer's scores are
+    divided by their mean. seed: of what is drawn. gradual, recipe: to prune while the net is trained further."""
 
     prune_type: PruneType
     score: Score
     amount: Amount
     scope: str | None
-    normalize: str | None = None
     multiple: int | None = None
     least: float | None = None
+    normalize: str | None = None
     seed: int = 0
     gradual: Gradual | None = None
     recipe: Recipe | None = None
@@ -71,9 +71,9 @@ class Pruning:
             score=score,
             amount=_amount(prune_type, step),
             scope=_scope(prune_type, step.get("scope")),
-            normalize=step.get("normalize"),
             multiple=step.get("multiple"),
             least=step.get("least"),
+            normalize=step.get("normalize"),
             seed=step.get("seed", 0),
             gradual=Gradual(**gradual) if gradual else None,
             recipe=Recipe(**recipe) if recipe else None,

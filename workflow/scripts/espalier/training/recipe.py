@@ -34,6 +34,9 @@ class Recipe:
     penalty: str | None = None
     prune_type: str | None = None
     coefficient: float | None = None
+    schedule: str = "milestones"
+    rise: float = 0.25
+    ema: float | None = None
     offset: int = 0  # epochs of the schedule that are over when the training begins
 
 

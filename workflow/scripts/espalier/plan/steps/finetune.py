@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from espalier.plan import recipe
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Job
-from espalier.plan.keys import key
+from espalier.plan.keys import defaults, key
 from espalier.plan.steps import rewinding
 from espalier.plan.steps.step import Place, Planned, Step
 
-RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
+# Keys of a recipe: its learning rates.
+RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau", "schedule", "rise")
 WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
 
 
@@ -24,7 +25,7 @@ class Finetune(recipe.Changes):
         bool,
         key(
             "Learning-rate rewinding (Renda et al. 2020): k epochs of fine-tuning follow the learning rates that the "
-            "training had in its last k epochs, its warm-up and milestones with them; all its epochs, if none are "
+            "training had in its last k epochs, its warm-up and schedule with them; all its epochs, if none are "
             "given. Batch size and optimizer are the training's too, unless given. The weights stay as they are. Of "
             "`finetune` steps only.",
             default=False,
@@ -85,7 +86,7 @@ def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
     """
     began = next(job for job in reversed(before) if "scratch" in job.params or not job.parent)
     _check_training(draft, began)
-    origin = began.params["recipe"]
+    origin = defaults(recipe.Recipe) | began.params["recipe"]
     _check_rates(draft)
     _check_schedule(draft, began)
     epochs = draft.own.get("epochs", origin["epochs"])

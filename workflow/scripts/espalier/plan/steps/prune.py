@@ -136,9 +136,13 @@ class Pruning:
     def params(self) -> dict[str, Any]:
         """What the library is called with."""
         params = {"prune_type": self.prune_type.name, "method": self.score.name, self.amount.key: self.amount.value}
-        params |= self.kept
         optional = {"scope": self.scope, "normalize": self.normalize}
-        return params | {name: value for name, value in optional.items() if value is not None}
+        return params | self.kept | {name: value for name, value in optional.items() if value is not None}
+
+    def columns(self) -> dict[str, Any]:
+        """What the node is known by, its amount aside."""
+        scope = {"scope": NORMALIZED if self.normalize else self.scope}
+        return {"prune_type": self.prune_type.name, "method": self.score.name} | scope
 
     def uses(self, backend: str) -> set[Use]:
         """The registered entries."""
@@ -150,8 +154,7 @@ def plan(at: Place) -> Planned:
     pruning = _pruning(at)
     params, uses = pruning.params(), pruning.uses(at.backend)
     columns = {"scope": None, **amounts.columns(pruning.amount), "schedule": None, "retraining": None, "budget": None}
-    columns |= {key: params[key] for key in ("prune_type", "method", "scope") if key in params}
-    columns |= {"scope": NORMALIZED} if pruning.normalize else {}
+    columns |= pruning.columns()
     if pruning.gradual:
         values = defaults(Prune) | at.given
         params["gradual"] = {name: values[name] for name in SCHEDULE}
@@ -167,7 +170,7 @@ def plan(at: Place) -> Planned:
 
 
 def _function(pruning: Pruning, backend: str) -> str | None:
-    """The backend's function, where it is not that of pruning by a ratio."""
+    """The library function, where it is not the step's usual one."""
     if pruning.amount.key in registry.COSTS:
         return "amounts.prune_model"
     return "gradual.prune_model" if pruning.gradual and backend == "pytorch" else None
@@ -182,8 +185,9 @@ def _pruning(at: Place) -> Pruning:
     amount = amounts.of_step(prune_type, score, given, path)
     gradual = given.get("schedule") == "gradual"
     scope = "layer" if gradual else prune_type.usual_scope(score)
-    chosen, kept = given.get("scope", scope) if prune_type.scopes else None, amounts.kept(prune_type, given, path)
+    chosen = given.get("scope", scope) if prune_type.scopes else None
     normalize = normalization(prune_type, score, amount.key, chosen, given, path)
+    kept = amounts.kept(prune_type, given, path)
     pruning = Pruning(prune_type, score, amount, chosen, normalize, gradual, kept)
     _check_settled(pruning, scope, given, path)
     amounts.check_before(amount, at)
