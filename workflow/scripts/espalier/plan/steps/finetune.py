@@ -53,8 +53,7 @@ def plan(at: Place) -> Planned:
     retraining = "rewind" if rewinds else "finetune"
     if draft.values.get("rewind_weights", False):
         began = rewinding.training_of_weights(draft, at.before)
-        params["origin"] = {"recipe": began.params["recipe"] | {"epochs": trained.recipe.offset}}
-        params["origin"] |= {"seed": began.params["seed"]}
+        params["origin"] = {key: began.params[key] for key in ("recipe", "seed")} | {"epochs": trained.recipe.offset}
         retraining, uses = "rewind_weights", uses | set(began.uses)
     return Planned(params, recipe.further(trained, at.columns) | {"retraining": retraining}, uses)
 
