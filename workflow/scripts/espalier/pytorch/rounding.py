@@ -35,9 +35,12 @@ def fold_batch_norms(net: nn.Module) -> None:
         conv = str(node.args[0].target) if isinstance(node.args[0], fx.Node) else ""
         alone = conv in calls and len(calls[conv].users) == 1
         before, after = modules.get(conv), modules[norm]
-        if alone and isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and after.track_running_stats:
+        if not (alone and isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)):
+            continue
+        mean, variance = after.running_mean, after.running_var
+        if mean is not None and variance is not None:
             before.weight, before.bias = fuse_conv_bn_weights(
-                before.weight, before.bias, after.running_mean, after.running_var, after.eps, after.weight, after.bias
+                before.weight, before.bias, mean, variance, after.eps, after.weight, after.bias
             )
             net.set_submodule(norm, nn.Identity())
 
