@@ -13,8 +13,8 @@ with job(snakemake) as this:
     records.of_files_read({"model": this.input.model}, this.input.origins, this.params.data)
     (scan,) = this.functions("sensitivity.scan")
     with this.timed("work"):
-        rows = scan(this.input.model, this.params.data, **this.params.how, seed=this.params.seed)
+        found = scan(this.input.model, this.params.data, **this.params.how, seed=this.params.seed)
     node, how = this.wildcards.node, this.params.how
     place = {"node": node, "prune_type": how["prune_type"], "method": how["method"]}
-    record = {"node": node, "rows": [place | row for row in rows], "timing": this.timing()}
+    record = {"node": node, "rows": [place | row for row in found["rows"]], "timing": this.timing()}
     write_sealed(this.output.record, {**record, "software": this.software})
