@@ -364,6 +364,45 @@ def test_only_the_studies_that_are_asked_for_are_run_and_all_are_checked():
 # Latency
 
 
+# Amounts of what is left
+
+
+@pytest.mark.parametrize(
+    "amount, text, folder",
+    [
+        ({"macs": 0.5}, "macs 0.50", "macs=0.50"),
+        ({"params": 0.125}, "params 0.125", "params=0.125"),
+        ({"speed_up": 2.0}, "speed_up 2", "speed_up=2"),
+        ({"compression": 8}, "compression 8", "compression=8"),
+        ({"size_mib": 1.50}, "size_mib 1.5", "size_mib=1.5"),
+    ],
+)
+def test_what_is_to_be_left_names_the_node_and_is_told_apart_from_a_ratio(amount, text, folder):
+    step = {"prune_type": "filter_wise", "method": "mean_abs"}
+    job = last("train", {"prune": step | amount})
+    assert job.node == f"a/seed0/train/prune~filter_wise~mean_abs~{folder}"
+    (key, value) = text.split()
+    assert job.params == step | {key: value, "scope": "global", "seed": job.params["seed"]}
+    assert (job.columns["asked"], job.columns["ratio"]) == (text, None) and text in job.label
+    assert job.function == "amounts.prune_model"
+
+
+def test_a_node_that_was_asked_for_no_cost_does_not_know_of_it():
+    ratio = last("train", {"prune": PRUNE})
+    assert "asked" not in ratio.columns and ratio.function == "prune.prune_model"
+    again = last("train", {"prune": {"prune_type": "filter_wise", "macs": 0.5}}, "finetune", {"prune": PRUNE})
+    assert "asked" not in again.columns and again.columns["ratio"] == "0.40"
+
+
+def test_what_layers_keep_is_a_param_where_it_is_not_the_usual():
+    usual, given, other = (
+        last("train", {"prune": PRUNE | kept}) for kept in ({}, {"multiple": 8}, {"multiple": 1, "least": 0.1})
+    )
+    assert (given.node, given.params) == (usual.node, usual.params)
+    assert other.params == usual.params | {"multiple": 1, "least": 0.1}
+    assert other.node == f"{usual.node}~least=0.1~multiple=1"
+
+
 LATENCY = {"chains": [["train", {"prune": PRUNE | {"ratio": [0.2, 0.4], "method": ["mean_abs", "sum"]}}, "finetune"]]}
 
 

@@ -181,6 +181,30 @@ def test_the_most_that_a_net_may_cost(key, value, most):
     assert amounts.Budget(Amount(key, value), 1000, amounts.parameters).most == most
 
 
+@pytest.mark.parametrize(
+    "name, prune_type, asked, near",
+    [
+        ("resnet20", "filter_wise", {"macs": "0.60", "multiple": 1}, 0.95),
+        # All layers of 4 channels go down to 2 at once, and those of 8 to 6
+        ("resnet20", "filter_wise", {"speed_up": "1.5", "multiple": 2, "scope": "layer"}, 0.6),
+        ("mlp", "neuron_wise", {"params": "0.30", "multiple": 1}, 0.99),
+    ],
+)
+def test_nets_with_shortcuts_and_nets_of_linear_layers(name, prune_type, asked, near, digits, tmp_path):
+    torch.manual_seed(0)
+    dense = models.build_model(name, 10, width=0.25)
+    files = [tmp_path / f"{i}.safetensors" for i in range(2)]
+    models.save(dense, files[0])
+    step = {"prune_type": prune_type, "method": "l2"} | asked
+    amounts.prune_model(files[1], data=digits(16, 3), parent=files[0], **step)
+    before, after = (costs(models.load(file), 16) for file in files)
+    key = "params" if "params" in asked else "macs"
+    most = float(asked["params"]) if "params" in asked else float(asked.get("macs", 0)) or 1 / float(asked["speed_up"])
+    assert near * most < after[key] / before[key] <= most
+    kept = groups.convs(models.load(files[1])).values()
+    assert all(conv.out_channels % asked["multiple"] == 0 for conv in kept)
+
+
 # Single weights
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def scan(
     path: str | Path, data: str | Path, *, prune_type: str, method: str, ratios: Sequence[float], images: int, seed: int
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Top-1 on validation images of the net in a file without some of the channels of one layer, for each layer and
     ratio.
 
@@ -29,20 +29,21 @@ def scan(
     together are one row, named by the first of them. images: the first so many validation images are used, all if there
     are fewer. seed: of scores by chance and of the images that gradients are taken on.
 
-    Returns rows {layer, together, channels, ratio, removed, images, top1, dense_top1}: `together` layers lose `removed`
-    of `channels`; top1 in percent, without training.
+    Returns {"rows": [{layer, together, channels, ratio, removed, images, top1, dense_top1}]}: `together` layers lose
+    `removed` of `channels`; top1 in percent, without training.
     """
     prepared, net = load_data(data), load(path)
     split = Split(prepared.validation.images[:images], prepared.validation.labels[:images])
     step = {"prune_type": prune_type, "method": method, "ratio": "0.5", "seed": seed}
     ranking = prune.ranked(net, Pruning.of(step, "pytorch"), prepared.manifest["size"], prepared)
     dense = _top1(net, split, prepared.manifest)
-    return [
+    rows = [
         row | {"images": len(split), "top1": _top1(pruned, split, prepared.manifest), "dense_top1": dense}
         for of in ranking.outputs
         if not of.spared and len(of.units) > 1
         for row, pruned in _pruned(net, of, ratios, prepared.manifest["size"])
     ]
+    return {"rows": rows}
 
 
 def _top1(net: nn.Module, split: Split, manifest: dict[str, Any]) -> float:

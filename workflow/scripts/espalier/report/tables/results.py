@@ -150,6 +150,12 @@ def _notes(nets: pd.DataFrame) -> Iterator[str]:
         )
     if nets["ms_per_image"].notna().any():
         yield "Times are medians of calls with one image, of this machine, and of this run only."
+    if (nets["layers_on_floor"] > 0).any():
+        yield (
+            f"{(nets['layers_on_floor'] > 0).sum()} of the pruned nets have layers on their floor, cut down to the "
+            f"least that a layer keeps (up to {nets['layers_on_floor'].max():g} layers; column layers_on_floor of the "
+            "CSV): there the scores chose layers rather than channels."
+        )
     if nets["scheme"].notna().any():
         yield (
             "Quantization leaves parameters and MACs as they are and makes the file smaller: see the table of "
