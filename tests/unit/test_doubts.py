@@ -70,3 +70,16 @@ def test_bf16_on_a_processor_that_has_no_instructions_for_it(tmp_path, monkeypat
     (tmp_path / "cpuinfo").write_text("flags : avx2\n")
     assert not found(["train"], **study | {"device": "cuda"})
     assert not found(["train"], **study | {"train": STUDY["train"]})
+
+
+def test_nets_pruned_before_training_without_a_dense_net():
+    chain = ["init", {"prune": {"prune_type": "weight", "method": "snip", "ratio": 0.5}}, "train_pruned"]
+    study = {
+        "backend": "pytorch",
+        "dataset": {"name": "digits", "size": 32},
+        "model": {"name": "resnet20"},
+        "train": {"epochs": 2},
+    }
+    assert found(["train"], chain, **study) == []
+    (doubt,) = found(chain, **study)
+    assert "compared with no dense net" in doubt and "[train]" in doubt

@@ -32,6 +32,7 @@ class Concatenation(nn.Module):
 NETS = {
     "vgg16_bn": lambda: models.build_model("vgg16_bn", 10, width=0.25),
     "resnet20": lambda: models.build_model("resnet20", 10),
+    "mobilenet_v2": lambda: models.build_model("mobilenet_v2", 10, width=0.5),  # depthwise convs
     "concatenation": Concatenation,
 }
 
@@ -89,6 +90,7 @@ def test_the_channels_that_torch_pruning_would_choose_are_chosen(net, ratio):
     assert len({len(channels) / structure.width(net.get_submodule(name)) for name, channels in kept.items()}) > 1
 
 
+@pytest.mark.parametrize("net", ["vgg16_bn", "resnet20", "concatenation"], indirect=True)  # half of them is 8, 16, ...
 def test_in_each_layer_the_net_is_what_torch_prunings_pruner_leaves(net):
     theirs, importance = copy.deepcopy(net), torch_pruning.importance.GroupMagnitudeImportance(p=2)
     linear = [module for module in theirs.modules() if isinstance(module, nn.Linear)]

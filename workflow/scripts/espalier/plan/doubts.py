@@ -31,6 +31,7 @@ def doubts(grid: Grid) -> list[str]:
                 *_slow_bf16(study, jobs),
                 *_small_rewinding(jobs),
                 *_confounded(jobs),
+                *_without_dense(jobs),
             )
         ]
     return list(dict.fromkeys(found))
@@ -90,6 +91,16 @@ def _confounded(jobs: list[Job]) -> Iterator[str]:
                     f"two trainings differ in {arm} and in {', '.join(more)} as well ({_short(one)}, {_short(other)}): "
                     "what makes the difference between them cannot be told."
                 )
+
+
+def _without_dense(jobs: list[Job]) -> Iterator[str]:
+    """Nets that were pruned before any training, in a study that trains no dense net."""
+    pruned = [job for job in jobs if job.step == "train_pruned"]
+    if pruned and not any(job.step == "train" and not job.params["recipe"]["penalty"] for job in jobs):
+        yield (
+            f"{_short(pruned[0])} after init is compared with no dense net, since none is trained: add the chain "
+            "[train]."
+        )
 
 
 def _short(job: Job) -> str:
