@@ -32,15 +32,14 @@ def test_it_says_what_works(own_register, digits, tmp_path):
             nn.Linear(16 * 36, 32), nn.ReLU(), nn.Linear(32, num_classes),
         )  # fmt: skip
 
-    report = tried(digits, tmp_path, "conv_and_mlp", [FILTERS, NEURONS], ["static_int8"])
+    report = tried(digits, tmp_path, "conv_and_mlp", [FILTERS, NEURONS], ["static_int8", "qat_int8"])
     assert json.loads((tmp_path / "report.json").read_text()) == report
     macs = 36 * 16 * 27 + 16 * 36 * 32 + 320
     assert report["works"] and report["macs"] == macs
     by_filters, by_neurons = report["prune"]
     assert by_filters["macs"] == 36 * 8 * 27 + 8 * 36 * 32 + 320 and by_filters["actual_ratio"] == 0.5
     assert by_neurons["macs"] == 36 * 16 * 27 + 16 * 36 * 16 + 160 and by_neurons["stays"] == {}
-    (quantized,) = report["quantize"]
-    assert quantized["works"] and quantized["int8_operators"] == 3
+    assert [(part["works"], part["int8_operators"]) for part in report["quantize"]] == [(True, 3), (True, 3)]
 
 
 def test_it_refuses_all_that_does_not_work_in_one_message(own_register, digits, tmp_path):
