@@ -17,9 +17,9 @@ BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 needs_a_browser = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
 
 
-def run(page: Path, script: str, address: str = "") -> Any:
+def run(page: Path, script: str, address: str = "", width: int = 800) -> Any:
     """What the body of an asynchronous function returns (as JSON) in a page. Errors of the page, and files that it
-    cannot load, are errors here. address: what stands after the file's name ("#x=macs")."""
+    cannot load, are errors here. address: what stands after the file's name ("#x=macs"); width: of the window."""
     tried = page.with_name(f"tried_{page.name}")
     before = (
         "<script>window.wrong = [];"
@@ -37,6 +37,7 @@ def run(page: Path, script: str, address: str = "") -> Any:
     )
     tried.write_text(text, encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    command += [f"--window-size={width},600"]
     command += [f"--user-data-dir={page.parent / 'browser'}", "--dump-dom", f"{tried.as_uri()}{address}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     found = re.search(r'<pre id="returned">(.*?)</pre>', done.stdout, flags=re.S)

@@ -216,7 +216,40 @@ MISTAKES = {
         at="studies.vgg.train.augment[0].color_jitter.strength",
         corrected={"strength": 0.1},
     ),
+    "cutout without its side": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"cutout": None},
+        ("missing", "cutout needs"),
+        at="studies.vgg.train.augment[0].cutout.side",
+        corrected={"side": 8},
+    ),
     # what does not go together
+    "one_cycle beside milestones": Mistake(
+        [*CHAIN, 0],
+        {"train": {"schedule": "one_cycle", "milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.chains[0][0].train.schedule",
+        corrected={"schedule": "one_cycle", "milestones": []},
+    ),
+    "schedule that there is not": Mistake(
+        [*VGG, "train", "schedule"], "linear", ("'linear'", "one_cycle"), corrected={"schedule": "milestones"}
+    ),
+    "milestones where one_cycle is inherited": Mistake(
+        VGG,
+        VALID["studies"]["vgg"] | {"train": {"epochs": 2, "schedule": "one_cycle"}, "finetune": {"milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.finetune.milestones",
+        corrected={"milestones": [1], "schedule": "milestones"},
+    ),
+    "an average of weights in Keras": Mistake(
+        [*MLP, "train", "ema"],
+        0.999,
+        ("0.999, but keras keeps no average", "pytorch"),
+        corrected={"ema": None},
+    ),
+    "an average that never moves": Mistake(
+        [*VGG, "train", "ema"], 1.0, ("1.0 is too large", "below 1"), corrected={"ema": 0.999}
+    ),
     "bf16 in Keras": Mistake(
         [*MLP, "train", "precision"],
         "bf16",
@@ -470,13 +503,90 @@ MISTAKES = {
         ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not pattern",),
         corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.5}},
     ),
+    "scores of each layer divided by their mean within the layer": Mistake(
+        PRUNE,
+        FILTERS | {"scope": "layer", "normalize": "layer"},
+        ("scope layer ranks each layer by itself",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "signed scores divided by their mean": Mistake(
+        PRUNE,
+        FILTERS | {"method": "mean", "normalize": "layer"},
+        ("mean can be negative", "mean_abs"),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "scores divided by their mean beside a threshold": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "method": "max_abs", "threshold": 0.1, "normalize": "layer"},
+        ("by threshold ranks no layer against another",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "penalty on scales of a net without batch norm": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {
+            "model": {"name": "cifar10_conv"},
+            "chains": [[{"train": {"penalty": "slimming", "prune_type": "filter_wise"}}]],
+        },
+        ("slimming is a penalty on the scales of batch norms, and cifar10_conv has none",),
+        at="studies.vgg.chains[0][0].train.penalty",
+    ),
+    "penalty on scales for input channels": Mistake(
+        [*CHAIN, 0],
+        {"train": {"penalty": "slimming", "prune_type": "channel_wise"}},
+        ("each of which belongs to a filter",),
+        at="studies.vgg.chains[0][0].train.prune_type",
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "weights rewound without the learning rates": Mistake(
+        CHAIN,
+        ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"finetune": {"rewind_weights": True}}],
+        ("this one is not rewound",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind": True, "rewind_weights": True},
+    ),
+    "weights of groups that are gone": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 1}}],
+        ("filter_wise took groups out of the net",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind_weights": False},
+    ),
+    "train_pruned of a trained net": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, "train_pruned"],
+        ("pruned before any training, and the chain begins with train",),
+        at="studies.vgg.chains[0][2]",
+        corrected=["finetune"],
+    ),
+    "train_pruned of a net that is not pruned": Mistake(
+        CHAIN,
+        ["init", "train_pruned"],
+        ("comes after init, and trains what pruning has left",),
+        at="studies.vgg.chains[0][1]",
+        corrected=[{"prune": {"prune_type": "weight", "method": "snip", "ratio": 0.5}}, "train_pruned"],
+    ),
+    "init of a net with weights": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {"model": {"name": "vgg16_bn", "weights": "imagenet"}, "chains": [["init", {"prune": FILTERS}]]},
+        ("the weights are those of imagenet",),
+        at="studies.vgg.model.weights",
+        corrected={"weights": "random"},
+    ),
+    "init of a Keras net": Mistake(
+        [*MLP, "chains", 0], ["init"], ("keras trains a net before it prunes it",), at="studies.mlp.chains[0][0]"
+    ),
     "scope of what has none": Mistake(
         [*DEPTH, "scope"], "layer", ("depth_wise has no scope layer", "no scope"), corrected=None
     ),
     "gradual pruning of what cannot": Mistake(
         [*PRUNE, "schedule"],
         "gradual",
-        ("filter_wise by ratio is not pruned gradually", "gradual for weight of backend keras"),
+        ("filter_wise by ratio is not pruned gradually", "gradual for weight"),
         corrected={"schedule": "at_once"},
     ),
     "end of pruning at once": Mistake(
@@ -539,10 +649,10 @@ MISTAKES = {
         at="studies.resnet.dataset",
     ),
     # quantization
-    "scheme of the other backend": Mistake(
+    "scheme that there is not": Mistake(
         CHAIN,
-        ["train", {"quantize": {"scheme": "qat_int8"}}],
-        ("no scheme 'qat_int8' for backend pytorch", "float32, "),
+        ["train", {"quantize": {"scheme": "static_int"}}],
+        ("'static_int'", "float32, "),
         at="studies.vgg.chains[0][1].quantize.scheme",
         corrected={"scheme": "static_int8"},
     ),
@@ -553,10 +663,32 @@ MISTAKES = {
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),
+    "calibration of a scheme of Keras": Mistake(
+        [*MLP, "chains", 0],
+        ["train", {"quantize": {"scheme": "static_int8", "calibration": "entropy"}}],
+        ("static_int8 of backend keras has no calibration", "a scheme of backend pytorch"),
+        at="studies.mlp.chains[0][1].quantize",
+        corrected={"quantize": {"scheme": "static_int8"}},
+        then="studies.mlp.latency.ratio",
+    ),
+    "layers in float of a scheme that has all in float": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16", "keep_float": 2}}],
+        ("float16 of backend pytorch has no keep_float", "static_int8"),
+        at="studies.vgg.chains[0][1].quantize",
+        corrected={"quantize": {"scheme": "float16"}},
+    ),
+    "percentile of another calibration": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "static_int8", "percentile": 99.9}}],
+        ("99.9, but the calibration is minmax",),
+        at="studies.vgg.chains[0][1].quantize.percentile",
+        corrected={"calibration": "percentile", "percentile": 99.9},
+    ),
     "epochs of a scheme that trains nothing": Mistake(
         CHAIN,
         ["train", {"quantize": {"scheme": "float16", "epochs": 2}}],
-        ("float16 trains nothing", "none"),
+        ("float16 trains nothing", "qat_int8"),
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),

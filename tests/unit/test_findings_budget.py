@@ -1,10 +1,13 @@
 """Findings about size and time: what is smallest and fastest within a budget of accuracy."""
 
+import json
+
 import pytest
 from a_finding import TIMES, TWO_INITS, answers, compressed, mlp, outcomes, timed, value, values, vgg
 from a_run import Run, by_ratio, config
 from scipy import stats
 
+from espalier.analysis import choices, operators
 from espalier.analysis.verdicts import ONE_SEED
 from espalier.report.findings import budget
 
@@ -113,6 +116,42 @@ def test_the_nets_that_no_other_dominates(tmp_path):
     assert "dense" in pareto.headline and "filter_wise sum 0.20" not in pareto.headline
 
 
+def right(number: int, of: int = 20) -> list[bool]:
+    return [place < number for place in range(of)]
+
+
+def test_nets_are_named_by_validation_images_and_reported_on_test_images(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train", zipped_bytes=400, correct={"test": right(18), "validation": right(18)})
+    for ratio, size, test, validation in (("0.20", 200, 17, 10), ("0.50", 150, 14, 16)):
+        correct = {"test": right(test), "validation": right(validation)}
+        columns = by_ratio("filter_wise", "sum", ratio)
+        run.add("prune", dense, columns=columns, zipped_bytes=size, actual_ratio=float(ratio), correct=correct)
+    view = run.view()
+    found = choices.standings(view, view.nets, "zipped_bytes")
+    assert found.validated and list(found.named["prune_type"].fillna("dense")) == ["filter_wise", "dense"]
+    pareto = answers(run)["pareto"]
+    assert "filter_wise sum 0.50" in pareto.headline and "filter_wise sum 0.20" not in pareto.headline
+    assert value(pareto, "top1", net="filter_wise sum 0.50", axis="zipped_bytes") == 70.0  # 14 of 20 test images
+
+
+@pytest.mark.parametrize("ms, standing", [(1.08, "undecided"), (1.3, "dominated")])
+def test_times_within_the_noise_do_not_tell_which_net_is_cheaper(tmp_path, ms, standing):
+    run, nets = Run(tmp_path), {}
+    for seed, shift in enumerate((0.0, 0.2, -0.1)):
+        dense = run.add("train", seed=seed, top1=90.0 + shift)
+        for method, top1 in (("sum", 85.0 + 2 * shift), ("mean", 70.0 + 3 * shift)):
+            of = {"actual_ratio": 0.5, "macs": 2000}
+            nets[method] = run.add("prune", dense, columns=by_ratio("filter_wise", method, "0.50"), top1=top1, **of)
+        row = {"baseline": dense["node"], "batch_size": 1, "p90_ms": 9.0, "noise": 1.1}
+        times = ((dense, 2.0), (nets["sum"], 1.0), (nets["mean"], ms))
+        run.time([row | {"node": net["node"], "median_ms": each} for net, each in times], seed)
+    view = run.view(SEEDS)
+    found = choices.standings(view, view.nets, "ms_per_image")
+    places = {place.name: str(place.standing) for place in found.places}
+    assert places["train/prune~filter_wise~mean~0.50"] == standing
+
+
 def test_one_seed_has_no_standings(tmp_path):
     pareto = answers(vgg(tmp_path, {("filter_wise", "sum", "0.50"): spread(89.0)}))["pareto"]
     assert not any("standing" in fact.of for fact in pareto.facts) and ONE_SEED in pareto.headline
@@ -174,6 +213,54 @@ def test_where_static_int8_is_slower(tmp_path):
     speed = answers(run, TIMED)["int8_speed"]  # their exports: 2 and 1 at batch 1
     assert value(speed, "times_faster", scheme="static_int8", batch_size=1) == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert speed.fact("times_faster", scheme="static_int8", batch_size=1).outcome == "lost"
+
+
+FLOAT_NET = [{"name": "Conv", "computes": "float32", "weighted": True, "number": 13, "ms": 3.9},
+             {"name": "Gemm", "computes": "float32", "weighted": True, "number": 1, "ms": 0.1}]  # fmt: skip
+DYNAMIC = [{"name": "ConvInteger", "computes": "int8", "weighted": True, "number": 13, "ms": 15.0},
+           {"name": "DynamicQuantizeLinear", "computes": "converts", "weighted": False, "number": 13, "ms": 4.8},
+           {"name": "Gemm", "computes": "float32", "weighted": True, "number": 1, "ms": 0.2}]  # fmt: skip
+
+
+def profiled(tmp_path) -> Run:
+    """Dense and its dynamic_int8 file, ten times as slow, with what their calls are spent on."""
+    run = Run(tmp_path)
+    dense = run.add("train")
+    export, dynamic = run.quantize(dense, "float32"), run.quantize(dense, "dynamic_int8")
+    row = {"baseline": export["node"], "batch_size": 1, "p90_ms": 30.0, "noise": 1.05}
+    slow = {"median_ms": 20.0, "ratio_low": 0.09, "ratio_high": 0.11, "operators": json.dumps(DYNAMIC)}
+    own = {"median_ms": 2.0, "ratio_low": 0.98, "ratio_high": 1.02, "operators": json.dumps(FLOAT_NET)}
+    run.time([row | own | {"node": export["node"]}, row | slow | {"node": dynamic["node"]}])
+    return run
+
+
+def test_why_int8_is_slower_by_the_runtimes_own_profile(tmp_path):
+    run = profiled(tmp_path)
+    speed = answers(run, TIMED)["int8_speed"]
+    gain = speed.fact("times_faster")
+    assert (gain.value, gain.low, gain.high, gain.outcome) == (0.1, 0.09, 0.11, "lost")
+    assert values(speed, "operator_share", "operator") == {
+        "ConvInteger": 0.75, "DynamicQuantizeLinear": 0.24, "Gemm": pytest.approx(0.01)
+    }  # fmt: skip
+    assert value(speed, "float_operators") == 1
+    assert all(word in speed.evidence for word in ("ConvInteger", "15 of 20 ms", "3.9 of 4 ms", "Gemm"))
+    # the same on the page that a net is chosen on
+    view = run.view(TIMED)
+    (net,) = [row for _, row in view.nets.iterrows() if row["scheme"] == "dynamic_int8"]
+    assert "13 ConvInteger take 15 of 20 ms" in operators.why(view.times, net)
+
+
+def test_the_interval_of_a_gain_over_an_export_that_is_no_baseline_holds_both_errors(tmp_path):
+    run = timed(tmp_path, {name: TIMES[name] for name in ("dense", "export", "small", "both")})
+    path = run.latency[0]
+    rows = json.loads(path.read_text())["rows"]
+    ends = {2.0: (1.0, 1.0), 1.0: (1.8, 2.2), 0.4: (4.5, 5.5)}  # at batch 1: small twice, both 5 times as fast
+    rows = [row | dict(zip(("ratio_low", "ratio_high"), ends[row["median_ms"]], strict=True)) for row in rows
+            if row["batch_size"] == 1 and row["median_ms"] in ends]  # fmt: skip
+    run.latency.clear()
+    run.time(rows)
+    gain = answers(run, TIMED)["int8_speed"].fact("times_faster", scheme="static_int8")
+    assert (gain.value, gain.low, gain.high) == pytest.approx((2.5, 4.5 / 2.2, 5.5 / 1.8))
 
 
 def test_a_scheme_without_int8_has_no_question_about_it(tmp_path):

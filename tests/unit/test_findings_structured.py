@@ -93,9 +93,10 @@ def test_without_fine_tuning_nets_are_compared_right_after_pruning(tmp_path):
 def test_fine_tuned_nets_are_compared_with_the_dense_net_of_equal_epochs(tmp_path):
     nets = {("filter_wise", "sum", "0.50"): [(50.0, 94.5)], ("filter_wise", "sum", "0.75"): [(9.0, 92.0)]}
     recovers = answers(vgg(tmp_path, nets, control=95.0))["finetuning_recovers"]
-    # dense 90 of 6 epochs, 95 of 9: 40 and 81 below it right after pruning, 0.5 and 3 at the end
+    # penalised 89 of 6 epochs, dense 95 of 9, as no penalised net was trained on: 39 and 80 below the first right after
+    # pruning, 0.5 and 3 below the second at the end
     assert (value(recovers, "nets"), value(recovers, "near")) == (2, 1)
-    assert (value(recovers, "median_lost"), value(recovers, "median_drop")) == (60.5, 1.75)
+    assert (value(recovers, "median_lost"), value(recovers, "median_drop")) == (59.5, 1.75)
     assert recovers.verdict is None  # one seed
 
 

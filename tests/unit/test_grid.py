@@ -511,6 +511,57 @@ KERAS = {
 }
 
 
+def test_scores_divided_by_their_mean_are_a_param_and_a_scope_of_their_own():
+    plain, own = (last("train", {"prune": PRUNE | more}) for more in ({}, {"normalize": "layer"}))
+    assert "normalize" not in plain.params and own.params == plain.params | {"normalize": "layer"}
+    assert (plain.columns["scope"], own.columns["scope"]) == ("global", "normalized")
+    assert own.node == f"{plain.node}~normalize=layer"
+    assert last("train", {"prune": PRUNE | {"normalize": "none"}}).params == plain.params
+
+
+def test_a_score_that_was_published_with_normalized_layers_has_them_where_layers_compete():
+    group = PRUNE | {"method": "depgraph"}
+    found = [last("train", {"prune": group | more}) for more in ({}, {"normalize": "none"}, {"scope": "layer"})]
+    assert [job.params.get("normalize") for job in found] == ["layer", None, None]
+    assert [job.columns["scope"] for job in found] == ["normalized", "global", "layer"]
+
+
+SNIP = {"prune_type": "weight", "method": "snip", "ratio": 0.9}
+
+
+def test_weights_go_back_to_the_epoch_at_which_the_learning_rates_begin():
+    weights = {"prune": {"prune_type": "weight", "ratio": 0.5}}
+    rewound = {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 2}}
+    train, _, job = built(["train", weights, rewound], train={"epochs": 5}).jobs.values()
+    assert job.params["recipe"]["offset"] == 3
+    assert job.params["origin"] == {"recipe": train.params["recipe"] | {"epochs": 3}, "seed": train.params["seed"]}
+    assert job.columns["retraining"] == "rewind_weights"
+    assert "origin" not in last("train", weights, {"finetune": {"rewind": True}}).params
+
+
+def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense_one():
+    jobs = list(built(["train"], ["init", {"prune": SNIP}, {"train_pruned": {"epochs": 3}}]).jobs.values())
+    dense, start, pruned, trained = jobs
+    assert [job.node for job in jobs[1:]] == [
+        "a/seed0/init",
+        "a/seed0/init/prune~weight~snip~0.90",
+        "a/seed0/init/prune~weight~snip~0.90/train_pruned~epochs=3",
+    ]
+    assert dense.params["seed"] == start.params["seed"] == trained.params["seed"] != pruned.params["seed"]
+    assert start.function == "given.write_model" and start.params["model"] == dense.params["model"]
+    assert trained.params["recipe"] == dense.params["recipe"] | {"epochs": 3}
+    assert (trained.columns["retraining"], trained.columns["epochs"]) == ("train_pruned", 3)
+
+
+def test_pytorch_prunes_gradually_in_each_layer_by_a_function_of_its_own():
+    step = {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "every": 3}}
+    job, at_once = (last("train", given) for given in (step, {"prune": {"prune_type": "weight", "ratio": 0.5}}))
+    assert (job.function, at_once.function) == ("gradual.prune_model", "prune.prune_model")
+    assert (job.params["scope"], at_once.params["scope"]) == ("layer", "global")
+    assert job.params["gradual"] == {"initial": 0.0, "begin": 0.0, "end": 0.8, "every": 3}
+    assert job.columns["schedule"] == "gradual" and job.params["recipe"]["select"] == "last"
+
+
 def test_gradual_pruning_trains_by_the_recipe_of_fine_tuning():
     job = last("train", {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "end": 0.7}}, **KERAS)
     assert job.node.endswith("prune~weight~magnitude~0.50~gradual~end=0.7")
@@ -651,6 +702,20 @@ def test_rewound_fine_tuning_takes_the_schedule_of_the_training():
     assert rewound("finetune", finetune=tuning) == [3, None, 0.01, 0, 0.1, [1], 0.1]
     usual = {"finetune": {"rewind": False, "learning_rate": 0.01}}
     assert rewound(usual, finetune={"rewind": True, "epochs": 4}) == [4, None, 0.01, 1, 0.1, [5, 8], 0.1]
+
+
+def test_a_recipe_names_a_schedule_and_an_average_only_where_there_is_one():
+    new = {"schedule", "rise", "ema"}
+    assert not new & set(last("train", train=SCHEDULE).params["recipe"])
+    cycle = {"epochs": 10, "schedule": "one_cycle", "learning_rate": 0.1, "ema": 0.99}
+    recipe = last("train", train=cycle).params["recipe"]
+    assert {key: recipe[key] for key in new} == {"schedule": "one_cycle", "rise": 0.25, "ema": 0.99}
+    tuning = {"epochs": 3, "schedule": "milestones", "learning_rate": 0.01, "ema": None}
+    assert not new & set(last("train", "finetune", train=cycle, finetune=tuning).params["recipe"])
+    again = last("train", {"finetune": {"rewind": True}}, train=cycle, finetune={"epochs": 3}).params["recipe"]
+    assert (again["schedule"], again["rise"], again["offset"], again["learning_rate"]) == ("one_cycle", 0.25, 7, 0.1)
+    scratch = last("train", {"prune": PRUNE}, "scratch", train=cycle).params["recipe"]
+    assert (scratch["schedule"], scratch["epochs"]) == ("one_cycle", 10)
 
 
 def test_rewinding_is_to_the_training_that_the_weights_come_from():

@@ -1,5 +1,6 @@
 """Timing nets side by side: in the right order, in turns, on the batches that were asked for."""
 
+import json
 import subprocess
 import sys
 import time
@@ -13,15 +14,17 @@ import torch
 from torch import nn
 
 from espalier import registry
+from espalier.keras.latency import operators as keras_operators
 from espalier.keras.latency import predictor as keras_predictor
+from espalier.keras.quantize import quantize_model as keras_quantize
 from espalier.pytorch import models
-from espalier.pytorch.latency import predictor
+from espalier.pytorch.latency import operators, predictor
 from espalier.pytorch.onnx_runtime import session
-from espalier.pytorch.quantize import export
+from espalier.pytorch.quantize import export, quantize_model
 from espalier.training import timing as latency
 
 SLEEP = {"slow": 0.03, "fast": 0.001, "middle": 0.01}
-HOW = {"batch_sizes": [1, 400], "threads": 3, "warmup": 2, "repeats": 7}
+HOW = {"batch_sizes": [1, 400], "threads": 3, "warmup": 2, "repeats": 7, "most_repeats": 7}
 
 
 class Sleeper:
@@ -107,7 +110,7 @@ def test_the_median_and_the_ninetieth_percentile_by_hand(digits, monkeypatch):
     # rounds of 1, 2, 3, 4 and 10 ms, each for the net and for its second copy
     clock = iter([tick for ms in (1, 2, 3, 4, 10) for tick in (0, ms / 1000) * 2])
     monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    how = {"batch_sizes": [1], "threads": 1, "warmup": 0, "repeats": 5}
+    how = {"batch_sizes": [1], "threads": 1, "warmup": 0, "repeats": 5, "most_repeats": 5}
     rows = latency.measure({"a": "a"}, lambda path, threads: (len, abs), digits(8, 1), {"a": "a"}, **how)
     assert rows[0]["median_ms"] == pytest.approx(3)
     assert rows[0]["p90_ms"] == pytest.approx(4 + 0.6 * (10 - 4))  # 0.9 * 4 = 3.6 of the way through the sorted five
@@ -116,7 +119,7 @@ def test_the_median_and_the_ninetieth_percentile_by_hand(digits, monkeypatch):
 def test_nets_with_the_same_way_to_prepare_share_their_input(digits):
     seen, prepare = [], lambda images: object()
     nets = {name: name for name in "ab"}
-    how = {"batch_sizes": [1], "threads": 1, "warmup": 1, "repeats": 2}
+    how = {"batch_sizes": [1], "threads": 1, "warmup": 1, "repeats": 2, "most_repeats": 2}
     latency.measure(nets, lambda path, threads: (prepare, seen.append), digits(8, 1), {"a": "a", "b": "a"}, **how)
     assert len(seen) == 9 and len(set(map(id, seen))) == 1  # two nets and a second copy
 
@@ -136,6 +139,38 @@ def test_what_disturbs_a_round_disturbs_both_nets_of_it():
     assert latency.ratio_interval(2 * times, times) == (pytest.approx(2), pytest.approx(2))
     low, high = latency.ratio_interval(times, np.random.default_rng(1).lognormal(size=50))
     assert low < 1 < high
+
+
+def repeats_of(durations, digits, monkeypatch, **how):
+    """How many calls of each net are timed, if its calls take these milliseconds in turn; `base` is the baseline."""
+    now, turn = [0.0], dict.fromkeys(durations, 0)
+
+    def predictor(name, threads):
+        def run(_):
+            now[0] += durations[name][turn[name] % len(durations[name])] / 1000
+            turn[name] += 1
+
+        return len, run
+
+    monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    asked = {"batch_sizes": [1], "threads": 1, "warmup": 0, "repeats": 10}
+    nets = {name: name for name in durations}
+    rows = latency.measure(nets, predictor, digits(8, 1), dict.fromkeys(nets, "base"), **(asked | how))
+    return {row["node"]: row["repeats"] for row in rows}
+
+
+SHAKY = [1.0, 3.0, 1.0, 1.0, 3.0, 3.0, 1.0, 3.0]  # half of the calls three times as long: the median is not known
+
+
+def test_rounds_go_on_for_the_nets_whose_ratio_is_not_known_well_enough(digits, monkeypatch):
+    times = {"base": [2.0], "steady": [1.0], "shaky": SHAKY}
+    assert repeats_of(times, digits, monkeypatch) == {"base": 30, "steady": 10, "shaky": 30}  # 3 times as many
+    assert repeats_of(times, digits, monkeypatch, most_repeats=25) == {"base": 25, "steady": 10, "shaky": 25}
+    assert repeats_of(times, digits, monkeypatch, precision=9.0) == {"base": 10, "steady": 10, "shaky": 10}
+
+
+def test_a_baseline_whose_copies_differ_is_timed_again(digits, monkeypatch):
+    assert repeats_of({"base": SHAKY, "steady": [1.0]}, digits, monkeypatch)["base"] == 30
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +245,21 @@ def test_onnx_runtime_uses_the_threads_it_is_given(files):
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
 
 
+def test_the_profile_tells_what_an_onnx_file_computes_in(files, digits, tmp_path):
+    _, folder, images = files
+    (conv, gemm) = [each for each in operators(folder / "model.onnx", images, 1) if each.weighted]
+    assert (conv.number, conv.computes, gemm.number, gemm.computes) == (1, "float32", 1, "float32")
+    assert conv.ms > 0 and operators(folder / "model.safetensors", images, 1) == []
+    out, data = tmp_path / "model.onnx", digits(8, 1)
+    quantize_model(out, parent=folder / "model.safetensors", data=data, scheme="static_int8", calibration_images=16)
+    found = operators(out, images, 1)
+    assert {each.computes for each in found if each.weighted} == {"int8"}
+    assert any(each.computes == "converts" for each in found)  # the images come as float32
+    rows = latency.measure({"n": out}, predictor, data, {"n": "n"}, operators=operators, **(HOW | {"threads": 1}))
+    names = [{each["name"] for each in json.loads(row["operators"])} for row in rows]
+    assert names == [{each.name for each in found}] * 2
+
+
 # Keras nets
 
 
@@ -243,6 +293,25 @@ def test_tensorflow_and_litert_give_the_same_logits_side_by_side(keras_files, di
     rows = latency.measure(nets, keras_predictor, digits(8, 1), dict.fromkeys(nets, "keras"), **how)
     assert [(row["node"], row["batch_size"]) for row in rows] == [(n, size) for size in (1, 16) for n in nets]
     assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
+
+
+def test_what_a_tflite_file_computes_in(keras_files, digits, tmp_path):
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    exported = keras_operators(keras_files / "model.tflite", images, 1)
+    assert {each.computes for each in exported if each.weighted} == {"float32"}
+    assert keras_operators(keras_files / "model.keras", images, 1) == []
+    from espalier.keras import models
+
+    wide = tmp_path / "wide.keras"  # TensorFlow leaves what has fewer than 1024 weights in float32
+    models.save(models.build_model({"name": "cifar10_cnn", "width": 0.5}, (8, 8, 1), 10, mean=0.5, std=0.5), wide)
+    for scheme, computes in (("static_int8", {"int8"}), ("dynamic_int8", {"int8", "float32"})):
+        out, keys = tmp_path / f"{scheme}.tflite", {"calibration_images": 16} if scheme == "static_int8" else {}
+        keras_quantize(out, parent=wide, data=digits(8, 1), scheme=scheme, **keys)
+        weighted = [each for each in keras_operators(out, images, 1) if each.weighted]
+        assert {each.computes for each in weighted} <= computes and weighted[0].ms is None
+        assert all(
+            each.name.endswith("hybrid") == (scheme == "dynamic_int8") for each in weighted if each.computes == "int8"
+        )
 
 
 def test_no_tensorflow_is_loaded_to_time_a_tflite_file(keras_files):

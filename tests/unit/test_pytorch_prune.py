@@ -207,6 +207,30 @@ def test_filter_and_channel_wise_with_signs(method, middle):
     assert selected(both_sides(sign=-1), "filter_and_channel_wise", method, 0.9) == [ALL16, middle, span(0, 7)]
 
 
+def test_layers_of_other_sizes_of_weights_compete_by_their_scores_divided_by_the_mean():
+    net = by_filter(span(1, 16), [100 * value for value in span(1, 16)])
+    # Index 16 of 1, ..., 16, 100, ..., 1600 is 100: nothing of the first layer is above it, 15 of the second.
+    assert selected(net, "filter_wise", "mean_abs", 0.5) == [span(8, 15), ALL16]
+    # Index 16 of 1, 1, 2, 2, ..., 16, 16 (divided by 8.5) is 9: 7 of either layer are above it.
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    assert list(kept_channels(net, "filter_wise", **step).values()) == [span(8, 15), span(8, 15)]
+
+
+def test_input_channels_compete_by_their_scores_divided_by_the_mean():
+    net = by_channel([1, 1, 1], span(1, 16), [100 * value for value in span(1, 16)])
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    # Twice 1 to 16, divided by 8.5, and 1, 1, 1 (the image's): index 17 is one of these, 9 to 16 are above it.
+    assert list(kept_channels(net, "channel_wise", **step).values()) == [span(8, 15), span(8, 15), ALL16]
+
+
+def test_layers_of_zeros_stay_zeros_and_negative_scores_are_not_divided():
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    zeros = by_filter([0] * 16, span(1, 16))
+    assert list(kept_channels(zeros, "filter_wise", **step).values()) == [span(0, 7), ALL16]
+    with pytest.raises(ValueError, match="can be negative"):
+        kept_channels(by_filter(alternating(16)), "filter_wise", **step | {"method": "mean"})
+
+
 def test_convs_right_before_a_max_pool_are_spared_with_both_sides_only():
     net = by_filter([0] * 16, span(1, 24), span(1, 16))
     assert selected(net, "filter_and_channel_wise", "mean_abs", 0.5)[0] == ALL16

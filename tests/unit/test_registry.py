@@ -202,3 +202,13 @@ def test_the_whole_register_is_read_without_a_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_job_that_looks_up_a_score_reads_nothing_of_the_report():
+    code = (
+        "import sys; from espalier import registry; registry.get(registry.Score, 'l1', 'pytorch');"
+        "print('pandas' in sys.modules, any(name.startswith('espalier.report') for name in sys.modules));"
+        "print(len(registry.entries(registry.FigureItem)) > 0, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "True", "True"]

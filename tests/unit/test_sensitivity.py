@@ -58,6 +58,14 @@ def test_a_layer_loses_the_filters_that_score_lowest_and_the_others_none(net, di
         assert row["images"] == 50 and row["together"] == 1
 
 
+def test_an_untrained_net_is_not_measured():
+    chain = ["init", {"prune": {"prune_type": "filter_wise", "ratio": 0.5}}, "train_pruned"]
+    made = built(["train"], chain, sensitivity=ASKED)
+    assert sensitivity.roots(made.studies["a"], made.of("a", 0)) == ["a/seed0/train"]
+    with pytest.raises(ConfigError, match="no chain begins with one"):
+        built(chain, sensitivity=ASKED)
+
+
 def test_one_job_for_each_net_that_a_chain_begins_with():
     made = built(["train", "finetune"], [{"train": {"learning_rate": 0.2}}], sensitivity=ASKED)
     study = made.studies["a"]

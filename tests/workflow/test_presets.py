@@ -8,13 +8,13 @@ from project import PROJECT
 SEEDS = 3
 COUNTS = {
     # VGG16-BN: dense and three penalised; 15 published rows and random at three ratios. ResNet50: dense and penalised;
-    # 4 rows, random three times. CIFAR-10 in PyTorch: plain and group lasso, a threshold on each, filters. ImageNet
-    # weights of four nets.
+    # 4 rows, random three times. CIFAR-10 in PyTorch: plain and group lasso, a threshold on each, filters. Penalised
+    # nets trained on without pruning: 3, 1 and 1. ImageNet weights of four nets.
     "published": {
         "fetch_weights": 4,
         "train": SEEDS * ((4 + 2 + 2) + (2 + 1 + 1 + 1)),
         "prune": SEEDS * ((15 + 3 + 4 + 3 + 1 + 2) + (2 * 20 + 2 + 4 + 1)),
-        "finetune": SEEDS * ((15 + 3 + 1 + 4 + 3 + 1 + 1 + 1) + (1 + 1)),
+        "finetune": SEEDS * ((15 + 3 + 1 + 4 + 3 + 1 + 1 + 1) + (1 + 1) + (3 + 1 + 1)),
         "quantize": SEEDS * (5 + 2),
         "measure_latency": SEEDS * 2,
     },
@@ -26,15 +26,15 @@ COUNTS = {
         "quantize": SEEDS * 3, "measure_latency": SEEDS,
     },
     # Keras: 3 gradual, 2 at once; those and the dense one trained on, one from scratch; 3 + 2 schemes.
-    # PyTorch: plain and group lasso, a threshold on each, filters; 3 schemes.
+    # PyTorch: plain and group lasso, a threshold on each, filters; both trained on; 3 schemes.
     "cifar10": {
-        "train": 1 + 2, "prune": (3 + 2) + 3, "finetune": (1 + 2) + 2,
+        "train": 1 + 2, "prune": (3 + 2) + 3, "finetune": (1 + 2) + 3,
         "scratch": 1, "quantize": (3 + 2) + 3, "measure_latency": 1 + 1,
     },
-    # Dense and penalised; four published filter-wise rows and two of other types, random, weights; all of them trained
-    # on, and the dense net; one rewound, one from scratch; 3 + 2 schemes.
+    # Dense and penalised; four published filter-wise rows and two of other types, random three times, weights; all of
+    # them trained on, and the two unpruned nets; one rewound, one from scratch; 3 + 2 schemes.
     "cifar100": {
-        "train": 2, "prune": 4 + 2 + 2, "finetune": 4 + 2 + 2 + 1 + 1, "scratch": 1,
+        "train": 2, "prune": 4 + 2 + 3 + 1, "finetune": 4 + 2 + 3 + 1 + 2 + 1, "scratch": 1,
         "quantize": 3 + 2, "measure_latency": 1,
     },
     # MobileNetV2: 4 gradual, 2 at once; 3 + 2 schemes. VGG16: 1 gradual, 2 at once; 5 + 2 + 3.
@@ -45,7 +45,7 @@ COUNTS = {
 }  # fmt: skip
 REPORT = {
     "prepare_dataset", "collect_records", "collect_run", "draw_figure", "make_table", "make_run_table",
-    "make_runtime_table", "write_choose", "write_overview",
+    "make_runtime_table", "write_choose", "write_overview", "write_study",
 }  # fmt: skip
 
 

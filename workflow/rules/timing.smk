@@ -1,6 +1,7 @@
 # What measure_latency looks up: which nets are timed, how, and on how many cores.
 
-CALLS = ("batch_sizes", "threads", "warmup", "repeats")  # keys of `latency` that say how calls are timed
+# Keys of `latency` that say how calls are timed; of the last two only what a config gives.
+CALLS = ("batch_sizes", "threads", "warmup", "repeats", "precision", "most_repeats")
 
 
 def timed_nodes(wildcards):
@@ -29,7 +30,8 @@ def threads_of_calls(wildcards):
 
 
 def how_nets_are_timed(wildcards):
-    return {key: STUDIES[wildcards.study]["latency"][key] for key in CALLS}
+    asked = STUDIES[wildcards.study]["latency"]
+    return {key: asked[key] for key in CALLS if key in asked}
 
 
 def code_of_latency(wildcards):

@@ -17,7 +17,8 @@ with job(snakemake) as this:
         this.backend()  # the runtimes of quantized nets come seconds sooner without it
     with this.timed("work"):
         nets = dict(zip(this.params.baselines, this.input.models, strict=True))
-        rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **this.params.how)
+        how = {"operators": predictors.operators, **this.params.how}
+        rows = latency.measure(nets, predictors.predictor, this.params.data, this.params.baselines, **how)
     place = {"study": this.wildcards.study, "seed": int(this.wildcards.seed), "cores": this.cores, "load": load}
     write_sealed(
         this.output.record, {"rows": [place | row for row in rows], "timing": this.timing(), "software": this.software}

@@ -68,8 +68,9 @@ NODE = (
     Column("coefficient", float, "Factor of the penalty in the loss.", optional=True),
     Column("prune_type", str, "What the last pruning removed.", optional=True),
     Column("method", str, "Importance score that the last pruning went by.", optional=True),
-    Column("scope", str, "One ranking of the whole net, or one in each layer.", allowed=("global", "layer"),
-           optional=True),
+    Column("scope", str, "One ranking of the whole net, or one in each layer. normalized: one of the whole net, by "
+           "scores that were divided by their layer's mean; erk: one in each layer, with a share by its shape.",
+           allowed=("global", "layer", "normalized", "erk"), optional=True),
     Column("ratio", str, "Share of the groups that was asked to go, as text with two or more decimals.",
            optional=True),
     Column("blocks", int, "Number of residual blocks that was asked to go.", optional=True),
@@ -79,7 +80,8 @@ NODE = (
            "blocks, threshold or pattern: `macs 0.50`.", optional=True, sparse=True),
     Column("schedule", str, "gradual: pruned during training.", allowed=("gradual",), optional=True),
     Column("retraining", str, "How the net was trained after its last pruning (a dense net: after its training): "
-           "rewind is fine-tuning with the learning rates of the training, scratch is training from new weights.",
+           "rewind is fine-tuning with the learning rates of the training, rewind_weights is that with its "
+           "weights too, scratch is training from new weights.",
            optional=True),
     Column("budget", str, "What a training from scratch has as many of as the dense net's training.",
            allowed=("epochs", "flops"), optional=True),
@@ -123,6 +125,7 @@ MEASURED = (
            optional=True),
     Column("calibration_images", int, "Training images that the ranges of activations were measured on.", minimum=1,
            optional=True),
+    Column("float_layers", str, "Layers that selective quantization left in float, joined by spaces.", optional=True),
 )  # fmt: skip
 
 # One row for each layer that carries weights.
@@ -176,6 +179,9 @@ LATENCY = (
     Column("ratio_high", float, "Upper end of that interval.", minimum=0, optional=True),
     Column("noise", float, "Factor by which the times of two copies of the baseline may differ: a smaller gain is "
            "none.", minimum=1, optional=True),
+    Column("operators", str, "Of a net in ONNX Runtime or LiteRT, as JSON, what a call runs: for each kind of operator "
+           "its name, what it `computes` in (int8, float32, or it only `converts`), whether it has weights, their "
+           "number, and by ONNX Runtime's own profile the milliseconds they take.", optional=True),
     Column("cores", int, "Cores that the job was given: on one machine all, so that no other job ran.", optional=True),
     Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
            minimum=0, optional=True),

@@ -4,12 +4,13 @@ images; and the Pareto set of a study."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import pandas as pd
 
 from espalier.analysis import accuracies, registered
 from espalier.analysis.nets import same_graph, untouched
-from espalier.analysis.statistics import SEEDS, Interval, Verdict
+from espalier.analysis.statistics import Interval, Verdict
 from espalier.analysis.study import StudyView
 from espalier.analysis.tradeoffs import Candidate, Compared, Leads, Place, Standing, leads, places
 from espalier.analysis.verdicts import Claim, claims
@@ -63,15 +64,25 @@ def _drop(view: StudyView, claim: Claim) -> float:
 @dataclass(frozen=True)
 class Standings:
     """The Pareto set on one axis of cost: the nets (rows of nets.of) in the order of cost, where each stands, and the
-    leads of the nets over each other."""
+    leads of the nets over each other. `best` are the variants that no net of at most their cost reaches in mean
+    accuracy: on validation images where these are known of all nets (`validated`), else on the test images, which
+    flatters them. It is what one seed can say, and proves nothing."""
 
     axis: str
     nets: pd.DataFrame
     places: list[Place]
     leads: Leads
+    best: frozenset[str]
+    validated: bool
 
     def of(self, standing: Standing) -> pd.DataFrame:
         return self.nets[[place.standing == standing for place in self.places]]
+
+    @property
+    def named(self) -> pd.DataFrame:
+        """The nets that a reader is told of: those on the frontier, and `best`."""
+        frontier = {place.name for place in self.places if place.standing == Standing.FRONTIER}
+        return self.nets[self.nets["variant"].isin(self.best | frontier)]
 
 
 def standings(view: StudyView, nets: pd.DataFrame, axis: str, compared: Compared | None = None) -> Standings:
@@ -84,18 +95,29 @@ def standings(view: StudyView, nets: pd.DataFrame, axis: str, compared: Compared
     nets = nets.sort_values(axis, kind="stable").reset_index(drop=True)
     candidates = [_candidate(view, row, axis) for _, row in nets.iterrows()]
     known = leads(candidates, compared=compared)
-    return Standings(axis, nets, places(candidates, known), known)
+    validation = [accuracies.mean(view.accuracy(row).validation) for _, row in nets.iterrows()]
+    validated = len(nets) > 0 and all(map(isfinite, validation))
+    best = _best(nets[axis], pd.Series(validation, nets.index) if validated else nets["top1"])
+    return Standings(axis, nets, places(candidates, known), known, frozenset(nets["variant"][best]), validated)
 
 
-def by_numbers(nets: pd.DataFrame) -> pd.DataFrame:
-    """Those of nets in the order of cost that no cheaper one reaches in mean accuracy: what one seed can say."""
-    best = nets["top1"].cummax().shift(fill_value=float("-inf"))
-    return nets[nets["top1"] > best]
+def _best(costs: pd.Series, values: pd.Series) -> pd.Series:
+    """Which have a larger value than all others of at most their cost; of equals the first.
+
+    >>> _best(pd.Series([1.0, 2.0, 2.0, 3.0]), pd.Series([70.0, 71.0, 72.0, 71.5])).tolist()
+    [True, False, True, False]
+    """
+    order = pd.DataFrame({"cost": costs, "value": -values}).sort_values(["cost", "value"], kind="stable").index
+    before = values[order].cummax().shift(fill_value=float("-inf"))
+    return values > before.reindex(values.index)
 
 
 def _candidate(view: StudyView, net: pd.Series, axis: str) -> Candidate:
-    """A net with what it costs: of several seeds the least and the most."""
+    """A net with what it costs: of several seeds the least and the most, of times also what noise may have made of
+    them (see speed.with_times)."""
     accuracy = view.accuracy(net)
-    costs = view.by_seed[axis].reindex([(net["variant"], seed) for seed in accuracy.top1]).dropna()
-    cost = float(net[axis]) if len(costs) < SEEDS else Interval(float(costs.min()), float(costs.max()))
+    ends = ("ms_low", "ms_high") if axis == "ms_per_image" else (axis, axis)
+    pairs = [(net["variant"], seed) for seed in accuracy.top1]
+    low, high = (view.by_seed[end].reindex(pairs).dropna() for end in ends)
+    cost = float(net[axis]) if low.empty else Interval(float(low.min()), float(high.max()))
     return Candidate(net["variant"], cost, accuracy.top1, accuracy.outcomes)

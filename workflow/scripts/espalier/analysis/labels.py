@@ -252,7 +252,7 @@ def _test_images(images: list[float]) -> str:
 def _epochs(study: dict, results: pd.DataFrame | None) -> str:
     """The epochs of each kind of training in words: "6 epochs of training, 3 of fine-tuning"."""
     epochs = study["train"].get("epochs")  # none of a study whose nets are all given
-    trains = any("train" in chain[0] for chain in study["chains"])
+    trains = any("train" in chain[0] or "init" in chain[0] for chain in study["chains"])
     words = f"{epochs} epoch{'' if epochs == 1 else 's'} of training" if trains else "the net as given"
     if any("finetune" in step for chain in study["chains"] for step in _with_rounds(chain)):
         words += f", {(study.get('finetune') or {}).get('epochs', epochs)} of fine-tuning"

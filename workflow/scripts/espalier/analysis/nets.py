@@ -37,7 +37,8 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     """One row for each net of a study: a pruned net together with its fine-tuned self. A net that was fine-tuned in
     several ways has a row for each of them; `node` is the pruned net, `variant` and `end` the last one. A quantized net
     has a row of its own, and so has a net trained from scratch: nothing of the pruned one but its shape is in it.
-    Each is compared with the dense net of equal epochs, its `reference` (see tidy.Tidy); NaN where there is none.
+    Each is compared with the dense net of equal epochs, and of the same penalty where there is one, its `reference`
+    (see tidy.Tidy); NaN where there is none.
 
     results: as tidy.load gives them, with the columns of speed.with_times if there are times. Rows are means over seeds
     (see over_seeds), measured at the end, with
@@ -45,6 +46,7 @@ def of(results: pd.DataFrame) -> pd.DataFrame:
     kind                  "dense", "pruned", "quantized" or "pruned + quantized"; an export is what it was made from
     before, after         top-1 right after pruning, and after fine-tuning (NaN where there was none); of a net that was
                           pruned while it was trained there is no "before"
+    reference_penalty     the penalty that the reference was trained with; NaN of a dense net without one
     before_variant        the pruned net's, before it was trained further; `dense_variant`, `reference_variant` likewise
     dense_top1            top-1 of the dense net as it was first trained
     reference_top1, drop  top-1 of the reference, and how many points the net is below it
@@ -96,6 +98,7 @@ def _against_reference(rows: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, pd.
     dense = nodes[list(SIZES)].loc[rows["reference"].fillna(rows["dense"])].set_axis(rows.index)
     return {
         "reference_variant": rows["reference"].map(nodes["variant"]),
+        "reference_penalty": rows["reference"].map(nodes["penalty"]),
         "dense_variant": rows["dense"].map(nodes["variant"]),
         "control_top1": top1.where(rows["reference"] != rows["dense"]),
         "reference_top1": top1,
@@ -156,10 +159,3 @@ def main_dense(nets: pd.DataFrame) -> pd.Series:
     plain = nets[nets["node"] == nets["reference"]]
     counts = plain["node"].map(others.value_counts()).fillna(0)
     return plain.loc[counts.idxmax()]
-
-
-def smallest(nets: pd.DataFrame, limit: float = NEAR) -> dict[str, pd.Series]:
-    """By kind, the net with the smallest zipped file of those at most `limit` points below the reference. nets: as
-    `compressed` gives them; an export is no smaller net, whatever its file weighs."""
-    nets = nets[(nets["drop"] <= limit) & ~registered.exported(nets) & nets["smaller"].notna()]
-    return {kind: rows.loc[rows["smaller"].idxmax()] for kind, rows in nets.groupby("kind", sort=False)}

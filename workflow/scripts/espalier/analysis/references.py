@@ -42,15 +42,16 @@ def _roots(results: pd.DataFrame) -> list[str]:
 
 def _dense(results: pd.DataFrame) -> list[str]:
     """For each row the first net without a penalty, trained or given, of the same study, seed and initial weights as
-    its root; the root itself, if there is none."""
+    its root; the root itself, if there is none. A net before any training is no such net."""
     trainings = results[results["parent"].isna()]
+    usable = trainings["penalty"].isna() & (trainings["step"] != "init")
     plain: dict[tuple, str] = {}
-    for row in trainings[trainings["penalty"].isna()].to_dict("records"):
+    for row in trainings[usable].to_dict("records"):
         plain.setdefault(_initial(row), row["node"])
     dense: dict[str, str] = {}
-    for row in trainings.to_dict("records"):
+    for row, itself in zip(trainings.to_dict("records"), usable, strict=True):
         node = str(row["node"])
-        dense[node] = node if pd.isna(row["penalty"]) else plain.get(_initial(row), node)
+        dense[node] = node if itself else plain.get(_initial(row), node)
     return [dense.get(str(root), str(root)) for root in results["root"]]
 
 
@@ -62,20 +63,36 @@ def _initial(row: dict) -> tuple:
 def _references(results: pd.DataFrame) -> list[str | None]:
     """For each row the node that `Tidy.reference` is: of the dense net as it was first trained, and of its fine-tuned
     versions, the one that was trained for as many epochs in all as this net, by whatever steps (fine-tuning, gradual
-    pruning, quantization-aware training); of several the one that was fine-tuned by the same steps. A dense net is its
-    own reference. None, where no dense net was trained for as many."""
-    tunings = _tunings(results)
+    pruning, quantization-aware training); of several the one that was fine-tuned by the same steps.
+
+    A pruned or quantized net that was trained with a penalty is compared with a net that was trained for as many epochs
+    with the same penalty, and that nothing else was done to; where there is none, with one without a penalty. A dense
+    net is its own reference. None, where no such net was trained for as many."""
+    tunings, nets = _tunings(results), results.to_dict("records")
     candidates: dict[tuple, list[str]] = {}
-    for net in results.to_dict("records"):
-        if net["node"] == net["dense"] or (net["step"] == PLAIN and _plain(net)):
-            candidates.setdefault((net["dense"], net["trained"]), []).append(net["node"])
+    for net in nets:
+        if _untouched(net):
+            plain = net["node"] == net["dense"] or (net["step"] == PLAIN and pd.isna(net["penalty"]))
+            key = _of_dense(net) if plain else _of_penalty(net)
+            candidates.setdefault(key, []).append(net["node"])
     references: list[str | None] = []
-    for net in results.to_dict("records"):
-        equal = candidates.get((net["dense"], net["trained"]), [])
+    for net in nets:
+        keys = [_of_dense(net)] if _untouched(net) or pd.isna(net["penalty"]) else [_of_penalty(net), _of_dense(net)]
+        equal = next((candidates[key] for key in keys if key in candidates), [])
         own = [node for node in equal if node == net["node"]]
         alike = [node for node in equal if tunings[node] == tunings[net["node"]]]
         references.append(next(iter([*own, *alike, *equal]), None))
     return references
+
+
+def _of_dense(net: dict) -> tuple:
+    """What a net shares with the nets without a penalty that it may be compared with."""
+    return net["dense"], net["trained"]
+
+
+def _of_penalty(net: dict) -> tuple:
+    """What a net shares with the nets of the same penalty that it may be compared with."""
+    return net["root"], net["trained"], net["penalty"], net["penalty_type"]
 
 
 def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -87,6 +104,6 @@ def _tunings(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return tunings
 
 
-def _plain(net: dict) -> bool:
-    """Neither pruned, nor quantized or exported, nor trained with a penalty."""
-    return pd.isna(net["prune_type"]) and pd.isna(net["penalty"]) and pd.isna(net["scheme"])
+def _untouched(net: dict) -> bool:
+    """Neither pruned, nor quantized or exported."""
+    return pd.isna(net["prune_type"]) and pd.isna(net["scheme"])

@@ -23,6 +23,8 @@ Selection = Callable[[pd.DataFrame, dict], pd.DataFrame]
 
 WEIGHT_AND_UNIT = ("weight", "unit")  # the prune types that the MNIST study compares with each other
 FILTERS = "filter_wise"  # the prune type that the CIFAR-100 study compares with all others
+POINTS = 3  # figures of fewer different amounts are tables
+AMOUNTS = ["prune_type", "ratio", "blocks", "threshold", "pattern"]
 SAME = ("penalty", "method", "ratio")  # what nets share whose prune types are compared, beside their steps
 
 
@@ -96,13 +98,17 @@ def weights_and_units(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
 
 
 def pruned_otherwise(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
-    """Pruned nets of a study that does not compare weights with units."""
-    return rows[:0] if fits(weights_and_units, rows, config) else pruned(rows, config)
+    """Pruned nets of a study that does not compare weights with units, if there are POINTS of them: of fewer the table
+    says as much as a figure."""
+    taken = rows[:0] if fits(weights_and_units, rows, config) else pruned(rows, config)
+    return taken if _amounts(taken) >= POINTS else rows[:0]
 
 
 def shrunk_otherwise(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
-    """Shrunk nets of a study that does not compare weights with units: those differ in little but sparsity."""
-    return rows[:0] if fits(weights_and_units, rows, config) else shrunk(rows, config)
+    """Shrunk nets of a study that does not compare weights with units, which differ in little but sparsity; if there
+    are POINTS of them with the dense net."""
+    taken = rows[:0] if fits(weights_and_units, rows, config) else shrunk(rows, config)
+    return taken if _amounts(taken) + 1 >= POINTS else rows[:0]
 
 
 def filters_and_others(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
@@ -179,7 +185,7 @@ def against_baselines(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
 
 def scanned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """The dense nets of a study whose layers are pruned one at a time."""
-    return rows[rows["parent"].isna()] if config.get("sensitivity") is not None else rows[:0]
+    return rows[rows["step"].isin(("train", "given"))] if config.get("sensitivity") is not None else rows[:0]
 
 
 def timed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
@@ -215,6 +221,11 @@ def ways(rows: pd.DataFrame) -> list[str]:
     """How each row's net came about, whatever its prune type (see labels.way_of)."""
     rows = rows.assign(variant=references.variants(rows))
     return [labels.way_of(row) for _, row in rows.iterrows()]
+
+
+def _amounts(rows: pd.DataFrame) -> int:
+    """How many different amounts nets were pruned by, of each prune type."""
+    return len(rows[AMOUNTS].drop_duplicates())
 
 
 def _where(rows: pd.DataFrame, answers: list[bool]) -> pd.DataFrame:

@@ -90,13 +90,35 @@ def speed_ups(tidy: Tidy) -> pd.DataFrame:
 
 
 def with_times(tidy: Tidy) -> pd.DataFrame:
-    """The results with the times of calls with one image, where these were measured: the median, `ms_per_image`, that
-    of the baseline in the same runtime, `dense_ms`, how many times as fast that is, `measured`, and `timed_threads`."""
+    """The results with the times of calls with one image, where these were measured: the median, `ms_per_image`, what
+    it may lie between by the rounds and the noise (see `bounds`), `ms_low` and `ms_high`, that of the baseline in the
+    same runtime, `dense_ms`, how many times as fast that is, `measured`, and `timed_threads`."""
     times = speed_ups(tidy)
     times = times[times["batch_size"] == 1].drop_duplicates("node").set_index("node")
+    low, high = bounds(times)
+    times = times.assign(ms_low=low, ms_high=high)
     nodes = tidy.results["node"]
     columns = {"ms_per_image": "median_ms", "timed_threads": "threads", "dense_ms": "dense_ms", "measured": "speed_up"}
+    columns |= {"ms_low": "ms_low", "ms_high": "ms_high"}
     return tidy.results.assign(**{name: nodes.map(times[column]) for name, column in columns.items()})
+
+
+def bounds(times: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The least and the most that a call may take, for two nets to be told apart only by more than the noise.
+
+    Copies of one net differ by the factor `noise`: each may be off by its square root, one way or the other. Where the
+    interval of a net's ratio to its baseline is wider than that, it counts. times: as `speed_ups` gives them.
+
+    >>> times = {"median_ms": [1.0], "dense_ms": [2.0], "noise": [1.21], "ratio_low": [1.6], "ratio_high": [2.1]}
+    >>> low, high = bounds(pd.DataFrame(times))  # 1 / 1.1 and 2 / 2.1; 1.1 and 2 / 1.6
+    >>> round(low[0], 3), round(high[0], 3)
+    (0.909, 1.25)
+    """
+    times = times.reindex(columns=["median_ms", "dense_ms", "noise", "ratio_low", "ratio_high"]).astype(float)
+    off = times["noise"].fillna(FASTER) ** 0.5
+    low = pd.concat([times["median_ms"] / off, times["dense_ms"] / times["ratio_high"]], axis=1).min(axis=1)
+    high = pd.concat([times["median_ms"] * off, times["dense_ms"] / times["ratio_low"]], axis=1).max(axis=1)
+    return low, high
 
 
 def slow_schemes(times: pd.DataFrame) -> pd.DataFrame:

@@ -264,6 +264,16 @@ def predicted(runs: Values, level: float = LEVEL) -> Interval | None:
     return against_published(runs, 0.0).interval(level)
 
 
+def half_width(deviation: float, n: int, level: float = LEVEL) -> float:
+    """Half of Student's interval of a mean of n runs with this sample standard deviation; NaN for one run, and where
+    the runs show no spread: accuracies are counts, and equal counts hide it.
+
+    >>> round(half_width(0.26, 3), 2)  # 4.303 * 0.26 / sqrt(3)
+    0.65
+    """
+    return _quantile(1 - level, n - 1) * deviation / sqrt(n) if n >= SEEDS and deviation > 0 else nan
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's adjusted p values: the k-th smallest of K times K - k + 1, never less than the one before, at most 1.
 

@@ -42,6 +42,7 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "outcomes": columns.OUTCOMES,
 }
 SENSITIVITY = "sensitivity.csv"
+REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
 PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")
@@ -65,8 +66,10 @@ class Tidy:
     variant     what seeds are averaged over: the node without its study and seed
     root        the training that the node comes from
     dense       the training without penalty that `root` belongs to (itself, if it has none)
-    reference   the dense net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as
-                many epochs in all as this net (`trained`); NaN if there is none, or if that net does not beat chance
+    reference   the net that this net is compared with: `dense`, or `dense` fine-tuned, that was trained for as many
+                epochs in all as this net (`trained`); of a net that was trained with a penalty the one trained with the
+                same penalty and not pruned, where there is one; NaN if there is none, or if that net does not beat
+                chance
     """
 
     results: pd.DataFrame
@@ -109,7 +112,8 @@ def collect(
     for path in map(Path, records):
         record = read(path)
         node = record["node"]
-        trainings[node] = _trainings(record, trainings.get(record["parent"]))
+        first = trainings.get("/".join(node.split("/")[:3]))
+        trainings[node] = _trainings(record, trainings.get(record["parent"]), first)
         noted = {"data_note": note} if (note := notes.get(record["dataset"])) else {}
         rows["results"].append(_node(record) | trainings[node] | record["measured"] | noted | _of_job(record))
         if path.parent in predicted:
@@ -183,17 +187,24 @@ def _of_job(file: Mapping[str, Any]) -> dict[str, Any]:
     return times | {f"{SOFTWARE}{key}": value for key, value in file["software"].items()}
 
 
-def _trainings(record: Mapping[str, Any], parent: Mapping[str, Any] | None) -> dict[str, Any]:
+def _trainings(
+    record: Mapping[str, Any], parent: Mapping[str, Any] | None, first: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What a node's trainings say of it: the `weights` it began with, the `epochs` of the last one, and of all (see
-    Tidy). parent: the same of its parent. An epoch counts if the history has a row of it."""
+    Tidy). parent, first: the same of its parent and of the net that its chain begins with. An epoch counts if the
+    history has a row of it. Weights that went back to an epoch of their training are then trained for its other
+    epochs."""
     trained, epochs = len(record.get("history") or ()), record["epochs"]
     if parent is None:
         return {"weights": record["weights"], "epochs": epochs, "trained": trained, "epochs_total": trained}
     new = record["step"] == "scratch"
+    before = 0 if new else parent["trained"]
+    if first and (record["step"], record["retraining"]) == REWOUND:
+        before = first["trained"] - trained
     return {
         "weights": record["weights"] if new else parent["weights"],
         "epochs": parent["epochs"] if epochs is None else epochs,
-        "trained": trained if new else parent["trained"] + trained,
+        "trained": before + trained,
         "epochs_total": parent["epochs_total"] + trained,
     }
 

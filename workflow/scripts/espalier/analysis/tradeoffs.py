@@ -89,6 +89,15 @@ class Standing(StrEnum):
     DOMINATED = "dominated"
     UNDECIDED = "undecided"
 
+    @property
+    def words(self) -> str:
+        """What a reader is told, in findings and on the page that a net is chosen on.
+
+        >>> Standing.UNDECIDED.words
+        'cannot be told'
+        """
+        return {"frontier": "on the frontier", "undecided": "cannot be told"}.get(self, str(self))
+
 
 class Lead(StrEnum):
     """What is known of two nets' values, seen from the first of them."""

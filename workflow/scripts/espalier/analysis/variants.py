@@ -12,8 +12,9 @@ import pandas as pd
 from espalier.analysis import chance, choices, speed
 from espalier.analysis.accuracies import Accuracy
 from espalier.analysis.nets import compressed, untouched
+from espalier.analysis.predictions import image_interval
 from espalier.analysis.speed import Gain
-from espalier.analysis.statistics import SEEDS, Verdict, over_seeds
+from espalier.analysis.statistics import SEEDS, Verdict, half_width, over_seeds
 from espalier.analysis.study import StudyView
 from espalier.analysis.tradeoffs import Compared, Leads
 from espalier.analysis.verdicts import claims_at
@@ -46,16 +47,47 @@ def top1(accuracy: Accuracy, images: float) -> Range:
     )
 
 
+def bars(rows: pd.DataFrame, column: str = "top1") -> tuple[pd.Series, pd.Series]:
+    """How far down and up the 95 % interval of each row's mean accuracy goes, for figures: Student's over seeds; with
+    one seed Wilson's, what the test images leave. rows: with the column, its `_sd`, `n` and `test_images`."""
+    ends = []
+    for row in rows.reindex(columns=[column, f"{column}_sd", "n", "test_images"]).itertuples(index=False):
+        value, deviation, n, images = map(float, row)
+        half = half_width(deviation, int(n)) if n >= SEEDS else nan
+        one = n == 1 and not (isnan(value) or isnan(images))
+        low, high = chance.interval(value, int(images)) if one else (value - half, value + half)
+        ends.append((max(value - low, 0.0) if low == low else nan, max(high - value, 0.0) if high == high else nan))
+    down, up = zip(*ends, strict=True) if ends else ((), ())
+    return pd.Series(down, rows.index, dtype=float), pd.Series(up, rows.index, dtype=float)
+
+
 def drop(view: StudyView, net: pd.Series) -> Range:
-    """How many points a net is below its reference, paired by seed, with the 95 % interval."""
-    difference = view.reference(net).less(view.accuracy(net))
-    interval = difference.interval() if difference.n >= SEEDS else None
-    return Range(difference.value, interval.low, interval.high, "seeds") if interval else Range(difference.value)
+    """How many points a net is below its reference, paired by seed, with the 95 % interval; with one seed what the test
+    images leave of these very nets, where their predictions were kept."""
+    return _below(view.accuracy(net), view.reference(net))
+
+
+def lost(view: StudyView, net: pd.Series) -> Range:
+    """The same of a pruned net right after pruning, and the reference that it had then."""
+    nodes = view.results.set_index("node")["reference"]
+    return _below(view.accuracy_of(net["node"]), view.accuracy_of(nodes[net["node"]]))
+
+
+def _below(net: Accuracy, reference: Accuracy) -> Range:
+    difference = reference.less(net)
+    if difference.n >= SEEDS:
+        interval, of = difference.interval(), "seeds"
+    else:
+        interval, of = image_interval(reference.outcomes, net.outcomes), "images"
+    return Range(difference.value, interval.low, interval.high, of) if interval else Range(difference.value)
 
 
 def cost(view: StudyView, net: pd.Series, axis: str) -> Range:
-    """What a net costs: the mean over seeds, the least and the most."""
+    """What a net costs: the mean over seeds, the least and the most; of times, what they may be by the noise."""
     values = _by_seed(view, str(net["variant"]), axis)
+    if axis == "ms_per_image" and len(values):
+        low, high = (_by_seed(view, str(net["variant"]), end) for end in ("ms_low", "ms_high"))
+        return Range(float(values.mean()), float(low.min()), float(high.max()), "rounds")
     return _least_to_most(values)
 
 
@@ -96,12 +128,14 @@ def verdicts(view: StudyView, limits: Iterable[float] = LIMITS) -> dict[str, dic
 @dataclass(frozen=True)
 class Standing:
     """Where nets stand on one axis. of: variant -> the text of a tradeoffs.Standing; over: variant -> those that
-    dominate it; best: those that no cheaper one reaches in mean accuracy; leads: of one net over another."""
+    dominate it; best: those that no cheaper one reaches in mean accuracy (choices.Standings), on
+    validation images if `validated`; leads: of one net over another."""
 
     of: dict[str, str]
     over: dict[str, tuple[str, ...]]
     best: frozenset[str]
     leads: Leads
+    validated: bool = False
 
 
 def standing(view: StudyView, axis: str, compared: Compared) -> Standing:
@@ -111,8 +145,9 @@ def standing(view: StudyView, axis: str, compared: Compared) -> Standing:
     return Standing(
         {place.name: str(place.standing) for place in found.places},
         {place.name: place.dominated_by for place in found.places},
-        frozenset(choices.by_numbers(found.nets)["variant"]),
+        found.best,
         found.leads,
+        found.validated,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from espalier.plan.job import Job
 from espalier.plan.steps import STEPS
 from espalier.run import records
 from espalier.run.integrity import write_sealed
+from espalier.training.operators import FLOAT, INT8, Operator
 
 DIGITS = {"name": "digits", "size": 32, "channels": 3}
 FILTERS = {"prune_type": "filter_wise", "method": ["mean_abs", "random"], "ratio": [0.2, 0.4, 0.6]}
@@ -212,4 +214,13 @@ def _times(made_up: Grid, study: str, seed: int) -> Iterator[dict[str, Any]]:
             )
             median *= float(draw.uniform(0.98, 1.02))
             place = {"study": study, "seed": seed, "node": node, "baseline": baseline, "threads": 1}
-            yield place | {"batch_size": batch, "repeats": 100, "median_ms": median, "p90_ms": 1.1 * median}
+            timed = {"batch_size": batch, "repeats": 100, "median_ms": median, "p90_ms": 1.1 * median, "noise": 1.03}
+            ratio = batch / median if node != baseline else 1.0
+            timed |= {"ratio_low": 0.98 * ratio, "ratio_high": 1.02 * ratio}
+            yield place | timed | ({"operators": _operators(columns["scheme"])} if columns["scheme"] else {})
+
+
+def _operators(scheme: str) -> str:
+    """What a TFLite file runs, as a record has it."""
+    name, computes = ("FULLY_CONNECTED hybrid", INT8) if "int8" in scheme else ("FULLY_CONNECTED", FLOAT)
+    return json.dumps([Operator("CONV_2D", FLOAT, True, 3).row(), Operator(name, computes, True, 1).row()])

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from espalier.backends import BACKENDS
 from espalier.keras import litert, models
 from espalier.run import software
+from espalier.training.operators import Operator
 from espalier.training.timing import plain
 
 FRAMEWORK = ".keras"  # the file that takes TensorFlow to run
@@ -31,6 +34,16 @@ def predictor(path: str | Path, threads: int) -> tuple[Callable, Callable]:
     if kind not in OPENERS:
         raise ValueError(f"{path} cannot be timed: it must be a file of {', '.join(OPENERS)}")
     return OPENERS[kind](path, threads)
+
+
+def operators(path: str | Path, images: np.ndarray, threads: int) -> list[Operator]:
+    """The operators of a TFLite file and in which type they compute: LiteRT does not say how long each takes. Nothing
+    of a net that TensorFlow runs."""
+    if Path(path).suffix == FRAMEWORK:
+        return []
+    from espalier.keras import operators as listing
+
+    return listing.operators(path, images, threads)
 
 
 def _keras(path: str | Path, threads: int) -> tuple[Callable, Callable]:

@@ -87,7 +87,7 @@ def _check_order(chain: list, path: list) -> None:
     """`train` or `given` comes first and once; where any other step may stand, it says itself."""
     if not chain or kind_of(chain[0]) not in FIRST:
         first = f"begins with {kind_of(chain[0])!r}" if chain else "is empty"
-        allowed = "a chain begins with train, or with given: the net as it is"
+        allowed = "a chain begins with train; with given, the net as it is; or with init, the net before training"
         raise ConfigError(path, f"the chain {first}", allowed=allowed, corrected=[["train", *chain]])
     steps = rounds.flat(chain, path)
     plain = [step for step, _ in steps]

@@ -200,7 +200,8 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         step = STEPS[given.kind]
         with given.checked():
             planned = step.plan(Place(study, given.values, given.path, jobs, columns))
-        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, position, step.kind)})
+        place = (0, "train") if step.like_train else (position, step.kind)
+        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, *place)})
         parent = jobs[-1].node if jobs else None
         node = f"{parent or root}/{step.folder(given.values if planned.given is None else planned.given)}"
         columns = _without_empty(columns | planned.columns | {"node": node, "parent": parent, "step": step.kind})

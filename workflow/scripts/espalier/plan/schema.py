@@ -162,7 +162,18 @@ class Latency(Table):
     ]
     threads: Annotated[int, key("Threads of the timed calls.", default=1, minimum=1)]
     warmup: Annotated[int, key("Calls before timing begins.", default=10, minimum=0)]
-    repeats: Annotated[int, key("Timed calls of each net.", default=100, minimum=1)]
+    repeats: Annotated[int, key("Timed calls of each net, in rounds that all take part in.", default=100, minimum=1)]
+    precision: Annotated[
+        float,
+        key(
+            "Further rounds follow for each net until the 95 % interval of its ratio to its baseline is this narrow, "
+            "as a share of the ratio: 0.05, if it is not given.",
+            exclusiveMinimum=0,
+        ),
+    ]
+    most_repeats: Annotated[
+        int, key("At most so many rounds in all: 3 times `repeats`, if it is not given.", minimum=1)
+    ]
 
 
 class Study(Table):
@@ -265,6 +276,16 @@ class Config(Table):
             "Whether jobs on the CPU are forked from a process that has imported PyTorch, TensorFlow or pandas; "
             "without it each job imports them for itself. Results are the same.",
             default=True,
+        ),
+    ]
+    container: Annotated[
+        str | None,
+        key(
+            "The container image that jobs run in with `--software-deployment-method apptainer`: a file, or an address "
+            "such as docker://example.org/espalier.",
+            default=None,
+            minLength=1,
+            examples=["espalier.sif"],
         ),
     ]
     data_root: Annotated[

@@ -84,6 +84,16 @@ def neurons(net: nn.Module) -> list[Tensor]:
     return [layer.weight for layer in hidden(net).values()]
 
 
+def scales(net: nn.Module) -> list[Tensor]:
+    """One row per channel of each batch norm of a net: its scale, gamma. Raises ValueError if there is none."""
+    from torch import nn
+
+    norms = [norm for norm in net.modules() if isinstance(norm, nn.BatchNorm2d) and norm.affine]
+    if not norms:
+        raise ValueError("the net has no batch norm, whose scales could be penalised")
+    return [norm.weight[:, None] for norm in norms]
+
+
 KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "neurons": neurons, "weights": weights}
 LAYERS = {"filters": convs, "neurons": hidden}  # whose rows the groups of a kind are
 
@@ -185,8 +195,9 @@ def depth_wise(net: nn.Module) -> list[Tensor]:
         needs="convs",
         by=("weights",),
         amounts=("ratio", "threshold", "pattern", "params", "compression"),
-        scopes=("global", "layer"),
+        scopes=("global", "layer", "erk"),
         default_method="magnitude",
+        schedules=("gradual",),
         masks=True,
     )
 )

@@ -8,25 +8,28 @@ happens within each layer. A step may ask for another multiple, and for a share 
 threshold that is given is no share: groups below it go, and nothing is rounded.
 
 Where residual connections add up the outputs of several convs, a channel can go only from all of them: they have one
-score, as in DepGraph (Fang et al. 2023, arXiv:2301.12900), the mean of their scores for that channel.
+score, the mean of their scores for that channel. A `coupled` score sees all parameters that go with a channel, as in
+DepGraph (Fang et al. 2023, arXiv:2301.12900). With `normalize: layer` the scores of each layer, or of each set of
+coupled channels, are divided by their mean before they are pooled.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import coupling, structure, unstructured
+from espalier.pytorch import coupled_parameters, coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.images import image_channels
+from espalier.pytorch.importance import check_finite, normalized
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import PruneType
+from espalier.registry import PruneType, Score
 from espalier.training.pruning import Amount, Pruning
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
@@ -227,12 +230,22 @@ def ranked(
 
 def scored(net: nn.Module, pruning: Pruning, size: int, data: Data | None) -> tuple[list[Outputs], list[Tensor]]:
     """The outputs of a net with their scores, and the scores of all groups that compete for one threshold."""
-    by = pruning.prune_type.by
-    found = importance(net, by, pruning.score, data=data, seed=pruning.seed)
-    if by in (("filters",), ("neurons",)):
+    by, score = pruning.prune_type.by, pruning.score
+    norm = normalized if pruning.normalize else _as_they_are
+    if score.coupled:
+        outputs = scored_together(net, score, size, by[0])
+    else:
+        found = importance(net, by, score, data=data, seed=pruning.seed)
+        if by not in (("filters",), ("neurons",)):
+            found = {kind: [norm(scores) for scores in of_kind] for kind, of_kind in found.items()}
+            return scored_in_chain(net, pruning.prune_type, found), [scores for kind in by for scores in found[kind]]
         outputs = scored_by_filters(net, found[by[0]], size, by[0])
-        return outputs, [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
-    return scored_in_chain(net, pruning.prune_type, found), [scores for kind in by for scores in found[kind]]
+    outputs = [replace(of, scores=norm(of.scores)) for of in outputs]
+    return outputs, [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
+
+
+def _as_they_are(scores: Tensor) -> Tensor:
+    return scores
 
 
 def share(amount: Amount) -> float | Fraction:
@@ -254,10 +267,25 @@ def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str
     for units in coupling.coupled(net, size, kind):
         of_layers = [by_name[name][torch.tensor(places).T] for name, places in units.places.items()]
         outputs.append(Outputs(units, torch.cat(of_layers).mean(0), bool(units.why)))
+    _check_not_all_spared(outputs)
+    return outputs
+
+
+def scored_together(net: nn.Module, score: Score, size: int, kind: str = "filters") -> list[Outputs]:
+    """The outputs of convs (or neurons of linear layers) with the scores of all parameters that go with them: filters,
+    norms, and the weights by which other layers read them."""
+    sets = coupling.coupled(net, size, kind)
+    found = [score(matrix, 1) for matrix in coupled_parameters.matrices(net, sets, size)]
+    check_finite(found, score, kind)
+    outputs = [Outputs(units, scores, bool(units.why)) for units, scores in zip(sets, found, strict=True)]
+    _check_not_all_spared(outputs)
+    return outputs
+
+
+def _check_not_all_spared(outputs: list[Outputs]) -> None:
     if all(of.spared for of in outputs):
         reasons = list(dict.fromkeys(of.units.why for of in outputs))
         raise ValueError(f"no channel of the net can go: {'; '.join(reasons[:5]) or 'it has no such layers'}")
-    return outputs
 
 
 def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, list[Tensor]]) -> list[Outputs]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+    from espalier.training.operators import Operator
     from espalier.training.recipe import Keeping
 
 
@@ -153,6 +154,8 @@ class LatencyModule(Protocol):
     def predictor(
         self, path: str | Path, threads: int
     ) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]: ...
+
+    def operators(self, path: str | Path, images: np.ndarray, threads: int) -> list[Operator]: ...
 
 
 MODULES: dict[str, type] = {

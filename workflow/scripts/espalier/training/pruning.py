@@ -40,8 +40,8 @@ class Gradual:
 class Pruning:
     """A step that prunes. scope: "global", groups of all layers compete, or "layer"; None if the prune type has none.
     multiple: layers keep a multiple of so many channels; None: of the usual number. least: share of the dense net's
-    channels that each layer keeps in any case. seed: of what is drawn. gradual, recipe: to prune while the net is
-    trained further."""
+    channels that each layer keeps in any case. normalize: "layer", before groups compete each layer's scores are
+    divided by their mean. seed: of what is drawn. gradual, recipe: to prune while the net is trained further."""
 
     prune_type: PruneType
     score: Score
@@ -49,14 +49,15 @@ class Pruning:
     scope: str | None
     multiple: int | None = None
     least: float | None = None
+    normalize: str | None = None
     seed: int = 0
     gradual: Gradual | None = None
     recipe: Recipe | None = None
 
     @classmethod
     def of(cls, step: Mapping[str, Any], backend: str) -> Pruning:
-        """A step's params: prune_type, method (registered names), one amount, and optionally scope, seed, gradual,
-        recipe. Raises ValueError for what does not go together, registry.UnknownName for an unknown name."""
+        """A step's params: prune_type, method (registered names), one amount, and optionally scope, normalize, seed,
+        gradual, recipe. Raises ValueError for what does not go together, registry.UnknownName for an unknown name."""
         prune_type = get(PruneType, step["prune_type"], backend)
         score = get(Score, step["method"], backend)
         if not set(prune_type.by) <= set(score.of):
@@ -72,6 +73,7 @@ class Pruning:
             scope=_scope(prune_type, step.get("scope")),
             multiple=step.get("multiple"),
             least=step.get("least"),
+            normalize=step.get("normalize"),
             seed=step.get("seed", 0),
             gradual=Gradual(**gradual) if gradual else None,
             recipe=Recipe(**recipe) if recipe else None,

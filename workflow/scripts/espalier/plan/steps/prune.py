@@ -13,6 +13,7 @@ from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
+from espalier.plan.steps.ranking import NORMALIZED, normalization
 from espalier.plan.steps.step import Place, Planned, Step
 
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
@@ -78,16 +79,23 @@ class Prune(Table):
         ),
     ]  # fmt: skip
     scope: Annotated[
-        Literal["global", "layer"],
+        Literal["global", "layer", "erk"],
         key(
             "Whether one threshold is found for the whole net, or one for each layer; the prune type's own, if not "
-            "given."
+            "given. erk: one for each layer, of which a share by its shape stays (weight, PyTorch)."
+        ),
+    ]
+    normalize: Annotated[
+        Literal["none", "layer"],
+        key(
+            "layer: each layer's scores are divided by their mean before the layers compete (scope global), as "
+            "Torch-Pruning does by default; the score's own, if not given (PyTorch)."
         ),
     ]
     schedule: Annotated[
         Literal["at_once", "gradual"],
         key(
-            "At once, or gradually while training further by the `finetune` recipe (weight, Keras).",
+            "At once, or gradually while training further by the `finetune` recipe (weight).",
             default="at_once",
         ),
     ]
@@ -121,14 +129,20 @@ class Pruning:
     score: registry.Score
     amount: amounts.Amount
     scope: str | None  # None: the prune type has none
+    normalize: str | None  # "layer": each layer's scores are divided by their mean
     gradual: bool
     kept: dict[str, Any]  # what layers keep whatever the amount, where that is not the usual: `multiple`, `least`
 
     def params(self) -> dict[str, Any]:
         """What the library is called with."""
         params = {"prune_type": self.prune_type.name, "method": self.score.name, self.amount.key: self.amount.value}
-        params |= self.kept
-        return params if self.scope is None else params | {"scope": self.scope}
+        optional = {"scope": self.scope, "normalize": self.normalize}
+        return params | self.kept | {name: value for name, value in optional.items() if value is not None}
+
+    def columns(self) -> dict[str, Any]:
+        """What the node is known by, its amount aside."""
+        scope = {"scope": NORMALIZED if self.normalize else self.scope}
+        return {"prune_type": self.prune_type.name, "method": self.score.name} | scope
 
     def uses(self, backend: str) -> set[Use]:
         """The registered entries."""
@@ -140,7 +154,7 @@ def plan(at: Place) -> Planned:
     pruning = _pruning(at)
     params, uses = pruning.params(), pruning.uses(at.backend)
     columns = {"scope": None, **amounts.columns(pruning.amount), "schedule": None, "retraining": None, "budget": None}
-    columns |= {key: params[key] for key in ("prune_type", "method", "scope") if key in params}
+    columns |= pruning.columns()
     if pruning.gradual:
         values = defaults(Prune) | at.given
         params["gradual"] = {name: values[name] for name in SCHEDULE}
@@ -152,8 +166,14 @@ def plan(at: Place) -> Planned:
         uses |= trained.uses
     given = {key: value for key, value in at.given.items() if key not in amounts.KEPT} | pruning.kept
     given |= {"method": pruning.score.name, pruning.amount.key: pruning.amount.value}
-    function = "amounts.prune_model" if pruning.amount.key in registry.COSTS else None
-    return Planned(params, columns, uses, given, function)
+    return Planned(params, columns, uses, given, _function(pruning, at.backend))
+
+
+def _function(pruning: Pruning, backend: str) -> str | None:
+    """The library function, where it is not the step's usual one."""
+    if pruning.amount.key in registry.COSTS:
+        return "amounts.prune_model"
+    return "gradual.prune_model" if pruning.gradual and backend == "pytorch" else None
 
 
 def _pruning(at: Place) -> Pruning:
@@ -163,10 +183,12 @@ def _pruning(at: Place) -> Pruning:
     _check_schedule(prune_type, given, path)
     score = _score(prune_type, at)
     amount = amounts.of_step(prune_type, score, given, path)
-    scope = score.scope if score.scope in prune_type.scopes else next(iter(prune_type.scopes), None)
     gradual = given.get("schedule") == "gradual"
-    scope_given, kept = given.get("scope", scope) if prune_type.scopes else None, amounts.kept(prune_type, given, path)
-    pruning = Pruning(prune_type, score, amount, scope_given, gradual, kept)
+    scope = "layer" if gradual else prune_type.usual_scope(score)
+    chosen = given.get("scope", scope) if prune_type.scopes else None
+    normalize = normalization(prune_type, score, amount.key, chosen, given, path)
+    kept = amounts.kept(prune_type, given, path)
+    pruning = Pruning(prune_type, score, amount, chosen, normalize, gradual, kept)
     _check_settled(pruning, scope, given, path)
     amounts.check_before(amount, at)
     _check_scope(prune_type, given, path)
@@ -240,11 +262,11 @@ def _check_schedule(prune_type: registry.PruneType, given: dict[str, Any], path:
 def _check_gradual(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
     if "gradual" in prune_type.schedules and "ratio" in given:
         return
-    able = [e.name for e in registry.entries(registry.PruneType, "keras").values() if e.schedules]
+    able = [e.name for e in registry.entries(registry.PruneType, prune_type.backend).values() if e.schedules]
     raise ConfigError(
         [*path, "schedule"],
         f"{prune_type.name} by {' and '.join(key for key in amounts.AMOUNTS if key in given)} is not pruned gradually",
-        allowed=f"at_once; gradual for {', '.join(able)} of backend keras, by ratio",
+        allowed=f"at_once; gradual for {', '.join(able)}, by ratio",
         corrected={"schedule": "at_once"},
     )
 

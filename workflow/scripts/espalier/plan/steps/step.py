@@ -59,6 +59,7 @@ class Step:
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
     first: bool = False  # a chain begins with it, and has it nowhere else
     trains: Literal["new", "further"] | None = None  # of a training: new weights, or those that the net has
+    like_train: bool = False  # it draws what the `train` of the same seed draws: the same weights, the same batches
     retraining: dict[str, str] = field(default_factory=dict)  # the values that it gives the column, in words
 
     # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).

@@ -59,6 +59,7 @@ function fits(each) {
   const sure = !state.only || state.drop === "" || own(each) || each.within[state.drop] === "shown";
   return near && sure && below("zipped_bytes", state.size) && below("ms_per_image", state.time);
 }
+const standing = (each, key) => !each.standing[key] ? each.note : each.n < 2 ? DATA.one_seed : DATA.standings[each.standing[key]];
 const verdict = each => own(each) ? "the dense net itself" : state.drop === "" ? "" : each.within[state.drop] || "not compared";
 function fitting() {  // the cheapest first; an export, and a net with the dense net's graph, is no faster or smaller net
   const key = axis();

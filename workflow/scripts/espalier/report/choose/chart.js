@@ -65,18 +65,18 @@ function bars(each, {x, y}, key) {
 }
 function says(each, key) {  // of a net, in a sentence: for the pointer and for screen readers
   return [each.name, `${fixed(each.top1.value)} %${range(each.top1, fixed)}`, cost(each, key),
-    each.standing[key] ? {undecided: "cannot be told whether on the frontier"}[each.standing[key]] || each.standing[key] : each.note,
+    standing(each, key) && (each.standing[key] ? `frontier: ${standing(each, key)}` : each.note),
     fits(each) ? "fits" : "does not fit"].filter(Boolean).join(", ");
 }
 function mark(each, scale, key, stop) {
-  const {shape, colour} = look(group(each)), standing = each.standing[key] || "none";
-  const names = ["net", standing, fits(each) ? "" : "out", each.variant === state.sel ? "selected" : ""].join(" ");
+  const {shape, colour} = look(group(each)), stands = each.standing[key] || "none";
+  const names = ["net", stands, fits(each) ? "" : "out", each.variant === state.sel ? "selected" : ""].join(" ");
   const spot = `translate(${scale.x(each[key].value / AXES[key].by)} ${scale.y(each.top1.value)})`;
   const whole = make("g", {class: names, style: `--own: ${colour}`, tabindex: stop ? 0 : -1, role: "button",
     "aria-label": says(each, key), "aria-pressed": each.variant === state.sel ? "true" : "false", "data-net": each.variant},
     ...bars(each, scale, key));
   const drawn = make("g", {transform: spot}, make("rect", {x: -9, y: -9, width: 18, height: 18, class: "hit"}));
-  if (standing === "frontier") drawn.append(make("path", {d: "M-10 0A10 10 0 1 0 10 0A10 10 0 1 0-10 0Z", class: "ring"}));
+  if (stands === "frontier") drawn.append(make("path", {d: "M-10 0A10 10 0 1 0 10 0A10 10 0 1 0-10 0Z", class: "ring"}));
   drawn.append(make("path", {d: each.random ? CROSS : shape, class: each.random ? "shape random" : "shape"}));
   for (const pin of ["a", "b"]) if (state[pin] === each.variant)
     drawn.append(make("text", {x: 9, y: -7, class: "pin"}, pin.toUpperCase()));
@@ -118,13 +118,13 @@ function drawLegend() {
     const {shape, colour} = look(name);
     return toggle(name, sample(shape, {style: `--own: ${colour}`, class: "shape"}));
   }), ...(some ? [toggle("published", sample("M-8 0H8", {class: "tick"}))] : []));
-  const has = standing => study().nets.some(each => each.standing[key] === standing);
+  const has = stands => study().nets.some(each => each.standing[key] === stands);
   byId("key").replaceChildren(...[
-    has("frontier") && told("M-9 0A9 9 0 1 0 9 0A9 9 0 1 0-9 0Z", {class: "ring"}, "ring: on the frontier"),
-    has("undecided") && told(SHAPES[0], {class: "shape"}, "filled: cannot be told"),
-    has("dominated") && told(SHAPES[0], {class: "shape hollow"}, "hollow: dominated"),
+    has("frontier") && told("M-9 0A9 9 0 1 0 9 0A9 9 0 1 0-9 0Z", {class: "ring"}, `ring: ${DATA.standings.frontier}`),
+    has("undecided") && told(SHAPES[0], {class: "shape"}, `filled: ${DATA.standings.undecided}`),
+    has("dominated") && told(SHAPES[0], {class: "shape hollow"}, `hollow: ${DATA.standings.dominated}`),
     study().nets.some(each => each.random) && told(CROSS, {class: "shape random"}, "cross: pruned at random"),
-    told("M-10 0H10", {class: "frontier"}, "line: the best means so far; a line proves nothing"),
+    told("M-10 0H10", {class: "frontier"}, `line: the best means so far${study().validated ? ", on validation images" : ""}; a line proves nothing`),
   ].filter(Boolean));
 }
 function tell(event) {

@@ -12,14 +12,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from espalier.analysis import labels, registered, speed, tidy, variants
+from espalier.analysis import floors, labels, operators, registered, speed, tidy, tradeoffs, variants
 from espalier.analysis.labels import net_names, pruning_label, scheme_label, training_label
 from espalier.analysis.nets import untouched
 from espalier.analysis.speed import Gain
 from espalier.analysis.study import RunView, StudyView
 from espalier.analysis.tradeoffs import Compared, Leads
 from espalier.analysis.variants import AXES, LIMITS, Range, Standing
-from espalier.analysis.verdicts import claim_word
+from espalier.analysis.verdicts import ONE_SEED, claim_word
 from espalier.backends import BACKENDS
 
 FORMAT = "espalier results 1"  # the first key of the file: another number, if a program that reads it has to change
@@ -54,6 +54,8 @@ def results(run: RunView, origin: Origin) -> dict[str, Any]:
         "software": tidy.software(run.results),
         "processors": _processors(run.latency),
         "limits": list(LIMITS),
+        "standings": {str(standing): standing.words for standing in tradeoffs.Standing},
+        "one_seed": ONE_SEED,
         "studies": [study(view, origin) for view in run.studies.values()],
     }
 
@@ -72,7 +74,7 @@ def study(view: StudyView, origin: Origin) -> dict[str, Any]:
     for (_, net), note in zip(nets.iterrows(), _notes(nets), strict=True):
         name = str(net["variant"])
         rows.append(
-            _what(net)
+            _what(view, net)
             | _numbers(view, net)
             | {
                 "note": note,
@@ -96,12 +98,13 @@ def study(view: StudyView, origin: Origin) -> dict[str, Any]:
         "smoke": labels.smoke_test(view.results),
         "yaml": _yaml({key: value for key, value in config.items() if key not in IN_CONFIG}),
         "axes": axes,
+        "validated": first.validated,
         "leads": {"nets": list(first.of), "rows": _leads(list(first.of), first.leads)},
         "nets": rows,
     }
 
 
-def _what(net: pd.Series) -> dict[str, Any]:
+def _what(view: StudyView, net: pd.Series) -> dict[str, Any]:
     """What a net is, and how it came about."""
     backend, quantized = BACKENDS[net["backend"]], pd.notna(net["scheme"])
     return {
@@ -121,7 +124,7 @@ def _what(net: pd.Series) -> dict[str, Any]:
         "runtime": labels.runtime_of(net),
         "reference": _text(net["reference_variant"]),
         "epochs": _number(net["epochs_total"]),
-        "remark": labels.remark_on(net),
+        "remark": "; ".join(filter(None, (labels.remark_on(net), floors.remark(view, net)))) or None,
     }
 
 
@@ -137,14 +140,14 @@ def _numbers(view: StudyView, net: pd.Series) -> dict[str, Any]:
         "removed": _number(net["actual_ratio"]),
         "smaller": _range(variants.times_smaller(view, net)),
         "fewer_macs": _number(net["speed_up"]),
-        "faster": _faster(net, gain),
+        "faster": _faster(view, net, gain),
         "threads": _number(net["timed_threads"]),
     }
 
 
-def _faster(net: pd.Series, gain: Gain | None) -> dict[str, Any]:
+def _faster(view: StudyView, net: pd.Series, gain: Gain | None) -> dict[str, Any]:
     """How many times as fast a net is, and why it is, or is not."""
-    why = speed.reason(net, gain)
+    why = " ".join(words for words in (speed.reason(net, gain), operators.why(view.times, net)) if words)
     if gain is None:
         return {"value": None, "low": None, "high": None, "why": why}
     verdict = {"won": "faster", "lost": "slower", "undecided": "cannot be told"}[gain.verdict]

@@ -118,15 +118,16 @@ BODY = """\
 <h2>How to read it</h2>
 <ul>
 <li>Points lost: top-1 of the dense net of equal epochs less that of the net, seed by seed. Brackets are 95 % intervals;
-of sizes and times they are the least and the most of the seeds.</li>
+of sizes they are the least and the most of the seeds, of times also what the rounds and the noise leave open.</li>
 <li>Shown: the upper 95 % bound of the loss is at most the limit, corrected for all nets of the study (Holm).
 Not so: the lower bound is above it. Else it cannot be told. One seed gives no verdict: brackets are then what the test
 images leave.</li>
 <li>All accuracies are those of test images. A net that is chosen by them looks better than it is: take one whose loss
 is shown, or measure the chosen one on images of your own.</li>
 <li>Dominated: another net costs no more and its top-1 is higher, for certain. On the frontier: each other net costs
-more, or its top-1 is lower, for certain. Else it cannot be told. The line joins the nets that no cheaper one reaches in
-the mean.</li>
+more, or its top-1 is lower, for certain. Else it cannot be told. Top-1 is compared seed by seed, on test images,
+corrected for all pairs of nets (Holm). The line joins the nets that no cheaper one reaches in the mean, on validation
+images where their accuracies are known.</li>
 <li>Faster: the dense net's median time / that of the net, in the same runtime, timed in turns; a gain within the noise,
 which is what two copies of the dense net differ by, is none.</li>
 <li>Published figures stand at the cost of this run's net of the same chain. A cross is a net that was pruned at

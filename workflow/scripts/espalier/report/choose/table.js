@@ -16,7 +16,7 @@ const COLUMNS = [
   {key: "smaller", title: "Smaller", unit: "times", of: each => each.smaller.value},
   {key: "faster", title: "Faster", unit: "times", of: each => each.faster.value, show: each => `${number(each.faster.value)}${range(each.faster)}`, ends: each => each.faster},
   {key: "faster_verdict", title: "Is it faster?", of: each => each.faster.verdict, text: true, less: true},
-  {key: "standing", title: "Frontier", of: each => each.standing[axis()] === "undecided" ? "cannot be told" : each.standing[axis()] || each.note, text: true},
+  {key: "standing", title: "Frontier", of: each => standing(each, axis()), text: true},
   {key: "published", title: "Published top-1", unit: "%", less: true, of: each => each.published?.top1},
   {key: "epochs", title: "Epochs", less: true, of: each => each.epochs, show: each => each.epochs},
 ];

@@ -36,7 +36,8 @@ def latency(view: StudyView) -> Figure:
     """y: one row per net, x: milliseconds per call; markers by prune type. Several seeds: means of medians and p90s."""
     times = _over_seeds(view.times)
     runtimes = dict(zip(times["label"], times["runtime"], strict=True))
-    looks, batches = style.styles(["dense", *times["type"]]), sorted(times["batch_size"].unique())
+    looks, batches = {"dense": style.of_type("not pruned")}, sorted(times["batch_size"].unique())
+    looks |= {name: style.of_type(name) for name in times["type"] if name != "dense"}
     figure = style.figure(4.4 + 3 * len(batches), min(6.8, 1.8 + 0.27 * len(runtimes)))
     grid = figure.subplots(1, len(batches), squeeze=False, sharey=True)[0]
     for axes, batch in zip(grid, batches, strict=True):

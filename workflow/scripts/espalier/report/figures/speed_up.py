@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-SCHEMES = ("static_int8", "dynamic_int8", "float16", "qat_int8")  # filled alike in all studies; others come after them
-POINT = {"linestyle": "none", "markersize": 7.5}  # large enough to see how much of it is filled
-MARKER = 0.03, 0.04  # its size, as a share of the panel's
+POINT = {"linestyle": "none"}
+SIZES = (9.0, 6.0)  # of the first and the last kind's markers: large enough to see how much of them is filled
 LIMIT = 1.25  # the scales go at least so far beyond 1, both ways
 PROMISED = {"color": "#444444", "linewidth": 0.9}  # the line on which the time is what the counts promise
 
@@ -38,9 +37,11 @@ class _Scales(NamedTuple):
         caption="Each point is a timed net, each panel a batch size. To the right: how many times fewer "
         "multiply-accumulates the net has than its baseline, the dense net in the same runtime. Upwards: how many "
         "times faster it was. On the line, the net is as fast as the counts promise; below the line it is slower than "
-        "that, and below 1 slower than the dense net. Each prune type has its marker. A marker that is not wholly "
+        "that, and below 1 slower than the dense net. Bars are 95 % intervals over the rounds of calls. Each prune "
+        "type has its marker. A marker that is not wholly "
         "filled is a quantized net, and its filling tells the scheme: the counts know nothing of quantization and "
-        "promise the same as before it. Points of different kinds that would hide each other are drawn side by side.",
+        "promise the same as before it. Later kinds have smaller markers, so that they do not hide others at the same "
+        "place.",
         when=selections.timed_compressed,
     )
 )
@@ -48,8 +49,8 @@ def speed_up(view: StudyView) -> Figure:
     """x: MACs, baseline / net; y: median time, baseline / net; both logarithmic. Several seeds: a point for each."""
     times = _points(view.times)
     batches = sorted(times["batch_size"].unique())
-    looks = style.styles(["not pruned", *times["type"]])
-    fills = {"": {}} | style.fills([*SCHEMES, *(fill for fill in times["fill"] if fill)])
+    looks = {name: style.of_type(name) for name in dict.fromkeys(["not pruned", *times["type"]])}
+    fills = {"": {}} | {fill: style.of_scheme(fill) for fill in sorted(set(times["fill"]) - {""}, key=_place)}
     figure = style.figure(max(5.4, 1.2 + 4.2 * len(batches)), 4.9)
     if not batches:
         figure.text(0.5, 0.4, "No net was timed next to its baseline.", ha="center")
@@ -83,11 +84,12 @@ def _panel(
     axes: Axes, times: pd.DataFrame, scales: _Scales, looks: dict[str, style.Look], fills: dict[str, style.Look]
 ) -> None:
     """The nets of one batch size."""
-    times = times.assign(x=_aside(times, scales))
     axes.plot(scales.y, scales.y, **PROMISED)
     axes.axhline(1, **style.DENSE)
-    for (name, fill), rows in times.groupby(["type", "fill"], sort=False):
-        axes.plot(rows["x"], rows["speed_up"], **(looks[name] | POINT | fills[fill]))
+    kinds = list(times.groupby(["type", "fill"], sort=False))
+    for ((name, fill), rows), size in zip(kinds, np.linspace(*SIZES, len(kinds)), strict=True):
+        look: style.Look = looks[name] | POINT | fills[fill] | {"markersize": size}
+        axes.errorbar(rows["promised"], rows["speed_up"], yerr=_bars(rows), **look, capsize=2)
     axes.set(xlim=scales.x, ylim=scales.y, xlabel="promised by MACs (times)")
     style.logarithmic(axes, "x", "y")
 
@@ -104,9 +106,14 @@ def _legend(times: pd.DataFrame, looks: dict[str, style.Look], fills: dict[str, 
     ]
 
 
-def _aside(points: pd.DataFrame, scales: _Scales) -> pd.Series:
-    """What each point promised, moved to the side where points that look otherwise would hide it."""
-    width, height = (np.log(high / low) for low, high in scales)
-    right, up = np.log(points["promised"] / scales.x[0]) / width, np.log(points["speed_up"] / scales.y[0]) / height
-    moved = style.aside(zip(right, up, points["type"] + points["fill"], strict=True), *MARKER)
-    return points["promised"] * np.exp(np.array(moved) * width)
+def _bars(points: pd.DataFrame) -> list[pd.Series] | None:
+    """The 95 % intervals of the measured ratios over rounds, as lengths; None where they are not known."""
+    if "ratio_low" not in points or points["ratio_low"].isna().all():
+        return None
+    low, high = points["speed_up"] - points["ratio_low"], points["ratio_high"] - points["speed_up"]
+    return [low.clip(lower=0), high.clip(lower=0)]
+
+
+def _place(scheme: str) -> tuple[int, str]:
+    """Where a scheme stands in the legend."""
+    return (style.SCHEMES.index(scheme) if scheme in style.SCHEMES else len(style.SCHEMES)), scheme

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import textwrap
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +33,19 @@ LINES = (
     (0, (2, 2)),
     (0, (4, 4)),
 )
-FILLS = ("none", "bottom", "left", "top", "right")
+FILLS = ("none", "bottom", "left", "top", "right")  # of markers, by scheme
+# Each prune type, method and scheme looks the same in all figures. A name of a plug-in comes after these, at a place
+# that depends on the name alone.
+TYPES = (
+    "not pruned", "filter_wise", "channel_wise", "filter_and_channel_wise", "weight", "unit", "depth_wise",
+    "neuron_wise",
+)  # fmt: skip
+METHODS = (
+    "mean_abs", "sum", "group_lasso", "mean", "sum_abs", "magnitude", "l2", "l1", "random", "taylor", "max_abs",
+    "fpgm", "bn_scale",
+)  # fmt: skip
+SIGNS = ("o", "s", "^", "D", "v", "P", "<", ">", "X", "p", "h", "d", "H")  # of the methods; the star is the dense net
+SCHEMES = ("static_int8", "dynamic_int8", "float16", "qat_int8")
 PUBLISHED = "#8c8c8c"
 DENSE = {"color": "#444444", "linestyle": (0, (7, 3)), "linewidth": 0.9, "zorder": 1}  # the line of the dense net
 CONTROL = DENSE | {"linestyle": (0, (1, 2)), "linewidth": 1.3}  # and of the one trained for as long as fine-tuned nets
@@ -40,7 +55,7 @@ TALLEST = 7.0  # inches: what is taller than the window, the report cuts off
 LINE = 0.19  # inches that a line of a legend takes
 
 _RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",  # of matplotlib's own list: DejaVu Sans, and what a browser has instead
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
@@ -62,7 +77,7 @@ _RC: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.hashsalt": "espalier",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text is text: it can be searched, and read aloud
 }
 
 
@@ -84,11 +99,16 @@ def figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, out: str | Path) -> None:
-    """Write a figure as its suffix says, without a date."""
+    """Write a figure as its suffix says, without a date. An SVG file has a title, and the role of a picture."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    figure.savefig(out, dpi=160, metadata=dates.get(out.suffix))
+    if out.suffix != ".svg":
+        return figure.savefig(out, dpi=160, metadata=dates.get(out.suffix))
+    title, text = figure.get_suptitle().replace("\n", " "), io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Title": title})
+    named = f'<svg role="img" aria-label="{escape(title)}" '
+    out.write_text(text.getvalue().replace("<svg ", named, 1), encoding="utf-8", newline="\n")
 
 
 def styles(names: Iterable[str]) -> dict[str, Look]:
@@ -100,13 +120,47 @@ def styles(names: Iterable[str]) -> dict[str, Look]:
     }
 
 
-def fills(names: Iterable[str]) -> dict[str, Look]:
-    """How much of a marker is filled for each name, in their order: the marker and its colour stay free to tell
-    something else."""
+def of_type(name: str) -> Look:
+    """The colour, marker and line style of a prune type, the same in all figures."""
+    return _at(_place(name, TYPES), MARKERS)
+
+
+def of_method(name: str) -> Look:
+    """The colour, marker and line style of a method, the same in all figures."""
+    return _at(_place(name, METHODS), SIGNS)
+
+
+def _place(name: str, known: tuple[str, ...]) -> int:
+    """The place of a name among those that are known, or after them."""
+    return known.index(name) if name in known else len(known) + zlib.crc32(name.encode()) % 64
+
+
+def _at(place: int, markers: tuple[str, ...]) -> Look:
     return {
-        name: {"fillstyle": FILLS[i % len(FILLS)], "markerfacecoloralt": "white"}
-        for i, name in enumerate(dict.fromkeys(names))
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": markers[place % len(markers)],
+        "linestyle": LINES[(place + 3 * (place // len(LINES))) % len(LINES)],
     }
+
+
+def of_series(methods: Mapping[str, str]) -> dict[str, Look]:
+    """The look of each series of points: that of its method; of several series of one method, each after the first
+    with another line style, and an edge around its markers, which gets wider. methods: series -> method."""
+    looks: dict[str, Look] = {}
+    seen: dict[str, int] = {}
+    for series, method in methods.items():
+        look, place = of_method(method), seen.get(method, 0)
+        seen[method] = place + 1
+        look |= {"linestyle": LINES[(LINES.index(look["linestyle"]) + place) % len(LINES)]}
+        edge = "#d55e00" if look["color"] == "#000000" else "#000000"
+        looks[series] = look | ({"markeredgecolor": edge, "markeredgewidth": 0.8 * place} if place else {})
+    return looks
+
+
+def of_scheme(name: str) -> Look:
+    """How much of the marker of a net of that scheme is filled, the same in all figures."""
+    place = SCHEMES.index(name) if name in SCHEMES else len(SCHEMES)
+    return {"fillstyle": FILLS[place], "markerfacecoloralt": "white"}
 
 
 def titled(figure: Figure, title: str, setup: str) -> None:
@@ -177,17 +231,3 @@ def legend_below(figure: Figure, handles: list[Line2D], columns: int = 4) -> Non
     columns = max(fitting, default=1)
     figure.set_figheight(min(TALLEST, figure.get_figheight() + LINE * -(-len(handles) // columns)))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=2.2)
-
-
-def aside(spots: Iterable[tuple[float, float, str]], width: float, height: float) -> list[float]:
-    """How far sideways to draw each point, so that it is not hidden by one of another name: 0 for most. spots: of each
-    point how far it lies to the right and up in its panel (0 to 1), and its name; width, height: of a marker."""
-    placed: list[tuple[float, float, str]] = []
-    moved = []
-    for x, y, name in spots:
-        others = [(a, b) for a, b, other in placed if other != name and abs(y - b) < height]
-        steps = sorted(range(-len(others) - 1, len(others) + 2), key=lambda step: (abs(step), -step))
-        step = next(step for step in steps if all(abs(x + step * width - a) >= 0.99 * width for a, _ in others))
-        placed.append((x + step * width, y, name))
-        moved.append(step * width)
-    return moved

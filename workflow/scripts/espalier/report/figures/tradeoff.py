@@ -1,4 +1,4 @@
-"""What pruning costs: accuracy against the ratio that was pruned, against computation, against parameters.
+"""What pruning costs: accuracy against the ratio that was pruned. Against computation and parameters: `equal_cost`.
 
 A panel for each prune type, in it a line for each method. After fine-tuning, right after pruning and as published are
 rows of panels of their own: the first takes a few points, the second nearly all of the scale.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from espalier.analysis import registered, selections
+from espalier.analysis import registered, selections, variants
 from espalier.analysis.labels import scope_label, told_apart, way_of
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
@@ -58,10 +58,9 @@ _READ = (
     " Each prune type has a panel, each method a marker and line; so has each way to train and fine-tune by a method, "
     "where there are several. Filled markers: after fine-tuning, or after gradual pruning. Hollow markers, on a scale "
     "of their own: right after pruning. Grey markers: as published. The dashed line is the dense net, trained without "
-    "a penalty; a dotted line, where that was run, is the dense net of as many epochs as fine-tuned nets, which these "
-    "are compared with."
+    "a penalty; a dotted line, where that was run, is an unpruned net of as many epochs as fine-tuned nets, and of the "
+    "same penalty, which these are compared with."
 )
-_SHRUNK = " The figure leaves out nets whose weights were only set to zero, as these cost as much as the dense net."
 
 
 @register(
@@ -69,56 +68,18 @@ _SHRUNK = " The figure leaves out nets whose weights were only set to zero, as t
         "accuracy_vs_ratio",
         title="Accuracy against pruning ratio",
         caption="Test accuracy against the share of groups (filters, channels or blocks) that was really removed, or "
-        "of weights that were set to zero. This is not always the share that the config asks for." + _READ,
+        "of weights that were set to zero. This is not always the share that the config asks for. Bars are 95 % "
+        "intervals, "
+        "over seeds; of one seed what the test images leave." + _READ,
         when=selections.pruned_otherwise,
     )
 )
 def accuracy_vs_ratio(view: StudyView) -> Figure:
     """x: actual ratio in percent."""
-    points = _points(view.pruned, "actual_ratio", 100)
+    points = points_of(view.pruned, "actual_ratio", 100)
     removed = dict.fromkeys(_shrunk(points), "groups removed (%)")
     labels = dict.fromkeys(points["panel"], "weights set to zero (%)") | removed
     return _draw(_Points(points, labels), _Points(_published(view, "share", 100), labels))
-
-
-@register(
-    FigureItem(
-        "accuracy_vs_macs",
-        title="Accuracy against computation",
-        caption="Test accuracy against the multiply-accumulates that one image costs: further left is cheaper, higher "
-        "is better." + _READ + _SHRUNK,
-        when=selections.shrunk_otherwise,
-    )
-)
-def accuracy_vs_macs(view: StudyView) -> Figure:
-    """x: millions of MACs; published: G as published."""
-    return _draw_shrunk(view, ("macs", "MACs per image (M)"), ("flops_g", "FLOPs, as published (G)"))
-
-
-@register(
-    FigureItem(
-        "accuracy_vs_params",
-        title="Accuracy against parameters",
-        caption="Test accuracy against the parameters that the pruned net still has: further left is smaller, higher "
-        "is better." + _READ + _SHRUNK,
-        when=selections.shrunk_otherwise,
-    )
-)
-def accuracy_vs_params(view: StudyView) -> Figure:
-    """x: millions of parameters."""
-    return _draw_shrunk(view, ("params", "parameters (M)"), ("params_m", "parameters (M)"))
-
-
-def _draw_shrunk(view: StudyView, measured: tuple[str, str], published: tuple[str, str]) -> Figure:
-    """Draw accuracy against a count that pruning makes smaller. measured: its column, in millions once it is drawn, and
-    the label of x; published: column and label of the published rows."""
-    (column, label), (column_published, label_published) = measured, published
-    points = _points(view.pruned, column, 1e-6)
-    panels = _shrunk(points)
-    return _draw(
-        _Points(points, dict.fromkeys(panels, label)),
-        _Points(_published(view, column_published), dict.fromkeys(panels, label_published)),
-    )
 
 
 def _shrunk(points: pd.DataFrame) -> list[str]:
@@ -126,7 +87,7 @@ def _shrunk(points: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(points["panel"][~registered.masked(points)]))
 
 
-def _points(pruned: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
+def points_of(pruned: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     """The pruned nets with their panel, series and x."""
     ways = [way_of(row, amounts=False) for _, row in pruned.iterrows()]
     series = [_series(row, pruned) + _steps(way) for (_, row), way in zip(pruned.iterrows(), ways, strict=True)]
@@ -136,7 +97,7 @@ def _points(pruned: pd.DataFrame, x: str, scale: float) -> pd.DataFrame:
     # Nets that went through other steps are no points of one line, even if their method is the same.
     told = {name: told_apart(name, parts) if len(parts) > 1 else {} for name, parts in ways_of.items()}
     series = [told[name].get(way, name) for name, way in zip(series, ways, strict=True)]
-    return pruned.assign(panel=pruned["prune_type"], series=series, x=pruned[x] * scale, x_sd=pruned[f"{x}_sd"] * scale)
+    return pruned.assign(panel=pruned["prune_type"], series=series, x=pruned[x] * scale)
 
 
 def _steps(way: str) -> str:
@@ -164,7 +125,7 @@ def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame:
     """The published points in the same form; empty, if there are none."""
     rows = view.published
     if rows is None or x not in rows:
-        return pd.DataFrame(columns=["panel", "series", "x", "after"])
+        return pd.DataFrame(columns=["panel", "series", "method", "x", "after"])
     dense = rows[(rows["kind"] == "training") & rows["penalty"].isna()]["top1"]
     rows = rows[(rows["kind"] == "pruning") & rows[x].notna() & rows["top1"].notna()]
     names = zip(rows["method"].fillna(rows["prune_type"]), rows["schedule"], strict=True)
@@ -172,6 +133,7 @@ def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame:
         {
             "panel": rows["prune_type"],
             "series": [" ".join(word for word in words if pd.notna(word)) for words in names],
+            "method": rows["method"].fillna(rows["prune_type"]),
             "x": rows[x].astype(float) * scale,
             "after": rows["top1"],
             "dense_top1": dense.iloc[0] if len(dense) else float("nan"),
@@ -182,7 +144,8 @@ def _published(view: StudyView, x: str, scale: float = 1.0) -> pd.DataFrame:
 def _draw(points: _Points, published: _Points) -> Figure:
     """Strips of panels, one panel for each prune type that has a label. Strips are rows; with one prune type they stand
     side by side. A strip has no panel for what it has no points of."""
-    looks = _looks([*points.frame["series"], *published.frame["series"]])  # of all: the same in all figures
+    rows = pd.concat([points.frame[["series", "method"]], published.frame[["series", "method"]]])
+    looks = _looks(dict(zip(rows["series"], rows["method"].astype(str), strict=True)))
     points, published = points.drawn(), published.drawn()
     named = {*points.frame["series"], *published.frame["series"]}
     looks = {series: look for series, look in looks.items() if series in named}
@@ -190,15 +153,15 @@ def _draw(points: _Points, published: _Points) -> Figure:
     figure, places = _panels(len(strips), list(points.labels))
     drawn: list[Panels] = []
     for strip, panels in zip(strips, places, strict=True):
-        same = [axes for other, axes in zip(strips, drawn, strict=False) if other.points is strip.points]
+        same = [axes for other, axes in zip(strips, drawn, strict=False) if other.points.labels == strip.points.labels]
         drawn.append(_row(strip, panels, same))
     for panels in drawn:
         style.grounded(next(iter(panels.values())), "x")
     (_label_rows if len(points.labels) > 1 else _label_side_by_side)(strips, drawn)
     handles = [style.proxy(**look, label=series) for series, look in looks.items()]
     handles.append(style.proxy(**style.DENSE, label="dense"))
-    if points.frame["control_top1"].notna().any():
-        handles.append(style.proxy(**style.CONTROL, label="dense, of equal epochs"))
+    if points.frame["control_top1"][points.frame["after"].notna()].notna().any():
+        handles.append(style.proxy(**style.CONTROL, label="unpruned, of equal epochs"))
     style.legend_below(figure, handles)
     return figure
 
@@ -244,9 +207,10 @@ def _label_side_by_side(strips: list[_Strip], drawn: list[Panels]) -> None:
             axes.set(title=f"{panel}, {strip.name}", xlabel=strip.points.labels[panel], ylabel="top-1 (%)")
 
 
-def _looks(series: list[str]) -> dict[str, style.Look]:
-    """How each series looks. Later ones are smaller, so that they do not hide the earlier ones below them."""
-    looks = style.styles(series)
+def _looks(methods: dict[str, str]) -> dict[str, style.Look]:
+    """How each series looks. methods: of each its method. Later ones are smaller, so that they do not hide the earlier
+    ones below them."""
+    looks = style.of_series(methods)
     sizes = np.linspace(*SIZES, len(looks))
     return {name: look | {"markersize": size} for (name, look), size in zip(looks.items(), sizes, strict=True)}
 
@@ -257,14 +221,14 @@ def _changed(looks: dict[str, style.Look], **change: str) -> dict[str, style.Loo
 
 def _row(strip: _Strip, places: Panels, same: list[Panels]) -> Panels:
     """Draw the panels of a strip on the same scales, and remove the places that the strip has no points for. same: the
-    panels of strips with the same x."""
+    panels of strips with the same x, published ones too."""
     drawn = {panel: axes for panel, axes in places.items() if len(strip.of(panel))}
     for panel, axes in places.items():
         if panel not in drawn:
             axes.remove()
     first, *others = drawn.values()
-    for above in same:
-        first.sharex(next(iter(above.values())))
+    if same:
+        first.sharex(next(iter(same[0].values())))
     for axes in others:
         axes.sharex(first)
         axes.sharey(first)
@@ -280,7 +244,7 @@ def _panel(axes: Axes, strip: _Strip, panel: str) -> None:
     shown = [series for series in strip.looks if series in set(points["series"])]
     for series in shown:
         line = points[points["series"] == series].sort_values("x")
-        axes.errorbar(line["x"], line[strip.column], **_spread(line, strip.column), **strip.looks[series], capsize=2)
+        axes.errorbar(line["x"], line[strip.column], **_bars(line, strip.column), **strip.looks[series], capsize=2)
     lines = [("dense_top1", style.DENSE)]
     if strip.column == "after" and "control_top1" in points:  # nets right after pruning have not trained longer
         lines.append(("control_top1", style.CONTROL))
@@ -290,7 +254,9 @@ def _panel(axes: Axes, strip: _Strip, panel: str) -> None:
     axes.margins(x=0.08, y=0.12)
 
 
-def _spread(line: pd.DataFrame, column: str) -> dict[str, pd.Series]:
-    """Error bars, where there are several seeds."""
-    bars = {"xerr": line.get("x_sd"), "yerr": line.get(f"{column}_sd")}
-    return {key: bar for key, bar in bars.items() if bar is not None and bar.notna().any()}
+def _bars(line: pd.DataFrame, column: str) -> dict[str, list[pd.Series]]:
+    """The 95 % intervals of accuracies; none of published ones, which do not say."""
+    if "n" not in line:
+        return {}
+    down, up = variants.bars(line, column)
+    return {"yerr": [down, up]} if down.notna().any() else {}

@@ -34,8 +34,9 @@ VALUES = ("loss", "top1")  # the rows of panels
         "be the lower one. Right: later trainings, by validation images alone. Nets that were fine-tuned, or trained "
         "from scratch after pruning, share a line for each prune type: the median over these nets, with a band from "
         "the worst to the best. Nets that were pruned while they were trained, or trained to be quantized, have a "
-        "line each. With several seeds, the left column shows means, and in the right column the net of each seed "
-        "counts. Where weights were pruned gradually, a panel below shows the share of zeros among the weights that "
+        "line each. With several seeds, the left column shows means with a band from the lowest to the "
+        "highest seed, and in the right column the net of each seed counts. Where weights were pruned gradually, a "
+        "panel below shows the share of zeros among the weights that "
         "are pruned. The loss does not include a penalty.",
         when=selections.always,
     )
@@ -109,9 +110,11 @@ def _titles(later: pd.DataFrame) -> Iterator[str]:
 
 
 def _draw_first(axes: Axes, history: pd.DataFrame, value: str, looks: dict[str, style.Look]) -> None:
-    """Mean over seeds of each first training: validation thick with markers, training thin."""
+    """Mean and range over seeds of each first training: validation thick with markers, training thin."""
     for series, lines in history.groupby("series", sort=False):
         look, mean = looks[series], lines.groupby("epoch")[[f"train_{value}", f"validation_{value}"]].mean()
+        seeds = lines.groupby("epoch")[f"validation_{value}"]
+        axes.fill_between(mean.index, seeds.min(), seeds.max(), color=look["color"], alpha=0.13, linewidth=0)
         step = max(1, len(mean) // 8)
         axes.plot(
             mean.index, mean[f"validation_{value}"], **look, linewidth=1.6, markersize=4.5, markevery=step, label=series

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from espalier.analysis import curves, selections
+from espalier.analysis import curves, selections, variants
 from espalier.analysis.selections import WEIGHT_AND_UNIT
 from espalier.analysis.study import StudyView
 from espalier.registry import FigureItem, register
@@ -26,9 +26,10 @@ OTHER = {"linewidth": 0.9, "markersize": 4, "zorder": 3}  # curves of other meth
         caption="Test accuracy against sparsity, without retraining. Each way to draw the initial weights has a "
         "panel; the published curves are grey. Thin lines with small markers are other ways to choose weights, where "
         "these were run: at random, or the smallest weights of the whole net. The rings, and the numbers above a "
-        "panel, are the knees: "
+        "panel, are the knees, by the means: "
         f"the largest sparsity up to which accuracy stays within {curves.KNEE:g} points of the unpruned net. "
-        "The table of findings says where the curves of a panel part, and by how much.",
+        "Bars are 95 % intervals, over seeds; of one seed what the test images leave. The table of findings says "
+        "where the curves of a panel part, and by how much.",
         when=selections.weights_and_units,
     )
 )
@@ -36,9 +37,9 @@ def weight_vs_unit(view: StudyView) -> Figure:
     """x: sparsity in percent, y: top-1; two lines in each panel."""
     frames, others = dict(curves.of_run(view.nets_of(selections.weights_and_units))), curves.baselines(view.nets)
     published = curves.of_published(view.published)
-    looks = style.styles([*WEIGHT_AND_UNIT, *(name for methods in others.values() for name in methods)])
-    for name in looks.keys() - set(WEIGHT_AND_UNIT):
-        looks[name] |= OTHER
+    looks = {name: style.of_type(name) for name in WEIGHT_AND_UNIT}
+    names = dict.fromkeys(name for methods in others.values() for name in methods)
+    looks |= {name: _other(name, style.LINES[1 + place % 7]) for place, name in enumerate(names)}
     grey = looks | {kind: looks[kind] | {"color": style.PUBLISHED} for kind in WEIGHT_AND_UNIT}
     panels = len(frames) + (published is not None)
     figure = style.figure(max(5.5, 3.5 * panels), 4.0)
@@ -54,14 +55,30 @@ def weight_vs_unit(view: StudyView) -> Figure:
     return figure
 
 
+def _bars(frame: pd.DataFrame, kind: str) -> list[pd.Series] | None:
+    """The 95 % intervals of a curve, as lengths down and up; None of published ones, which do not say."""
+    if "n" not in frame:
+        return None
+    down, up = variants.bars(frame)
+    ends = [curves.curve(frame.assign(end=end), kind, "end") for end in (down, up)]
+    return ends if ends[0].notna().any() else None
+
+
+def _other(name: str, line: Any) -> style.Look:
+    """How the curve of another method looks, such as "unit random": in the colour of its prune type, with the marker of
+    its method, and a line style of its own."""
+    kind, method = name.replace(",", "").split()[:2]
+    look = style.of_method(method)
+    return look | {"color": style.of_type(kind)["color"], "linestyle": line} | OTHER
+
+
 def _panel(axes: Axes, title: str, frame: pd.DataFrame, looks: dict[str, style.Look]) -> None:
     """The curves of one initialisation, or the published ones, their knees ringed."""
     knees = {}
     for kind in WEIGHT_AND_UNIT:
         curve = curves.curve(frame, kind)
         knee = knees[kind] = curves.knee(curve)
-        spread = curves.curve(frame, kind, "top1_sd") if "top1_sd" in frame else curve * float("nan")
-        axes.errorbar(100 * curve.index, curve, yerr=spread if spread.notna().any() else None, capsize=2, **looks[kind])
+        axes.errorbar(100 * curve.index, curve, yerr=_bars(frame, kind), capsize=2, **looks[kind])
         axes.plot([100 * knee], [curve[knee]], "o", markersize=12, markerfacecolor="none", color=looks[kind]["color"])
     words = ", ".join(f"{kind} {100 * knee:.3g} %" for kind, knee in knees.items())
     axes.set(title=f"{title}\nknees: {words}", xlabel="sparsity (%)", ylim=(0, 105))

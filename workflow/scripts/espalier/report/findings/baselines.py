@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from espalier.analysis import matched, registered, selections
+from espalier.analysis import floors, matched, registered, selections
 from espalier.analysis.labels import net_names
 from espalier.analysis.matched import Method
 from espalier.analysis.nets import untouched
@@ -15,7 +15,7 @@ from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import RULE, Contest, estimated, overall, tally
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Fact, Finding, fact_of_contest
-from espalier.report.findings.words import comparisons, lead, percent, scatter
+from espalier.report.findings.words import comparisons, lead, listed, percent, scatter
 from espalier.report.table import number
 
 AMOUNTS = ["ratio", "blocks", "asked"]
@@ -51,10 +51,11 @@ def baselines(view: StudyView) -> Finding | None:
         facts=tuple(each.fact for of_one in by_baseline.values() for each in of_one),
         verdict=overall(tally(contest.verdict for contest in contests)),
         n=int(nets["n"].min()),
-        answer=f"{'; '.join(words)}.{scatter(nets)}",
+        answer=f"{'; '.join(words)}.{_turning(found)}{scatter(nets)}",
         evidence=" ".join(
             f"Against {name}: {'; '.join(each.words for each in of_one)}." for name, of_one in by_baseline.items()
-        ),
+        )
+        + floors.sentence(view, (net for _, net in nets[~masked].iterrows())),
         definition=DEFINITION,
     )
 
@@ -102,6 +103,21 @@ class Beaten:
         if all(pd.isna(net[amount]) for amount in AMOUNTS):
             words += f"; {percent(net['actual_ratio'])} went, of the baseline {percent(base['actual_ratio'])}"
         return f"{net['net']} {number(net['top1'], 2)} to {number(base['top1'], 2)} ({words})"
+
+
+def _turning(found: list[Beaten]) -> str:
+    """A sentence on the curves whose order to their baseline depends on the axis of cost, by the means; it begins with
+    a space; "" if there are no curves."""
+    leads: dict[tuple, list[float]] = {}
+    for each in found:
+        if each.axis is not None:
+            leads.setdefault((*each.names, each.contest.one["root"]), []).append(each.contest.lead)
+    if not leads:
+        return ""
+    turning = [f"{one} against {other}" for (one, other, _), of in leads.items() if min(of) < 0 < max(of)]
+    if not turning:
+        return " The order of the means is the same on each axis of cost."
+    return f" The order of the means depends on the axis of cost: {listed(dict.fromkeys(turning))}."
 
 
 def _curves(view: StudyView, nets: pd.DataFrame) -> Iterator[tuple[Method, Method]]:

@@ -53,6 +53,9 @@ FACTS = {  # what the facts of the findings here mean; docs/outputs.md has the t
     "times_faster": "Time of a baseline in the same runtime / that of the net: of the dense net, or with `scheme` of "
     "the same net in float32. With `prune_type` or `scheme` the median over the nets.",
     "largest_times_faster": "The same of the fastest net.",
+    "operator_share": "Share of a call's time that the operators of the kind `operator` take, by the runtime's own "
+    "profile.",
+    "float_operators": "Operators with weights that compute in float32.",
     "ms_per_image": "Median time of a call with one image, milliseconds.",
     "zipped_bytes": "Size of the zipped file.",
     "wrapped_bytes": "Size of the .h5 file with the wrappers of gradual pruning and the optimizer.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
-from espalier.analysis import registered, selections
+from espalier.analysis import operators, registered, selections
 from espalier.analysis.choices import Choice, by_validation, claims_with_drops, first
 from espalier.analysis.labels import net_names
 from espalier.analysis.nets import KINDS, LIMITS, NEAR
+from espalier.analysis.operators import Profile
 from espalier.analysis.speed import FASTER, Gain
 from espalier.analysis.statistics import SEEDS
 from espalier.analysis.study import StudyView
@@ -21,6 +24,7 @@ from espalier.report.findings.words import chosen_by, comparable, drop, listed, 
 from espalier.report.table import number
 
 WAYS = dict(zip(KINDS, ("Prune", "Quantize", "Both"), strict=True))
+SHOWN = 3  # kinds of operators that facts are given of
 Smallest = dict[float, dict[str, Choice]]  # limit -> kind -> the smallest net
 
 
@@ -110,43 +114,87 @@ def int8_speed(view: StudyView) -> Finding | None:
     times = _against_exports(view.times)
     if times.empty:
         return None
-    facts, first = _gains(times), times.iloc[0]
+    gains, first, profiles = _gains(times), times.iloc[0], list(_profiles(view.times, times))
     schemes = dict.fromkeys(times["scheme"])
     medians = "; ".join(_medians(times[times["scheme"] == scheme]) for scheme in schemes)
     return Finding(
         question="Is int8 slower or faster than float32?",
-        facts=(*facts, *_published_facts(view)),
-        verdict=overall(tally(fact.outcome for fact in facts if fact.outcome)),
+        facts=(*gains, *(fact for each in profiles for fact in each.facts), *_published_facts(view)),
+        verdict=overall(tally(fact.outcome for fact in gains if fact.outcome)),
         n=int(times.groupby("variant")["seed"].nunique().min()),
-        answer="; ".join(_answer(scheme, [f for f in facts if f.of["scheme"] == scheme]) for scheme in schemes) + ".",
+        answer="; ".join(_answer(scheme, [f for f in gains if f.of["scheme"] == scheme]) for scheme in schemes) + ".",
         evidence=f"Times float32 / int8, medians: {medians}. {first['runtime']}, threads: {first['threads']}."
-        + _slow_static(times),
+        + _slow_static(times)
+        + "".join(f" {each.words}" for each in profiles),
         definition="Median time of the same net exported as float32 / that of the quantized one, in the same runtime; "
         "faster or slower by more than the noise, what two copies of a net differ by in the same run "
-        f"({FASTER:g} times, where it was not measured).",
+        f"({FASTER:g} times, where it was not measured). Of intervals over rounds the medians over the nets. What a "
+        "call is spent on: of the net that is furthest from float32 in each scheme, by ONNX Runtime's own profile; "
+        "LiteRT tells which operators it runs, and not how long each takes.",
         published=_published_words(view),
     )
 
 
+@dataclass(frozen=True)
+class _Spent:
+    """What a call of a net in 8-bit integers is spent on. row: of its times; dense: of the same net in float32."""
+
+    row: pd.Series
+    own: Profile
+    dense: Profile | None
+
+    @property
+    def facts(self) -> list[Fact]:
+        of = {"net": self.row["net"], "scheme": self.row["scheme"], "batch_size": self.row["batch_size"]}
+        left = fact("float_operators", sum(each.number for each in self.own.left_in_float), **of)
+        if not self.own.timed:
+            return [left]
+        shares = [(each.name, self.own.share((each,))) for each in self.own.operators[:SHOWN]]
+        return [left, *(fact("operator_share", share, operator=name, **of) for name, share in shares)]
+
+    @property
+    def words(self) -> str:
+        """In a sentence."""
+        of = f"{self.row['net']}, batch {self.row['batch_size']}"
+        return f"{of[0].upper()}{of[1:]}: {operators.words(self.own, self.dense)}."
+
+
+def _profiles(all_times: pd.DataFrame, times: pd.DataFrame) -> Iterator[_Spent]:
+    """Of each scheme the net whose time is furthest from that in float32, if it is known what its call is spent on."""
+    times = times.assign(net=net_names(times), off=np.log(times["gain"]).abs())
+    for _, rows in times.groupby("scheme", sort=False):
+        row = rows.loc[rows["off"].idxmax()]
+        if own := operators.of(row):
+            yield _Spent(row, own, operators.of_float(all_times, row))
+
+
 def _against_exports(times: pd.DataFrame) -> pd.DataFrame:
-    """The rows of nets in 8-bit integers, with `gain`: the time of the export of what they were made from / theirs.
-    Where that was not timed there is none, but for the dense net's: all dense nets of a study are of one shape."""
-    exports = times[registered.exported(times)].set_index(["parent", "threads", "batch_size"])["median_ms"]
-    times = times[registered.int8(times)]
+    """The rows of nets in 8-bit integers, with `gain`: the time of the export of what they were made from / theirs, and
+    its interval, `gain_low` and `gain_high`, where that is known. Where the export was not timed there is none, but for
+    the dense net's: all dense nets of a study are of one shape."""
+    exports = times[registered.exported(times)].set_index(["parent", "threads", "batch_size"])
+    exports = exports.reindex(columns=["median_ms", "ratio_low", "ratio_high", "node", "baseline"])
+    times = times[registered.int8(times)].reindex(columns=list(dict.fromkeys([*times, "ratio_low", "ratio_high"])))
     keys = pd.MultiIndex.from_frame(times[["parent", "threads", "batch_size"]])
-    float_ms = pd.Series(exports.reindex(keys).to_numpy(), times.index)
-    float_ms = float_ms.fillna(times["dense_ms"].where(times["kind"] == "quantized"))
-    return times.assign(gain=float_ms / times["median_ms"]).dropna(subset=["gain"])
+    of_export = exports.reindex(keys).set_axis(times.index)
+    float_ms = of_export["median_ms"].fillna(times["dense_ms"].where(times["kind"] == "quantized"))
+    # An export's ratio to the baseline is 1 if it is that itself; else both ratios are uncertain, and their quotient
+    # lies between those of their ends.
+    itself = of_export["node"].isna() | (of_export["node"] == of_export["baseline"])
+    low, high = (of_export[end].mask(itself, 1.0) for end in ("ratio_low", "ratio_high"))
+    gains = {"gain": float_ms / times["median_ms"], "gain_low": times["ratio_low"] / high}
+    return times.assign(**gains, gain_high=times["ratio_high"] / low).dropna(subset=["gain"])
 
 
 def _gains(times: pd.DataFrame) -> list[Fact]:
     """The median gain of each scheme at each batch size."""
-    medians = times.groupby(["scheme", "batch_size"], sort=False)["gain"].median()
+    columns = ["gain", "gain_low", "gain_high"]
+    medians = times.groupby(["scheme", "batch_size"], sort=False)[columns].median()
     known = times["noise"].dropna() if "noise" in times else pd.Series(dtype=float)
     noise = float(known.max()) if len(known) else FASTER
     return [
-        fact_of_times("times_faster", Gain(float(gain), noise=noise), scheme=scheme, batch_size=batch)
-        for (scheme, batch), gain in medians.items()
+        fact_of_times("times_faster", Gain(*map(float, row), noise=noise), scheme=scheme, batch_size=batch)
+        for (scheme, batch), row in zip(medians.index, medians.to_numpy(), strict=True)
     ]
 
 

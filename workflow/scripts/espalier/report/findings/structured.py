@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from espalier.analysis import matched, selections
+from espalier.analysis import floors, matched, selections
 from espalier.analysis.labels import Row, net_names, pruning_label, retraining_label, way_of
 from espalier.analysis.matched import Match, Method
 from espalier.analysis.nets import NEAR, untouched
@@ -39,6 +39,7 @@ def filter_wise_wins(view: StudyView) -> Finding | None:
     """Is filter_wise the best prune type at equal cost, against each other type?"""
     nets, when = _ends(view.nets_of(selections.filters_and_others))
     nets = nets[~untouched(nets)]
+    nets = nets.assign(net=net_names(nets))
     found = matched.matches(_pairs(_methods(view, nets)))
     if not found:
         return None
@@ -51,7 +52,7 @@ def filter_wise_wins(view: StudyView) -> Finding | None:
         n=int(nets["n"].min()),
         answer=f"filter_wise is ahead in {comparisons(verdicts)}{_unless_tuned(when)}. {_turning_words(found)}"
         f"{scatter(nets)}",
-        evidence=" ".join(map(_match_words, found)),
+        evidence=" ".join(map(_match_words, found)) + floors.sentence(view, (net for _, net in nets.iterrows())),
         definition=f"Top-1 {when} of filter_wise less that of each other prune type, at the same penalty and method. "
         f"{matched.RULE} {RULE}",
         published=_published_words(published),

@@ -145,6 +145,8 @@ def reference(nets: pd.DataFrame) -> tuple[str, str]:
     """What `drop` of nets (see nets.of) is counted from, in words, and sentences on the nets that are compared with
     nothing; they begin with a space."""
     name = "dense" if (nets["reference"] == nets["dense"]).all() else "the dense net of equal epochs"
+    if nets["reference_penalty"].notna().any():
+        name = "the unpruned net of equal epochs and penalty"
     alone, nothing = nets["reference"].isna(), untouched(nets)
     remarks = [
         f" No dense net of equal epochs, and so not compared: {_some(nets[alone])}." if alone.any() else "",
