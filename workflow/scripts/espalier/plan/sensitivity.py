@@ -21,7 +21,7 @@ Share = Annotated[float, limits(exclusiveMinimum=0, exclusiveMaximum=1)]
 
 class Sensitivity(Table):
     """Prunes each layer of the dense nets alone, by several ratios and without training, and measures top-1 on
-    validation images (PyTorch; filters, channels, neurons)."""
+    validation images (PyTorch; filters, channels, neurons, single weights)."""
 
     prune_type: Annotated[str, key("What is removed.", required=True), named(registry.PruneType)]
     method: Annotated[
@@ -49,13 +49,18 @@ def check(study: dict[str, Any], path: list) -> None:
             path, "is measured of trained nets, and no chain begins with one", allowed=f"with {' or '.join(DENSE)}"
         )
     prune_type = registry.get(registry.PruneType, pruning(study, path)[0]["prune_type"], study["backend"])
-    if not prune_type.cuts_channels:
-        able = [e.name for e in registry.entries(registry.PruneType, "pytorch").values() if e.cuts_channels]
+    if not _by_layer(prune_type):
+        able = [e.name for e in registry.entries(registry.PruneType, "pytorch").values() if _by_layer(e)]
         raise ConfigError(
             [*path, "prune_type"],
-            f"{wanted['prune_type']} takes no channels or neurons out of the layers of a PyTorch net",
+            f"{wanted['prune_type']} takes no channels, neurons or weights out of single layers of a PyTorch net",
             allowed=", ".join(able),
         )
+
+
+def _by_layer(prune_type: registry.PruneType) -> bool:
+    """Whether one layer alone can be pruned so."""
+    return prune_type.cuts_channels or (prune_type.backend == "pytorch" and prune_type.by == ("weights",))
 
 
 def pruning(study: dict[str, Any], path: list) -> tuple[dict[str, Any], set[Use]]:
