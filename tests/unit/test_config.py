@@ -541,6 +541,13 @@ MISTAKES = {
         at="studies.vgg.chains[0][0].train.prune_type",
         corrected={"prune_type": "filter_wise"},
     ),
+    "shares by shape of what is left": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "params": 0.5, "scope": "erk"},
+        ("erk says which share of a ratio", "params"),
+        at="studies.vgg.chains[0][1].prune.scope",
+        corrected={"scope": "global"},
+    ),
     "weights rewound without the learning rates": Mistake(
         CHAIN,
         ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"finetune": {"rewind_weights": True}}],

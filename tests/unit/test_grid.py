@@ -534,7 +534,7 @@ def test_weights_go_back_to_the_epoch_at_which_the_learning_rates_begin():
     rewound = {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 2}}
     train, _, job = built(["train", weights, rewound], train={"epochs": 5}).jobs.values()
     assert job.params["recipe"]["offset"] == 3
-    assert job.params["origin"] == {"recipe": train.params["recipe"] | {"epochs": 3}, "seed": train.params["seed"]}
+    assert job.params["origin"] == {"recipe": train.params["recipe"], "seed": train.params["seed"], "epochs": 3}
     assert job.columns["retraining"] == "rewind_weights"
     assert "origin" not in last("train", weights, {"finetune": {"rewind": True}}).params
 

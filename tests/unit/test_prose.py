@@ -18,6 +18,7 @@ from a_reference import (
     NORMAL,
     PROJECT,
     SHORT,
+    STUDIES,
     costs_more,
     drop,
     holm,
@@ -516,3 +517,44 @@ def _p_of_one_more(runs: np.ndarray, published: float) -> float:
     """The p value of a published number as one more run."""
     error = runs.std(ddof=1) * (1 + 1 / len(runs)) ** 0.5
     return float(2 * stats.t.sf(abs(runs.mean() - published) / error, len(runs) - 1))
+
+
+def test_times_without_a_control_are_called_what_was_measured():
+    """Only runs that timed the dense net twice know the noise; of the others no verdict on times is claimed."""
+    text = (PROJECT / REFERENCE).read_text()
+    with_control = {run for run in set(STUDIES.values()) if "noise" in table(run, "latency")}
+    assert with_control == {"mnist"} and "The other runs have no such control" in text
+    sections = re.split(r"^## ", text, flags=re.M)[1:]
+    timed = [
+        line
+        for section in sections
+        for line in section.splitlines()
+        if line.startswith("* **Time.**") and not section.startswith("MNIST")
+    ]
+    assert timed and all("noise was not measured" in line or "without a control of the noise" in line for line in timed)
+
+
+def test_one_seed_is_called_no_verdict_wherever_a_run_has_one():
+    text = (PROJECT / REFERENCE).read_text()
+    for run in set(STUDIES.values()):
+        row = next(line for line in text.splitlines() if line.startswith(f"| [{run}]"))
+        seeds = table(run, "results")["seed"].nunique()
+        assert f"| {seeds} |" in row
+        of_run = {"cats_dogs": "Cats and dogs", "cifar100": "CIFAR-100"}.get(run)
+        assert (seeds == 1) == (of_run is not None)
+        if of_run:
+            sections = [part for part in re.split(r"^## ", text, flags=re.M) if part.startswith(of_run)]
+            assert sections and all("one seed" in part for part in sections)
+
+
+def test_no_page_of_the_project_claims_a_winner():
+    """Words that only a verdict allows are not in the prose; a finding may say them, with its interval."""
+    winners = re.compile(r"\b(outperforms?|wins|beats|superior|state of the art|significantly)\b", flags=re.I)
+    pages = [PROJECT / FIRST, PROJECT / REFERENCE, *sorted((PROJECT / "docs").glob("*.md"))]
+    said = {
+        (page.name, line)
+        for page in pages
+        for line in page.read_text().splitlines()
+        if winners.search(line) and "step gives itself wins" not in line
+    }
+    assert not said

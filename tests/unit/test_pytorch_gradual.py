@@ -59,7 +59,9 @@ def without_seconds(history):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
 
 
-@pytest.mark.parametrize("optimizer", [{}, {"optimizer": "adam", "learning_rate": 0.002}], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    "optimizer", [{}, {"optimizer": "adam", "learning_rate": 0.002}, {"ema": 0.9}], ids=["sgd", "adam", "average"]
+)
 def test_every_layer_ends_with_its_share_of_zeros_and_the_net_learns(prune, optimizer):
     out, found = prune("net", optimizer)
     assert zeros(out) == {name: number * 3 // 4 for name, number in LAYERS.items()}

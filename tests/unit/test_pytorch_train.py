@@ -506,23 +506,30 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained, optimizer):
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
-def test_weights_go_back_to_those_of_an_epoch_of_the_training_bit_by_bit(trained, digits, tmp_path, epoch):
-    """A training of two epochs, and the same weights out of a net that was trained for four and pruned."""
-    recipe = RANDOM | SCHEDULE
+@pytest.mark.parametrize("schedule", [{"warmup_epochs": 1, "milestones": [3]}, {"schedule": "cosine"}], ids=str)
+def test_weights_go_back_to_those_of_an_epoch_of_the_training_bit_by_bit(
+    trained, digits, tmp_path, monkeypatch, epoch, schedule
+):
+    """The weights that a training of four epochs has after two, in a net that was trained for four and pruned."""
+    recipe = RANDOM | {"epochs": 4} | schedule
     parent, _ = trained("parent", recipe)
-    earlier, _ = trained("earlier", recipe | {"epochs": epoch})
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(3, patch)  # before the third state is kept
+        trained("interrupted", recipe, checkpoint=tmp_path / "state")
+    before = dict(np.load(tmp_path / "state" / "state.npz"))
+    if epoch == 0:
+        start = load_file(trained("start", recipe | {"epochs": 0})[0])
+        before = {f"state.net.{key}": tensor.numpy() for key, tensor in start.items()}
     pruned = tmp_path / "pruned.safetensors"
     step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
     prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
-    origin = {"recipe": RECIPE | recipe | {"epochs": epoch}, "seed": 7}
-    rewound, _ = trained("rewound", recipe | {"epochs": 0, "offset": epoch}, parent=pruned, origin=origin, seed=8)
-    kept, before, after = (load_file(file) for file in (pruned, earlier, rewound))
+    how = {"parent": pruned, "origin": {"recipe": RECIPE | recipe, "seed": 7, "epochs": epoch}, "seed": 8}
+    rewound, _ = trained("rewound", recipe | {"epochs": 0, "offset": epoch}, **how)
+    kept, after = load_file(pruned), load_file(rewound)
     for key, tensor in after.items():
         mask = (kept[key] != 0) if key in ("0.weight", "4.weight", "9.weight") else torch.ones_like(tensor)
-        assert torch.equal(tensor, before[key] * mask)
-    further, history = trained(
-        "further", recipe | {"epochs": 4 - epoch, "offset": epoch}, parent=pruned, origin=origin, seed=8
-    )
+        assert torch.equal(tensor, torch.from_numpy(before[f"state.net.{key}"]) * mask)
+    further, history = trained("further", recipe | {"epochs": 4 - epoch, "offset": epoch}, **how)
     assert (load_file(further)["4.weight"] == 0).sum() == (kept["4.weight"] == 0).sum() and len(history) == 4 - epoch
 
 

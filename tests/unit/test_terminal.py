@@ -78,6 +78,8 @@ def test_warnings_and_errors_are_said_whatever_they_are(run):
     failed = say(logger, written, "job_error", 1, level=logging.ERROR)
     assert "training mlp" in failed and failed.count("\n") == 1
     assert "broken" in say(logger, written, "error", message="broken", level=logging.ERROR)
+    script = 'RuleException:\nCalledProcessError in file "steps.smk", line 4:\nCommand ... returned 1.'
+    assert say(logger, written, "error", message=script, level=logging.ERROR) == ""  # which it has said itself
 
 
 def test_when_there_is_nothing_to_do_the_results_are_named(run):

@@ -21,7 +21,7 @@ def planned_job(job):
 def progress_of_run():
     """The jobs that Snakemake has laid out, and how long they take."""
     dag = workflow.dag
-    jobs = [job for job in dag.needrun_jobs() if not job.is_norun]
+    jobs = [job for job in dag.needrun_jobs(exclude_finished=False) if not job.is_norun]
     children = {dag.jobid(job): [dag.jobid(child) for child in dag.depending[job]] for job in jobs}
     if workflow.non_local_exec:
         lanes = workflow.resource_settings.nodes or 1

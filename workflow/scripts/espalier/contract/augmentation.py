@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from espalier.contract import tiny_study
 from espalier.contract.trial import NotChecked
 from espalier.plan.validate import example_of
 from espalier.registry import Augmentation
@@ -20,6 +21,7 @@ SIZE, IMAGES, CHANNELS = 16, 8, 3
 
 @contextmanager
 def trial(entry: Augmentation) -> Iterator[Augmentation]:
+    tiny_study.start(entry.backend)
     yield entry
 
 

@@ -62,19 +62,20 @@ class Recipe(Table):
     schedule: Annotated[
         Literal["milestones", "one_cycle", "cosine"],
         key(
-            "How the learning rate goes down after it has reached `learning_rate`. milestones: times `gamma` at each. "
+            "How the learning rate goes down after it has reached `learning_rate`: by milestones, if it is not given. "
+            "milestones: times `gamma` at each. "
             "one_cycle: step by step it rises from `warmup_from` over the share `rise` of all steps, then falls "
             "to 0, both linearly. cosine: after warm-up it falls to 0 along half a cosine.",
-            default="milestones",
+            examples=["one_cycle"],
         ),
-    ]
+    ] = "milestones"
     rise: Annotated[
         float,
         key(
-            "one_cycle: share of all steps over which the learning rate rises.",
-            default=0.25, exclusiveMinimum=0, exclusiveMaximum=1,
+            "one_cycle: share of all steps over which the learning rate rises, 0.25 if it is not given.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.25],
         ),
-    ]  # fmt: skip
+    ] = 0.25  # fmt: skip
     warmup_epochs: Annotated[
         int, key("Epochs over which the learning rate rises linearly, step by step.", default=0, minimum=0)
     ]
@@ -109,10 +110,10 @@ class Recipe(Table):
         key(
             "Validate, test and save, instead of the weights themselves, their exponential moving average over the "
             "steps (PyTorch): at each step the average moves by 1 - `ema` towards the weights, faster in the first "
-            "steps; null for no average.",
-            default=None, exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.999],
+            "steps; null for no average, or no key.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.999],
         ),
-    ]  # fmt: skip
+    ] = None  # fmt: skip
     label_smoothing: Annotated[
         float, key("Label smoothing of the cross entropy.", default=0.0, minimum=0, exclusiveMaximum=1)
     ]
@@ -161,6 +162,8 @@ class Changes(Recipe):
 
 
 KEYS = tuple(field.name for field in fields(Recipe))
+# Of keys that a config is not filled in with: what is meant where they are not given.
+USUAL = {field.name: field.default for field in fields(Recipe) if field.name in ("schedule", "rise", "ema")}
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def draft(
 ) -> Draft:
     """The recipe of a step: `base` (the study's `train`), then the section, then what is given (by the chain)."""
     started = Draft(at.study, section, at.given if given is None else given, at.path, at.columns, {})
-    return started.but(**{**defaults(Recipe), **(at.study["train"] if base is None else base), **started.own})
+    return started.but(**{**USUAL, **(at.study["train"] if base is None else base), **started.own})
 
 
 def checked(draft: Draft) -> Trained:

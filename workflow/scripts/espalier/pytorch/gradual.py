@@ -111,9 +111,12 @@ class GradualLearner(Learner):
             self._mask()
 
     def _mask(self) -> None:
+        """Set what is masked to zero, in the average of the weights too."""
+        nets = [self.net] + ([self.average.net] if self.average else [])
         with torch.no_grad():
-            for weight, mask in self.masks.items():
-                weight *= mask
+            for name, layer in self.layers.items():
+                for net in nets if layer.weight in self.masks else ():
+                    net.get_parameter(f"{name}.weight").mul_(self.masks[layer.weight])
 
     def state(self) -> Arrays:
         """As of any training, with the masks."""

@@ -37,9 +37,10 @@ def fold_batch_norms(net: nn.Module) -> None:
         before, after = modules.get(conv), modules[norm]
         if not (alone and isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)):
             continue
-        if after.running_mean is not None and after.running_var is not None:
+        mean, variance = after.running_mean, after.running_var
+        if mean is not None and variance is not None:
             before.weight, before.bias = fuse_conv_bn_weights(
-                before.weight, before.bias, after.running_mean, after.running_var, after.eps, after.weight, after.bias
+                before.weight, before.bias, mean, variance, after.eps, after.weight, after.bias
             )
             net.set_submodule(norm, nn.Identity())
 

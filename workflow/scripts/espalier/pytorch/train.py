@@ -102,9 +102,9 @@ def draw_again(net: nn.Module, masks: Masks, seed: int, width: float) -> None:
 
 
 def rewind_weights(
-    net: nn.Module, masks: Masks, model: dict[str, Any], data: Data, *, recipe: dict[str, Any], seed: int
+    net: nn.Module, masks: Masks, model: dict[str, Any], data: Data, *, recipe: dict[str, Any], seed: int, epochs: int
 ) -> None:
-    """Give a net the weights that its training had after the epochs of `recipe`, in place; masked ones stay zero.
+    """Give a net the weights that its training had after so many epochs, in place; masked ones stay zero.
 
     The epochs are trained again, from the same seed. model, recipe, seed: of that training.
     """
@@ -112,7 +112,7 @@ def rewind_weights(
     first, _ = initial_net(model, data.manifest)
     to_device(first)
     learner, history = Learner(first, data, Recipe(**recipe), seed, {}), []
-    for epoch in range(1, learner.recipe.epochs + 1):
+    for epoch in range(1, epochs + 1):
         history.append({"epoch": epoch} | learner.train_epoch(history))
     _fill(net, tensors_of(first), masks)
 

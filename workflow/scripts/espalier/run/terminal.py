@@ -20,8 +20,11 @@ UNSAID = (
     "Singularity containers: ignored", "Group jobs: inactive", "Complete log(s)", "Elapsed time", "Waiting at most",
     "Adding ", "Loading script code", "Assuming unrestricted",
 )  # fmt: skip
+CLOCK = "%H:%M:%S"
 NONE = "\N{EN DASH}"  # what tables show where there is nothing
+SCRIPT_FAILED = "RuleException:\nCalledProcessError in file"
 AT_ONCE = 1.0  # seconds: a job that takes less has no line
+UNKNOWN = 1e6  # seconds of a job of which nothing is known: the kinds with such jobs are named first
 LONG = 60.0  # seconds: of a job that takes longer, the start says for how long, and its end has a line too
 
 
@@ -53,6 +56,7 @@ class Terminal(logging.StreamHandler):
         self.names: dict[int, str] = {}
         self.wording = {
             None: self._other,
+            "error": self._error,
             "run_info": self._run_info,
             "job_info": self._job_info,
             "job_finished": self._job_finished,
@@ -110,13 +114,18 @@ class Terminal(logging.StreamHandler):
             return f"{words}\n{answer}"
         return words
 
+    def _error(self, record: logging.LogRecord) -> str:
+        """What went wrong. That a script ended with an error, the script has said itself, with the reason."""
+        words = self.before.format(record)
+        return "" if words.startswith(SCRIPT_FAILED) else words
+
     def _run_info(self, record: logging.LogRecord) -> str:
         """How many jobs of each kind there are, the longest in all first, and how long they take."""
         self.progress = self.run.progress()
         costs: dict[str, float] = defaultdict(float)
         counts: Counter[str] = Counter()
         for job in self.progress.jobs.values():
-            costs[job.rule] += self.progress.times.of(job) or 0.0
+            costs[job.rule] += self.progress.times.of(job) or UNKNOWN
             counts[job.rule] += 1
         kinds = ", ".join(f"{counts[rule]} {rule}" for rule in sorted(costs, key=costs.__getitem__, reverse=True))
         left = self.progress.left()
@@ -146,14 +155,14 @@ class Terminal(logging.StreamHandler):
         if self.progress is not None:
             self.progress.fail(number)
         name = self.names.get(number) or record.__dict__["rule_name"]
-        line = self._line(f"FAILED: {name}")
+        line = f"{time.strftime(CLOCK)}  FAILED: {name}"
         if record.__dict__.get("aux") or getattr(self.before.formatter, "show_failed_logs", False):
             return f"{line}\n{self.before.format(record)}"  # a cluster's own log, or what the user asked to see
         return line
 
     def _line(self, words: str) -> str:
         """A line of the time, the share that is done, and the time that is left."""
-        clock = time.strftime("%H:%M:%S")
+        clock = time.strftime(CLOCK)
         if self.progress is None:
             return f"{clock}  {words}"
         left, share = self.progress.left(), self.progress.share()

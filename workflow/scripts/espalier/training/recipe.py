@@ -48,7 +48,7 @@ class Training:
     file of ImageNet weights that a new net begins with}.
     scratch: "epochs" or "flops", to train a pruned net from new weights (Liu et al. 2019, arXiv:1810.05270), for the
     recipe's epochs, or for as many as cost the MACs that the recipe costs the dense net.
-    origin: {"recipe", "seed"} of the training whose weights, after the recipe's epochs, a pruned net goes back to
+    origin: {"recipe", "seed"} of the training whose weights, after so many of its "epochs", a pruned net goes back to
     (Frankle et al. 2020, arXiv:1912.05671).
     """
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from espalier.plan import recipe
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Job
-from espalier.plan.keys import defaults, key
+from espalier.plan.keys import key
 from espalier.plan.steps import rewinding
 from espalier.plan.steps.step import Place, Planned, Step
 
@@ -53,8 +53,7 @@ def plan(at: Place) -> Planned:
     retraining = "rewind" if rewinds else "finetune"
     if draft.values.get("rewind_weights", False):
         began = rewinding.training_of_weights(draft, at.before)
-        params["origin"] = {"recipe": began.params["recipe"] | {"epochs": trained.recipe.offset}}
-        params["origin"] |= {"seed": began.params["seed"]}
+        params["origin"] = {key: began.params[key] for key in ("recipe", "seed")} | {"epochs": trained.recipe.offset}
         retraining, uses = "rewind_weights", uses | set(began.uses)
     return Planned(params, recipe.further(trained, at.columns) | {"retraining": retraining}, uses)
 
@@ -86,7 +85,7 @@ def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
     """
     began = next(job for job in reversed(before) if "scratch" in job.params or not job.parent)
     _check_training(draft, began)
-    origin = defaults(recipe.Recipe) | began.params["recipe"]
+    origin = recipe.USUAL | began.params["recipe"]
     _check_rates(draft)
     _check_schedule(draft, began)
     epochs = draft.own.get("epochs", origin["epochs"])

@@ -13,7 +13,7 @@ from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
-from espalier.plan.steps.ranking import NORMALIZED, normalization
+from espalier.plan.steps.ranking import NORMALIZED, check_shares, normalization
 from espalier.plan.steps.step import Place, Planned, Step
 
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
@@ -192,6 +192,7 @@ def _pruning(at: Place) -> Pruning:
     _check_settled(pruning, scope, given, path)
     amounts.check_before(amount, at)
     _check_scope(prune_type, given, path)
+    check_shares(amount.key, chosen, path)
     return pruning
 
 

@@ -60,3 +60,14 @@ def _check_sign(score: registry.Score, prune_type: registry.PruneType, path: lis
         allowed=f"none; layer with a score of sizes: {', '.join(fitting)}",
         corrected={"normalize": "none"},
     )
+
+
+def check_shares(amount: str, scope: str | None, path: list) -> None:
+    """Shares by the shapes of layers are shares of a ratio."""
+    if scope == "erk" and amount != "ratio":
+        raise ConfigError(
+            [*path, "scope"],
+            f"erk says which share of a ratio each layer loses, and the amount is {amount}",
+            allowed="global, layer; erk with a ratio",
+            corrected={"scope": "global"},
+        )

@@ -148,14 +148,14 @@ def _notes(nets: pd.DataFrame) -> Iterator[str]:
             "Weight pruning sets weights to zero and takes none out: parameters, MACs and the raw file stay as they "
             "are; what is not zero, and the zipped file, get smaller."
         )
+    if nets["ms_per_image"].notna().any():
+        yield "Times are medians of calls with one image, of this machine, and of this run only."
     if (nets["layers_on_floor"] > 0).any():
         yield (
             f"{(nets['layers_on_floor'] > 0).sum()} of the pruned nets have layers on their floor, cut down to the "
             f"least that a layer keeps (up to {nets['layers_on_floor'].max():g} layers; column layers_on_floor of the "
-            "CSV): there one threshold for all layers says more about layers than about channels."
+            "CSV): their scores may say more about layers than about channels."
         )
-    if nets["ms_per_image"].notna().any():
-        yield "Times are medians of calls with one image, of this machine, and of this run only."
     if nets["scheme"].notna().any():
         yield (
             "Quantization leaves parameters and MACs as they are and makes the file smaller: see the table of "
