@@ -53,6 +53,20 @@ def test_it_refuses_all_that_does_not_work_in_one_message(own_register, digits, 
     assert report["works"] and [part["works"] for part in report["prune"]] == [False, False]
 
 
+def test_an_amount_that_is_out_of_reach_is_found_before_the_training(own_register, digits, tmp_path):
+    @registered
+    def conv_and_linear(num_classes):
+        return nn.Sequential(
+            nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 36, 32), nn.ReLU(), nn.Linear(32, num_classes)
+        )
+
+    # At least 8 filters stay: 36 * 8 * 27 + 8 * 36 * 32 + 320 of 36 * 16 * 27 + 16 * 36 * 32 + 320 MACs, 0.50466
+    by_macs = {key: value for key, value in FILTERS.items() if key != "ratio"}
+    assert tried(digits, tmp_path, "conv_and_linear", [by_macs | {"macs": "0.51"}])["works"]
+    with pytest.raises(Refused, match=r"filter_wise: macs: 0\.40 is out of reach.* macs: 0\.5047"):
+        tried(digits, tmp_path, "conv_and_linear", [by_macs | {"macs": "0.40"}])
+
+
 def test_a_net_that_draws_random_numbers_or_cannot_be_built_is_refused(own_register, digits, tmp_path):
     class Noisy(nn.Sequential):
         def forward(self, x):
