@@ -16,6 +16,7 @@ from espalier.analysis.speed import Gain
 from espalier.analysis.study import view_of_run
 from espalier.contract import made_up
 from espalier.plan import grid
+from espalier.report import findings
 from espalier.report.choose import data, page
 
 WILD = "</script><script>alert(1)</script> & <b> \"'"
@@ -121,6 +122,19 @@ def test_the_pareto_set_is_that_of_the_records(three_seeds):
     # dense is higher by 0.5, 0.4, 0.6: t = 8.7, p = 0.013, times three pairs 0.04
     assert rows[names.index("train/finetune")][names.index(PRUNED)] == "H"
     assert rows[names.index(PRUNED)][names.index("train/finetune")] == "L"
+
+
+def test_the_page_and_the_findings_have_the_same_standings(three_seeds):
+    study = of(three_seeds, 0, 1, 2)
+    view = view_of_run(three_seeds.collect(), {"s": config(seeds=[0, 1, 2])}).studies["s"]
+    (pareto,) = [finding for finding in findings.of_study(view) if finding.name == "pareto"]
+    for axis in ("zipped_bytes", "ms_per_image"):
+        told = {fact.of["net"]: fact.of["standing"] for fact in pareto.facts if fact.name == axis}
+        assert told == {net["name"]: net["standing"][axis] for net in study["nets"] if axis in net["standing"]}
+        assert told
+    words = data.results(view_of_run(three_seeds.collect(), {"s": config(seeds=[0, 1, 2])}), origin())["standings"]
+    assert words == {"frontier": "on the frontier", "dominated": "dominated", "undecided": "cannot be told"}
+    assert words[told["filter_wise mean_abs 0.40"]] in pareto.answer
 
 
 @pytest.mark.parametrize(

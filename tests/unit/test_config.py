@@ -24,6 +24,7 @@ VGG, RESNET, MLP = (["studies", name] for name in ("vgg", "resnet", "mlp"))
 CHAIN = [*VGG, "chains", 0]
 PRUNE = [*CHAIN, 1, "prune"]
 DEPTH = [*RESNET, "chains", 0, 1, "prune"]
+ENTROPY = {"quantize": {"scheme": "static_int8", "calibration": "entropy"}}
 FILTERS = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.2}
 
 
@@ -672,11 +673,10 @@ MISTAKES = {
     ),
     "calibration of a scheme of Keras": Mistake(
         [*MLP, "chains", 0],
-        ["train", {"quantize": {"scheme": "static_int8", "calibration": "entropy"}}],
+        ["train", {"prune": {"prune_type": "unit", "ratio": 0.5}}, ENTROPY],
         ("static_int8 of backend keras has no calibration", "a scheme of backend pytorch"),
-        at="studies.mlp.chains[0][1].quantize",
+        at="studies.mlp.chains[0][2].quantize",
         corrected={"quantize": {"scheme": "static_int8"}},
-        then="studies.mlp.latency.ratio",
     ),
     "layers in float of a scheme that has all in float": Mistake(
         CHAIN,

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -722,6 +723,17 @@ def test_a_title_of_the_config_is_no_formula(tmp_path):
     style.titled(figure, title, "a; b")
     figure.savefig(tmp_path / "a.svg")
     assert figure._suptitle.get_text().splitlines()[0] == title
+
+
+def test_an_svg_file_is_a_picture_with_a_title_whose_words_are_text(tmp_path):
+    study = config(title='Pruned & "quantized" <nets>')
+    figures.draw("accuracy_vs_ratio", vgg(tmp_path).collect(), study, tmp_path / "a.svg")
+    root = ElementTree.parse(tmp_path / "a.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.get("role") == "img" and root.get("aria-label").startswith('Pruned & "quantized" <nets>: Accuracy')
+    assert root.find(f"{space}title").text == root.get("aria-label")
+    words = {"".join(text.itertext()) for text in root.iter(f"{space}text")}
+    assert {"filter_wise", "mean_abs", "groups removed (%)"} <= words
 
 
 def test_the_same_table_gives_the_same_file(tmp_path):

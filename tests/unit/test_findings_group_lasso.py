@@ -84,12 +84,14 @@ def test_what_wrappers_weigh(tmp_path):
 
 def lasso(tmp_path, seeds: dict[int, tuple[list[int], list[int]]]) -> tuple[Run, dict]:
     """Nets with two filters of 27 weights, with group lasso and without. seeds: the zeros of the filters, without it
-    and with it. And the last net's record."""
+    and with it; 4 % of all weights are zero without it, 60 % and a point more for each seed with it. And the last net's
+    record."""
     run = Run(tmp_path, model="cifar10_conv")
     for seed, both in seeds.items():
         for penalty, zeros, share in zip((None, "group_lasso"), both, (4.0, 60.0), strict=True):
             conv = {"layer": "conv1_1", "width": 2, "weights": 54, "zeros": sum(zeros), "filter_zeros": zeros}
             root = run.add("train", seed=seed, columns=penalised("filter_wise", penalty) if penalty else None)
+            share += seed if penalty else 0
             counted = run.add("prune", root, columns=below(0.01), layers=[conv], sparsity=share, top1=89.0)
     return run, counted
 
@@ -100,7 +102,7 @@ def test_what_group_lasso_makes_zero(tmp_path):
     small = run.add("prune", counted, columns=below(0.01, "filter_wise", "max_abs"), top1=88.0, **less)
     run.add("finetune", small, top1=89.5, **less)
     sparse = answers(run, config(published="cifar10_conv"))["sparse_filters"]
-    assert sparse.verdict == "won"
+    assert sparse.verdict is None  # one seed
     assert values(sparse, "sparsity", "penalty") == {"group_lasso": 60.0, "none": 4.0}
     assert values(sparse, "dead_filters", "penalty") == {"group_lasso": 1, "none": 0}
     assert values(sparse, "filters", "penalty") == {"group_lasso": 2, "none": 2}
@@ -112,8 +114,20 @@ def test_what_group_lasso_makes_zero(tmp_path):
 
 
 def test_weights_that_become_zero_without_whole_filters(tmp_path):
-    run, _ = lasso(tmp_path, {0: ([3, 5], [20, 20])})
-    assert answers(run)["sparse_filters"].verdict == "undecided"
+    run, _ = lasso(tmp_path, {seed: ([3, 5], [20, 20]) for seed in range(3)})
+    sparse = answers(run, config(seeds=[0, 1, 2]))["sparse_filters"]
+    # 56, 57 and 58 points more weights: t = 99; no dead filter with any seed
+    assert sparse.verdict == "undecided" and sparse.answer.startswith("Weights yes, whole filters cannot be told")
+
+
+def test_a_penalty_is_said_to_make_filters_zero_if_it_does_seed_by_seed(tmp_path):
+    # 2, 2, 2, 1, 2 dead filters: t = 9, p = 0.0008; of three seeds 1, 2, 1: t = 4, p = 0.057
+    dead = {seed: ([0, 0], [27, 9] if seed == 3 else [27, 27]) for seed in range(5)}
+    sparse = answers(lasso(tmp_path / "a", dead)[0], config(seeds=list(range(5))))["sparse_filters"]
+    assert sparse.verdict == "won" and stats.ttest_1samp([2, 2, 2, 1, 2], 0).pvalue * 2 < 0.05
+    few = {seed: ([0, 0], [27, 27] if seed == 1 else [27, 9]) for seed in range(3)}
+    sparse = answers(lasso(tmp_path / "b", few)[0], config(seeds=[0, 1, 2]))["sparse_filters"]
+    assert sparse.verdict == "undecided" and stats.ttest_1samp([1, 2, 1], 0).pvalue > 0.05
 
 
 def test_dead_filters_of_several_seeds_are_told_from_the_fewest_to_the_most(tmp_path):

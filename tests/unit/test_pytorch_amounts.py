@@ -97,6 +97,9 @@ def test_the_counts_worked_out_by_hand_are_those_of_the_record():
         ({"macs": "0.40", "multiple": 1, "least": 0.5}, (8, 21)),
         # Each layer by one ratio k/32, with which 31 - k and 15 - k // 2 stay: 57,376 MACs at (11, 22), then 50,880
         ({"macs": "0.50", "multiple": 1, "scope": "layer"}, (10, 21)),
+        # Scores divided by their layer's mean, i / 8.5 and (100 + i) / 116.5: 7 of the first conv go before any other,
+        # 15,552 + 1,456b <= 53,248 for b <= 25.9, and the 7 of the second (0.92) go before the next of the first (0.94)
+        ({"macs": "0.50", "multiple": 1, "normalize": "layer"}, (9, 25)),
         # What is there already is asked for
         ({"macs": "0.9999", "multiple": 1}, (15, 32)),
     ],

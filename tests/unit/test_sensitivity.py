@@ -58,6 +58,30 @@ def test_a_layer_loses_the_filters_that_score_lowest_and_the_others_none(net, di
         assert row["images"] == 50 and row["together"] == 1
 
 
+def test_single_weights_of_a_layer_become_zero(net, digits):
+    dense, path = net
+    asked = {"prune_type": "weight", "method": "magnitude"}
+    rows = scan(path, digits(8, 1), **asked, ratios=[0.5], images=50, seed=0)["rows"]
+    # 9 * 4, 9 * 4 * 6 and 216 * 10 weights
+    sizes = [("0", 36, 18), ("2", 216, 108), ("5", 2160, 1080)]
+    assert [(row["layer"], row["channels"], row["removed"]) for row in rows] == sizes
+    prepared = load_data(digits(8, 1))
+    split = type(prepared.validation)(prepared.validation.images[:50], prepared.validation.labels[:50])
+    for row in rows:
+        sparse = copy.deepcopy(dense)
+        weight = sparse.get_submodule(row["layer"]).weight.data
+        weight[weight.abs() <= weight.abs().flatten().kthvalue(row["removed"]).values] = 0
+        assert row["top1"] == pytest.approx(evaluate(sparse, split, prepared.manifest)["top1"])
+
+
+def test_an_untrained_net_is_not_measured():
+    chain = ["init", {"prune": {"prune_type": "filter_wise", "ratio": 0.5}}, "train_pruned"]
+    made = built(["train"], chain, sensitivity=ASKED)
+    assert sensitivity.roots(made.studies["a"], made.of("a", 0)) == ["a/seed0/train"]
+    with pytest.raises(ConfigError, match="no chain begins with one"):
+        built(chain, sensitivity=ASKED)
+
+
 def test_one_job_for_each_net_that_a_chain_begins_with():
     made = built(["train", "finetune"], [{"train": {"learning_rate": 0.2}}], sensitivity=ASKED)
     study = made.studies["a"]
@@ -76,7 +100,11 @@ def test_the_nodes_of_a_study_are_the_same_with_and_without():
         ({"sensitivity": {}}, "sensitivity.prune_type", "missing"),
         ({"sensitivity": ASKED | {"ratios": [0.5, 1]}}, "sensitivity.ratios[1]", "1 is too large"),
         ({"sensitivity": ASKED | {"ratios": []}}, "sensitivity.ratios", "too few"),
-        ({"sensitivity": {"prune_type": "weight"}}, "sensitivity.prune_type", "takes no channels"),
+        (
+            {"sensitivity": {"prune_type": "depth_wise"}, "model": {"name": "resnet50"}},
+            "sensitivity.prune_type",
+            "takes no channels",
+        ),
         ({"sensitivity": {"prune_type": "depth_wise"}}, "sensitivity.prune_type", "vgg16_bn has none"),
         ({"sensitivity": ASKED | {"method": "magnitude"}}, "sensitivity.method", "does not go by magnitude"),
         (

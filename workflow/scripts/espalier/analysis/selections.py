@@ -185,7 +185,7 @@ def against_baselines(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
 
 def scanned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """The dense nets of a study whose layers are pruned one at a time."""
-    return rows[rows["parent"].isna()] if config.get("sensitivity") is not None else rows[:0]
+    return rows[rows["step"].isin(("train", "given"))] if config.get("sensitivity") is not None else rows[:0]
 
 
 def timed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:

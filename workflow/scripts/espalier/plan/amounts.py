@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,29 @@ def columns(amount: Amount) -> dict[str, Any]:
 def words(columns: Mapping[str, Any]) -> str:
     """How much was asked, of a node's columns."""
     return next(str(columns[key]) for key in (*NAMED, "asked") if columns.get(key) is not None)
+
+
+def to_try(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of steps that prune (params), those to be tried on a net before it is trained: the first of each prune type, and
+    of each amount of what is left the step that asks the most.
+
+    >>> steps = [{"prune_type": "filter_wise", "macs": macs} for macs in ("0.50", "0.10", "0.30")]
+    >>> [step["macs"] for step in to_try(steps)]
+    ['0.10']
+    """
+    tried: dict[tuple, dict[str, Any]] = {}
+    for step in steps:
+        cost = next((key for key in registry.COSTS if key in step), None)
+        alike = (step["prune_type"], cost, *(step.get(key) for key in ("scope", *KEPT) if cost))
+        if alike not in tried or (cost and _further(cost, step[cost], tried[alike][cost])):
+            tried[alike] = step
+    return list(tried.values())
+
+
+def _further(key: str, value: Any, other: Any) -> bool:
+    """Whether an amount of what is left asks for less than another one."""
+    factor = key in ("speed_up", "compression")
+    return float(value) > float(other) if factor else float(value) < float(other)
 
 
 def kept(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> dict[str, Any]:
@@ -160,7 +183,7 @@ def check_before(amount: Amount, at: Place) -> None:
     if amount.key not in registry.COSTS or not of_dense:
         return
     last, factor = of_dense[-1], amount.key in ("speed_up", "compression")
-    if (float(amount.value) > float(last)) if factor else (float(amount.value) < float(last)):
+    if _further(amount.key, amount.value, last):
         return
     raise ConfigError(
         [*at.path, amount.key],

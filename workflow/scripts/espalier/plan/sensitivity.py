@@ -9,18 +9,19 @@ from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, limits, named
 from espalier.plan.steps import STEPS
-from espalier.plan.steps.step import Place
+from espalier.plan.steps.step import Place, kind_of
 
 if TYPE_CHECKING:
     from espalier.plan.job import Job
 
+DENSE = ("train", "given")  # kinds of steps that a chain begins with, and that give a dense net worth to be measured
 RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9]
 Share = Annotated[float, limits(exclusiveMinimum=0, exclusiveMaximum=1)]
 
 
 class Sensitivity(Table):
     """Prunes each layer of the dense nets alone, by several ratios and without training, and measures top-1 on
-    validation images (PyTorch; filters, channels, neurons)."""
+    validation images (PyTorch; filters, channels, neurons, single weights)."""
 
     prune_type: Annotated[str, key("What is removed.", required=True), named(registry.PruneType)]
     method: Annotated[
@@ -43,14 +44,23 @@ def check(study: dict[str, Any], path: list) -> None:
             "is measured on validation images, and the data set keeps none aside",
             allowed="with dataset: {validation: ...} above 0",
         )
+    if not any(kind_of(chain[0]) in DENSE for chain in study["chains"] if chain):
+        raise ConfigError(
+            path, "is measured of trained nets, and no chain begins with one", allowed=f"with {' or '.join(DENSE)}"
+        )
     prune_type = registry.get(registry.PruneType, pruning(study, path)[0]["prune_type"], study["backend"])
-    if not prune_type.cuts_channels:
-        able = [e.name for e in registry.entries(registry.PruneType, "pytorch").values() if e.cuts_channels]
+    if not _by_layer(prune_type):
+        able = [e.name for e in registry.entries(registry.PruneType, "pytorch").values() if _by_layer(e)]
         raise ConfigError(
             [*path, "prune_type"],
-            f"{wanted['prune_type']} takes no channels or neurons out of the layers of a PyTorch net",
+            f"{wanted['prune_type']} takes no channels, neurons or weights out of single layers of a PyTorch net",
             allowed=", ".join(able),
         )
+
+
+def _by_layer(prune_type: registry.PruneType) -> bool:
+    """Whether one layer alone can be pruned so."""
+    return prune_type.cuts_channels or (prune_type.backend == "pytorch" and prune_type.by == ("weights",))
 
 
 def pruning(study: dict[str, Any], path: list) -> tuple[dict[str, Any], set[Use]]:
@@ -64,8 +74,9 @@ def pruning(study: dict[str, Any], path: list) -> tuple[dict[str, Any], set[Use]
 
 
 def roots(study: dict[str, Any], jobs: list[Job]) -> list[str]:
-    """The nodes whose nets are measured: those that chains of the study begin with. jobs: of the study and a seed."""
-    return [job.node for job in jobs if not job.parent] if "sensitivity" in study else []
+    """The nodes whose nets are measured: those that chains of the study begin with, but for untrained ones. jobs: of
+    the study and a seed."""
+    return [job.node for job in jobs if job.step in DENSE] if "sensitivity" in study else []
 
 
 def how(study: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ SHOWN = 16  # layers that have a line of their own; of more, those that cost the
     FigureItem(
         "sensitivity",
         title="Sensitivity of layers",
-        caption="Top-1 on validation images when channels are taken out of one layer alone, against the share of its "
-        "channels that went, without training afterwards. Each layer has a line; the dashed line is the dense net. A "
-        "line that falls early belongs to a layer that the net cannot do without; a flat one can be cut further. Of "
+        caption="Top-1 on validation images when channels or weights are taken out of one layer alone, against the "
+        "share of them that went, without training afterwards. Each layer has a line, the dense net a dashed one. "
+        "A line that falls early belongs to a layer that the net cannot do without; a flat one can be cut further. Of "
         "many layers the most sensitive ones are shown, the table has them all. Of several seeds the mean, of several "
         "dense nets the first.",
         when=selections.scanned,
@@ -42,7 +42,7 @@ def sensitivity(view: StudyView) -> Figure:
         line = means[means["layer"] == layer].sort_values("share")
         axes.plot([0, *line["share"]], [dense, *line["top1"]], **look)
     axes.axhline(dense, **style.DENSE)
-    axes.set(xlabel="channels of the layer removed (%)", ylabel="top-1 on validation images (%)")
+    axes.set(xlabel="removed of the layer (%)", ylabel="top-1 on validation images (%)")
     handles = [style.proxy(**look, label=layer) for layer, look in style.styles(shown).items()]
     style.legend_below(figure, [*handles, style.proxy(**style.DENSE, label="dense")])
     return figure

@@ -8,8 +8,9 @@ import pandas as pd
 
 from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names
-from espalier.analysis.statistics import Verdict
+from espalier.analysis.statistics import SEEDS, Values, Verdict, compare, correct, over_seeds
 from espalier.analysis.study import StudyView
+from espalier.analysis.verdicts import ONE_SEED
 from espalier.analysis.zeros import zeros
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact
@@ -19,12 +20,17 @@ from espalier.report.table import number
 
 @dataclass(frozen=True)
 class Counted:
-    """A net whose weights under the threshold were set to zero: its row, and its dead filters, one number per seed, of
-    how many; none, if no convolution was counted by filter."""
+    """A net whose weights under the threshold were set to zero: its row, by seed the percentage of its weights that are
+    zero, and its dead filters, of how many; none, if no convolution was counted by filter."""
 
     row: pd.Series
-    dead: tuple[int, ...]
+    sparsity: Values
+    by_seed: Values
     filters: int
+
+    @property
+    def dead(self) -> tuple[int, ...]:
+        return tuple(int(number) for number in self.by_seed.values())
 
     @property
     def mean_dead(self) -> float:
@@ -59,7 +65,8 @@ def sparse_filters(view: StudyView) -> Finding:
         evidence=f"Threshold {best['threshold']:g}. Top-1 with those weights at zero: {number(best['top1'], 2)}, plain "
         f"{number(plain['top1'], 2)}. {_words_taken_out(view)}{scatter(nets).strip()}",
         definition="Parameters, biases too, whose absolute value is below the threshold; a filter is dead if all its "
-        "weights are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are given.",
+        "weights are. Shares are means over the seeds; of dead filters the fewest and the most of a seed are given. "
+        "Both count as more if they are seed by seed (Student, corrected for the two by Holm's method).",
         published=_published_words(view),
         headline=f"{shares}, {_percent(plain)} without it; dead filters: {one.dead_words}",
     )
@@ -71,17 +78,25 @@ def _counted(view: StudyView, row: pd.Series) -> Counted:
     filters = zeros(view).merge(nodes, on="node")
     variant = nodes.set_index("node").loc[row["node"], "variant"]
     seeds = filters[filters["variant"] == variant].groupby("seed")["dead"]
-    dead = tuple(int(number) for number in seeds.sum())
-    return Counted(row, dead, int(seeds.size().iloc[0]) if dead else 0)
+    dead = {int(str(seed)): float(number) for seed, number in seeds.sum().items()}
+    nets = view.results[view.results["variant"] == variant]
+    sparsity = dict(zip(nets["seed"].astype(int), nets["sparsity"].astype(float), strict=True))
+    return Counted(row, sparsity, dead, int(seeds.size().iloc[0]) if dead else 0)
 
 
-def _verdict(one: Counted, other: Counted) -> tuple[Verdict, str]:
-    """Whether the penalty made more weights zero, and more whole filters: of a net trained with it, and without."""
-    if one.row["sparsity"] <= other.row["sparsity"]:
-        return Verdict.LOST, "No"
-    if one.mean_dead > other.mean_dead:
+def _verdict(one: Counted, other: Counted) -> tuple[Verdict | None, str]:
+    """Whether the penalty made more weights zero, and more whole filters: of a net trained with it, and without; None
+    of one seed."""
+    differences = [over_seeds(one.sparsity, other.sparsity), over_seeds(one.by_seed, other.by_seed)]
+    if differences[0].n < SEEDS:
+        return None, f"{ONE_SEED.capitalize()}"
+    weights, filters = (each.verdict for each in correct([compare(difference) for difference in differences]))
+    if weights == filters == Verdict.WON:
         return Verdict.WON, "Yes"
-    return Verdict.UNDECIDED, "Weights, but no whole filters"
+    if weights == Verdict.LOST:
+        return Verdict.LOST, "No"
+    words = "Weights yes, whole filters cannot be told" if weights == Verdict.WON else "It cannot be told"
+    return Verdict.UNDECIDED, words
 
 
 def _facts(counted: Counted) -> list[Fact]:

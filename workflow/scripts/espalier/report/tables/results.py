@@ -54,10 +54,10 @@ def results(view: StudyView) -> Table:
     for name in ("size", "zipped"):
         nets[f"{name}_mib"] = nets[f"{name}_bytes"] / MIB
     nets["removed"], nets["removed_sd"] = 100 * nets["actual_ratio"], 100 * nets["actual_ratio_sd"]
+    nets = facts.with_facts(nets)  # before `asked`, a column of nodes, gets other values
     nets["asked"] = [_asked(row) for _, row in nets.iterrows()]
     nets["missed"] = [facts.missed(row["asked"], row["removed"]) for _, row in nets.iterrows()]
     nets["remark"] = [remark_on(row) for _, row in nets.iterrows()]
-    nets = facts.with_facts(nets)
     parts = _removed(nets), _accuracies(nets), _sizes(nets), _times(nets), _epochs(nets)
     shown, notes = [column for part in parts for column in part], tuple(_notes(nets))
     columns = (*facts.columns(nets, "amount"), *shown, *_remarks(nets))
@@ -154,7 +154,7 @@ def _notes(nets: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{(nets['layers_on_floor'] > 0).sum()} of the pruned nets have layers on their floor, cut down to the "
             f"least that a layer keeps (up to {nets['layers_on_floor'].max():g} layers; column layers_on_floor of the "
-            "CSV): there the scores chose layers rather than channels."
+            "CSV): their scores may say more about layers than about channels."
         )
     if nets["scheme"].notna().any():
         yield (

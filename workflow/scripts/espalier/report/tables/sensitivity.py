@@ -16,9 +16,10 @@ from espalier.report.tables import note_on_seeds
         "sensitivity",
         scope="study",
         title="Sensitivity of layers",
-        caption="Top-1 on validation images when channels are taken out of one layer alone, without training "
-        "afterwards. A row for each dense net, layer and ratio. Lost: points of top-1 below the dense net. Layers "
-        "that can lose channels only together (their outputs are added up) are one row, named by the first of them.",
+        caption="Top-1 on validation images when channels or weights are taken out of one layer alone, without "
+        "training afterwards. A row for each dense net, layer and ratio. Lost: points of top-1 below the dense net. "
+        "Layers that can lose channels only together (their outputs are added up) are one row, named by the first of "
+        "them.",
         when=selections.scanned,
     )
 )
@@ -31,19 +32,19 @@ def sensitivity(view: StudyView) -> Table:
     for name in ("top1", "lost"):
         data[name], data[f"{name}_sd"] = groups[name].mean(), groups[name].std(ddof=1)
     data = data.assign(n=groups.size()).reset_index()
+    how, groups_of = view.config["sensitivity"], ("Channels", "Weights")
     columns = (
         *([Text("net", "Net")] if data["net"].nunique() > 1 else []),
         Text("layer", "Layer"),
         *([Number("together", "Layers together")] if (data["together"] > 1).any() else []),
-        Number("channels", "All", group="Channels"),
-        Number("removed", "Removed", group="Channels"),
+        Number("channels", "All", group=groups_of[how["prune_type"] == "weight"]),
+        Number("removed", "Removed", group=groups_of[how["prune_type"] == "weight"]),
         Number("top1", "Top-1", 2, group="Validation accuracy", unit="%", spread="top1_sd"),
         Number("lost", "Lost", 2, group="Validation accuracy", unit="%", spread="lost_sd"),
     )
-    how = view.config["sensitivity"]
     images = pd.unique(data["images"])[0]
     notes = (
-        f"Pruned by {how['prune_type']}, the channels with the lowest scores first. Measured on {images:g} validation "
+        f"Pruned by {how['prune_type']}, what has the lowest scores first. Measured on {images:g} validation "
         "images, which no accuracy of the report is measured on.",
         note_on_seeds(data["n"]),
     )

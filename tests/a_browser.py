@@ -32,9 +32,9 @@ def run(page: Path, script: str, address: str = "", width: int = 800) -> Any:
         ".then(all => { const place = document.createElement('pre'); place.id = 'returned';"
         " place.textContent = JSON.stringify(all); document.body.append(place); });</script>"
     )
-    text = (
-        page.read_text(encoding="utf-8").replace("<head>", f"<head>{before}", 1).replace("</body>", f"{after}</body>")
-    )
+    text = page.read_text(encoding="utf-8").replace("<head>", f"<head>{before}", 1)
+    content, _, end = text.rpartition("</body>")  # the last one: a script of the page may hold another
+    text = f"{content}{after}</body>{end}"
     tried.write_text(text, encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
     command += [f"--window-size={width},600"]
