@@ -48,19 +48,30 @@ def prune_model(
     parent: str | Path,
     dense: str | Path | None = None,
     keeping: Keeping = KEEP_NOTHING,
-    budget: Budget | None = None,
     **step: Any,
 ) -> dict[str, Any]:
     """Prune the net in `parent` and write it to `out`.
 
     data: a prepared data set, for the size of its images and for scores by gradients. dense: the trained net that the
-    chain began with, the parent if not given. step: what `Pruning` says. budget: for an amount that says what is left,
-    what turns it into a ratio (see `amounts`). keeping: not used, since nothing is trained.
+    chain began with, the parent if not given. step: what `Pruning` says. keeping: not used, since nothing is trained.
 
     Returns {"measured": {"actual_ratio": share of the dense net's groups that is gone}}, of the net read back from
     disk, and where layers keep a least number of channels, "layers_on_floor", how many were cut down to it. Raises
     ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
     """
+    return prune_within(None, out, data=data, parent=parent, dense=dense, **step)
+
+
+def prune_within(
+    budget: Budget | None,
+    out: str | Path,
+    *,
+    data: str | Path,
+    parent: str | Path,
+    dense: str | Path | None = None,
+    **step: Any,
+) -> dict[str, Any]:
+    """The same with what turns an amount that says what is left into a ratio (see `amounts`)."""
     pruning, prepared, net = Pruning.of(step, "pytorch"), load_data(data), load(parent)
     before, by = load(dense or parent), pruning.prune_type.by
     prune = _zero_weights if by == ("weights",) else _remove_blocks if by == ("blocks",) else _remove_channels
