@@ -277,6 +277,14 @@ def test_the_penalty_shrinks_the_groups_it_is_over(trained, penalty, coefficient
     assert history[-1]["penalty"] == pytest.approx(coefficient * total, rel=0.1)
 
 
+def test_network_slimming_pulls_the_scales_of_batch_norms_to_zero(trained):
+    slimming = {"penalty": "slimming", "prune_type": "filter_wise", "coefficient": 0.05}
+    (plain, _), (slim, history) = trained("plain"), trained("slim", slimming)
+    scales, smaller = (load_file(file)["1.weight"].abs() for file in (plain, slim))
+    assert smaller.sum() < 0.8 * scales.sum()
+    assert history[-1]["penalty"] == pytest.approx(0.05 * smaller.sum().item(), rel=0.1)
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own_if_shuffled(trained, digits, monkeypatch, shuffle):
     seen, real = [], train.to_tensor

@@ -48,7 +48,7 @@ def prune_model(
     pruning, budget = Pruning.of(step, "pytorch"), None
     if pruning.amount.key in COSTS:
         budget = budget_of(pruning, load(dense or parent), load_data(data).manifest["size"])
-    return prune.prune(out, pruning, data=data, parent=parent, dense=dense, budget=budget)
+    return prune.prune_within(budget, out, data=data, parent=parent, dense=dense, **step)
 
 
 @dataclass(frozen=True)

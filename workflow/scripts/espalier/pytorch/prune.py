@@ -59,23 +59,23 @@ def prune_model(
     disk, and where layers keep a least number of channels, "layers_on_floor", how many were cut down to it. Raises
     ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
     """
-    return prune(out, Pruning.of(step, "pytorch"), data=data, parent=parent, dense=dense)
+    return prune_within(None, out, data=data, parent=parent, dense=dense, **step)
 
 
-def prune(
+def prune_within(
+    budget: Budget | None,
     out: str | Path,
-    pruning: Pruning,
     *,
     data: str | Path,
     parent: str | Path,
-    dense: str | Path | None,
-    budget: Budget | None = None,
+    dense: str | Path | None = None,
+    **step: Any,
 ) -> dict[str, Any]:
-    """The same. budget: for an amount that says what is left, what turns it into a ratio (see `amounts`)."""
-    prepared, net = load_data(data), load(parent)
+    """The same with what turns an amount that says what is left into a ratio (see `amounts`)."""
+    pruning, prepared, net = Pruning.of(step, "pytorch"), load_data(data), load(parent)
     before, by = load(dense or parent), pruning.prune_type.by
-    remove = _zero_weights if by == ("weights",) else _remove_blocks if by == ("blocks",) else _remove_channels
-    pruned, measured = remove(net, before, pruning, prepared, Path(out), budget)
+    prune = _zero_weights if by == ("weights",) else _remove_blocks if by == ("blocks",) else _remove_channels
+    pruned, measured = prune(net, before, pruning, prepared, Path(out), budget)
     ratio = grouping.actual_ratio(before, pruned, pruning.prune_type.name)
     return {"measured": {"actual_ratio": ratio} | measured}
 
