@@ -40,7 +40,8 @@ class Hammer:
         kill some jobs end, so that runs get on, however slow the machine is. Returns Snakemake's exit status."""
         output = self.project.folder / "output.txt"
         with output.open("w") as file:
-            running = self.project.start(*arguments, stdout=file, start_new_session=True)
+            # --verbose: in Snakemake's own words, which say of each job that it has ended
+            running = self.project.start("--verbose", *arguments, stdout=file, start_new_session=True)
         last, done = self.kills + kills, 0
         while self.kills < last and running.poll() is None:
             done += self.chance.choice((0, 0, 1, 1, 2, 3))
