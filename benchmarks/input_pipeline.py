@@ -33,9 +33,9 @@ from espalier.datasets.prepare import Data, Split
 from espalier.plan.keys import table
 from espalier.plan.recipe import Recipe as Keys
 from espalier.pytorch import runtime, train
-from espalier.pytorch.augment import augment as apply
 from espalier.pytorch.evaluate import resident, to_input, to_tensor
 from espalier.pytorch.models import build_model
+from espalier.training.augmentation import augment as apply
 from espalier.training.recipe import Recipe
 
 BATCH, SIZE, CLASSES = 128, 32, 100
@@ -144,7 +144,9 @@ def alone(split: Split, augment: list):
     def run():
         for chosen in torch.randperm(len(held), generator=generator).to(runtime.device()).split(BATCH):
             with runtime.one_thread():
-                images = to_input(apply(to_tensor(held.images[chosen]), augment, generator), MANIFEST)
+                images = to_input(
+                    apply("pytorch", to_tensor(held.images[chosen]), None, augment, generator)[0], MANIFEST
+                )
         images[0, 0, 0, 0].item()  # wait for the device
 
     return run

@@ -400,6 +400,7 @@ REPORT = {
     "a figure": ("draw_figure", [], [("figure", "latency", registry.ANY)]),
     "the overview": ("write_overview", [], []),
     "the page to choose on": ("write_choose", [], []),
+    "the page of a study": ("write_study", [], []),
     "a training": ("run_step", ["espalier.pytorch.train"], [("model", "vgg16_bn", "pytorch")]),
 }
 
@@ -407,8 +408,8 @@ REPORT = {
 @pytest.mark.parametrize(
     "file, changed",
     [
-        ("table.css", {"a table", "the overview"}),  # which shares the code that writes tables
-        ("table.js", {"a table", "the overview"}),
+        ("table.css", {"a table", "the overview", "the page of a study"}),  # which share the code that writes tables
+        ("table.js", {"a table", "the overview", "the page of a study"}),
         ("overview.css", {"the overview"}),
         ("choose/page.css", {"the page to choose on"}),
         ("choose/chart.js", {"the page to choose on"}),

@@ -24,6 +24,7 @@ VGG, RESNET, MLP = (["studies", name] for name in ("vgg", "resnet", "mlp"))
 CHAIN = [*VGG, "chains", 0]
 PRUNE = [*CHAIN, 1, "prune"]
 DEPTH = [*RESNET, "chains", 0, 1, "prune"]
+ENTROPY = {"quantize": {"scheme": "static_int8", "calibration": "entropy"}}
 FILTERS = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.2}
 
 
@@ -216,7 +217,40 @@ MISTAKES = {
         at="studies.vgg.train.augment[0].color_jitter.strength",
         corrected={"strength": 0.1},
     ),
+    "cutout without its side": Mistake(
+        [*VGG, "train", "augment", 0],
+        {"cutout": None},
+        ("missing", "cutout needs"),
+        at="studies.vgg.train.augment[0].cutout.side",
+        corrected={"side": 8},
+    ),
     # what does not go together
+    "one_cycle beside milestones": Mistake(
+        [*CHAIN, 0],
+        {"train": {"schedule": "one_cycle", "milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.chains[0][0].train.schedule",
+        corrected={"schedule": "one_cycle", "milestones": []},
+    ),
+    "schedule that there is not": Mistake(
+        [*VGG, "train", "schedule"], "linear", ("'linear'", "one_cycle"), corrected={"schedule": "milestones"}
+    ),
+    "milestones where one_cycle is inherited": Mistake(
+        VGG,
+        VALID["studies"]["vgg"] | {"train": {"epochs": 2, "schedule": "one_cycle"}, "finetune": {"milestones": [1]}},
+        ("one_cycle sets the learning rate of every step, and milestones is [1]",),
+        at="studies.vgg.finetune.milestones",
+        corrected={"milestones": [1], "schedule": "milestones"},
+    ),
+    "an average of weights in Keras": Mistake(
+        [*MLP, "train", "ema"],
+        0.999,
+        ("0.999, but keras keeps no average", "pytorch"),
+        corrected={"ema": None},
+    ),
+    "an average that never moves": Mistake(
+        [*VGG, "train", "ema"], 1.0, ("1.0 is too large", "below 1"), corrected={"ema": 0.999}
+    ),
     "bf16 in Keras": Mistake(
         [*MLP, "train", "precision"],
         "bf16",
@@ -245,7 +279,7 @@ MISTAKES = {
     "a number of filters": Mistake(
         PRUNE,
         FILTERS | {"blocks": 1},
-        ("filter_wise takes ratio or threshold, not blocks",),
+        ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not blocks",),
         corrected={"prune": FILTERS},
     ),
     "more blocks than there are": Mistake(
@@ -286,6 +320,126 @@ MISTAKES = {
         FILTERS | {"threshold": 0.01},
         ("filter_wise takes one of ratio and threshold, not both",),
         corrected={"prune": FILTERS},
+    ),
+    "ratio and MACs": Mistake(
+        PRUNE,
+        FILTERS | {"macs": 0.5},
+        ("filter_wise takes one of ratio and macs, not both",),
+        corrected={"prune": FILTERS},
+    ),
+    "all MACs to be left": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": 1},
+        ("1 is too large", "a number, above 0, below 1"),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": 0.5},
+    ),
+    "no parameters to be left": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "params": 0},
+        ("0 is too small",),
+        at="studies.vgg.chains[0][1].prune.params",
+        corrected={"params": 0.25},
+    ),
+    "a negative share of MACs in a list": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": [0.7, -0.5]},
+        ("-0.5 is too small",),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": [0.7, 0.5]},
+    ),
+    "MACs in percent": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "macs": 50},
+        ("50 is too large",),
+        at="studies.vgg.chains[0][1].prune.macs",
+        corrected={"macs": 0.5},
+    ),
+    "a speed-up that slows down": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "speed_up": 0.5},
+        ("0.5 is too small", "a number, above 1"),
+        at="studies.vgg.chains[0][1].prune.speed_up",
+        corrected={"speed_up": 2.0},
+    ),
+    "a compression by nothing": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "compression": 1},
+        ("1 is too small",),
+        at="studies.vgg.chains[0][1].prune.compression",
+        corrected={"compression": 4.0},
+    ),
+    "a file of no size": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "size_mib": 0},
+        ("0 is too small",),
+        at="studies.vgg.chains[0][1].prune.size_mib",
+        corrected={"size_mib": 1.5},
+    ),
+    "MACs of single weights": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "macs": 0.5},
+        ("weight takes ratio, threshold, pattern, params or compression, not macs", "leaves MACs"),
+        corrected={"prune": {"prune_type": "weight", "ratio": 0.5}},
+    ),
+    "MACs of blocks": Mistake(
+        DEPTH,
+        {"prune_type": "depth_wise", "method": "mean_abs", "macs": 0.5},
+        ("depth_wise takes blocks, not macs",),
+        corrected={"prune": {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 1}},
+    ),
+    "parameters of a Keras net": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "unit", "params": 0.5},
+        ("unit takes ratio, not params",),
+        corrected={"prune": {"prune_type": "unit", "ratio": 0.5}},
+    ),
+    "no fewer MACs than the pruning before": Mistake(
+        CHAIN,
+        [
+            "train",
+            {"prune": {"prune_type": "filter_wise", "macs": 0.5}},
+            "finetune",
+            {"prune": {"prune_type": "channel_wise", "macs": 0.5}},
+        ],
+        ("0.50, and the pruning before was asked for 0.50",),
+        at="studies.vgg.chains[0][3].prune.macs",
+        corrected={"macs": 0.25},
+    ),
+    "a smaller speed-up than that of the pruning before": Mistake(
+        CHAIN,
+        [
+            "train",
+            {"prune": {"prune_type": "filter_wise", "speed_up": 3}},
+            {"prune": {"prune_type": "channel_wise", "speed_up": 2}},
+        ],
+        ("2, and the pruning before was asked for 3", "a number above 3"),
+        at="studies.vgg.chains[0][2].prune.speed_up",
+        corrected={"speed_up": 6.0},
+    ),
+    "a multiple that hardware does not know": Mistake(
+        [*PRUNE, "multiple"], 3, ("3 is not allowed", "1, 2, 4, 8, 16"), corrected={"multiple": 1}
+    ),
+    "a multiple of single weights": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "ratio": 0.5, "multiple": 4},
+        ("makes no difference to weight",),
+        at="studies.vgg.chains[0][1].prune.multiple",
+    ),
+    "a multiple of a Keras net": Mistake(
+        [*MLP, "chains", 0, 1, "prune"],
+        {"prune_type": "unit", "ratio": 0.5, "multiple": 4},
+        ("makes no difference to unit", "PyTorch"),
+        at="studies.mlp.chains[0][1].prune.multiple",
+    ),
+    "a least beside a threshold": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "threshold": 0.1, "least": 0.1},
+        ("makes no difference to a threshold",),
+        at="studies.vgg.chains[0][1].prune.least",
+    ),
+    "everything as the least": Mistake(
+        [*PRUNE, "least"], 1, ("1 is too large", "above 0, below 1"), corrected={"least": 0.1}
     ),
     "pattern that YAML takes for a number": Mistake(
         PRUNE,
@@ -347,8 +501,92 @@ MISTAKES = {
     "pattern of filters": Mistake(
         PRUNE,
         {"prune_type": "filter_wise", "method": "mean_abs", "pattern": "2:4"},
-        ("filter_wise takes ratio or threshold, not pattern",),
+        ("filter_wise takes ratio, threshold, macs, params, speed_up, compression or size_mib, not pattern",),
         corrected={"prune": {"prune_type": "filter_wise", "method": "mean_abs", "ratio": 0.5}},
+    ),
+    "scores of each layer divided by their mean within the layer": Mistake(
+        PRUNE,
+        FILTERS | {"scope": "layer", "normalize": "layer"},
+        ("scope layer ranks each layer by itself",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "signed scores divided by their mean": Mistake(
+        PRUNE,
+        FILTERS | {"method": "mean", "normalize": "layer"},
+        ("mean can be negative", "mean_abs"),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "scores divided by their mean beside a threshold": Mistake(
+        PRUNE,
+        {"prune_type": "filter_wise", "method": "max_abs", "threshold": 0.1, "normalize": "layer"},
+        ("by threshold ranks no layer against another",),
+        at="studies.vgg.chains[0][1].prune.normalize",
+        corrected={"normalize": "none"},
+    ),
+    "penalty on scales of a net without batch norm": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {
+            "model": {"name": "cifar10_conv"},
+            "chains": [[{"train": {"penalty": "slimming", "prune_type": "filter_wise"}}]],
+        },
+        ("slimming is a penalty on the scales of batch norms, and cifar10_conv has none",),
+        at="studies.vgg.chains[0][0].train.penalty",
+    ),
+    "penalty on scales for input channels": Mistake(
+        [*CHAIN, 0],
+        {"train": {"penalty": "slimming", "prune_type": "channel_wise"}},
+        ("each of which belongs to a filter",),
+        at="studies.vgg.chains[0][0].train.prune_type",
+        corrected={"prune_type": "filter_wise"},
+    ),
+    "shares by shape of what is left": Mistake(
+        PRUNE,
+        {"prune_type": "weight", "params": 0.5, "scope": "erk"},
+        ("erk says which share of a ratio", "params"),
+        at="studies.vgg.chains[0][1].prune.scope",
+        corrected={"scope": "global"},
+    ),
+    "weights rewound without the learning rates": Mistake(
+        CHAIN,
+        ["train", {"prune": {"prune_type": "weight", "ratio": 0.5}}, {"finetune": {"rewind_weights": True}}],
+        ("this one is not rewound",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind": True, "rewind_weights": True},
+    ),
+    "weights of groups that are gone": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 1}}],
+        ("filter_wise took groups out of the net",),
+        at="studies.vgg.chains[0][2].finetune.rewind_weights",
+        corrected={"rewind_weights": False},
+    ),
+    "train_pruned of a trained net": Mistake(
+        CHAIN,
+        ["train", {"prune": FILTERS}, "train_pruned"],
+        ("pruned before any training, and the chain begins with train",),
+        at="studies.vgg.chains[0][2]",
+        corrected=["finetune"],
+    ),
+    "train_pruned of a net that is not pruned": Mistake(
+        CHAIN,
+        ["init", "train_pruned"],
+        ("comes after init, and trains what pruning has left",),
+        at="studies.vgg.chains[0][1]",
+        corrected=[{"prune": {"prune_type": "weight", "method": "snip", "ratio": 0.5}}, "train_pruned"],
+    ),
+    "init of a net with weights": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {"model": {"name": "vgg16_bn", "weights": "imagenet"}, "chains": [["init", {"prune": FILTERS}]]},
+        ("the weights are those of imagenet",),
+        at="studies.vgg.model.weights",
+        corrected={"weights": "random"},
+    ),
+    "init of a Keras net": Mistake(
+        [*MLP, "chains", 0], ["init"], ("keras trains a net before it prunes it",), at="studies.mlp.chains[0][0]"
     ),
     "scope of what has none": Mistake(
         [*DEPTH, "scope"], "layer", ("depth_wise has no scope layer", "no scope"), corrected=None
@@ -356,7 +594,7 @@ MISTAKES = {
     "gradual pruning of what cannot": Mistake(
         [*PRUNE, "schedule"],
         "gradual",
-        ("filter_wise by ratio is not pruned gradually", "gradual for weight of backend keras"),
+        ("filter_wise by ratio is not pruned gradually", "gradual for weight"),
         corrected={"schedule": "at_once"},
     ),
     "end of pruning at once": Mistake(
@@ -419,10 +657,10 @@ MISTAKES = {
         at="studies.resnet.dataset",
     ),
     # quantization
-    "scheme of the other backend": Mistake(
+    "scheme that there is not": Mistake(
         CHAIN,
-        ["train", {"quantize": {"scheme": "qat_int8"}}],
-        ("no scheme 'qat_int8' for backend pytorch", "float32, "),
+        ["train", {"quantize": {"scheme": "static_int"}}],
+        ("'static_int'", "float32, "),
         at="studies.vgg.chains[0][1].quantize.scheme",
         corrected={"scheme": "static_int8"},
     ),
@@ -433,10 +671,31 @@ MISTAKES = {
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),
+    "calibration of a scheme of Keras": Mistake(
+        [*MLP, "chains", 0],
+        ["train", {"prune": {"prune_type": "unit", "ratio": 0.5}}, ENTROPY],
+        ("static_int8 of backend keras has no calibration", "a scheme of backend pytorch"),
+        at="studies.mlp.chains[0][2].quantize",
+        corrected={"quantize": {"scheme": "static_int8"}},
+    ),
+    "layers in float of a scheme that has all in float": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "float16", "keep_float": 2}}],
+        ("float16 of backend pytorch has no keep_float", "static_int8"),
+        at="studies.vgg.chains[0][1].quantize",
+        corrected={"quantize": {"scheme": "float16"}},
+    ),
+    "percentile of another calibration": Mistake(
+        CHAIN,
+        ["train", {"quantize": {"scheme": "static_int8", "percentile": 99.9}}],
+        ("99.9, but the calibration is minmax",),
+        at="studies.vgg.chains[0][1].quantize.percentile",
+        corrected={"calibration": "percentile", "percentile": 99.9},
+    ),
     "epochs of a scheme that trains nothing": Mistake(
         CHAIN,
         ["train", {"quantize": {"scheme": "float16", "epochs": 2}}],
-        ("float16 trains nothing", "none"),
+        ("float16 trains nothing", "qat_int8"),
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),

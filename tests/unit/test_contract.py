@@ -98,6 +98,7 @@ SCORES = {
     "of every weight": (lambda weight, dims: weight.abs(), "gives_one_number_for_each_group"),
     "of the layer": (lambda weight, dims: weight.abs().sum(), "gives_one_number_for_each_group"),
     "divides by zero": (lambda weight, dims: weight.sum(dims) / weight.norm(dim=dims), "gives_finite_numbers"),
+    "negative": (lambda weight, dims: -weight.abs().sum(dims), "says_if_it_is_signed"),
     "of the place": (lambda weight, dims: weight.abs().sum(dims).cumsum(0), "ranks_groups_not_places"),
     "of the call": (lambda weight, dims: weight.sum(dims) * call(), "gives_the_same_each_time"),
     "in place": (in_place, "changes_nothing"),

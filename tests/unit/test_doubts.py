@@ -9,6 +9,7 @@ import yaml
 
 from espalier.plan import grid
 from espalier.plan.doubts import doubts
+from espalier.run import software
 
 PROJECT = Path(__file__).resolve().parents[2]
 STUDY = {
@@ -53,3 +54,32 @@ def test_the_presets(config, number):
     # cifar100 rewinds to 0.005 and fine-tunes by 0.02; the arms of mnist differ in initial weights and recipe
     said = doubts(grid.build(yaml.safe_load((PROJECT / "config" / f"{config}.yaml").read_text())))
     assert len(said) == number
+
+
+def test_bf16_on_a_processor_that_has_no_instructions_for_it(tmp_path, monkeypatch):
+    """By the flags of a processor with AVX2 alone, of two that have the instructions, and of an ARM that has."""
+    study = {"backend": "pytorch", "model": {"name": "mlp"}, "train": STUDY["train"] | {"precision": "bf16"}}
+    study |= {"finetune": {}, "device": "cpu"}
+    monkeypatch.setattr(software, "CPUINFO", tmp_path / "cpuinfo")
+    said = {}
+    for line in ("flags : fpu avx2", "flags : avx512_bf16", "flags : amx_bf16 avx2", "Features : asimd bf16", "Hz : 1"):
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\n{line}\n")
+        said[line] = found(["train"], **study)
+    assert [bool(sentences) for sentences in said.values()] == [True, False, False, False, False]
+    assert "12 times" in said["flags : fpu avx2"][0]
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    assert not found(["train"], **study | {"device": "cuda"})
+    assert not found(["train"], **study | {"train": STUDY["train"]})
+
+
+def test_nets_pruned_before_training_without_a_dense_net():
+    chain = ["init", {"prune": {"prune_type": "weight", "method": "snip", "ratio": 0.5}}, "train_pruned"]
+    study = {
+        "backend": "pytorch",
+        "dataset": {"name": "digits", "size": 32},
+        "model": {"name": "resnet20"},
+        "train": {"epochs": 2},
+    }
+    assert found(["train"], chain, **study) == []
+    (doubt,) = found(chain, **study)
+    assert "compared with no dense net" in doubt and "[train]" in doubt

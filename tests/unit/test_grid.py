@@ -331,7 +331,7 @@ def test_the_frame_has_a_row_for_each_node_and_the_columns_of_a_record():
     config_ = {"studies": {"a": SMALL, "b": SMALL | {"chains": [["train", {"prune": PRUNE}]]}}}
     made = grid.build(config_)
     frame = made.frame()
-    assert list(frame.columns) == list(grid.COLUMNS) and list(frame["node"]) == list(made.jobs)
+    assert list(frame.columns) == list(grid.ALL) and list(frame["node"]) == list(made.jobs)
     assert list(made.frame("b")["node"]) == ["b/seed0/train", "b/seed0/train/prune~filter_wise~mean_abs~0.40"]
     assert frame.iloc[-1]["ratio"] == "0.40" and frame.iloc[-1]["parent"] == "b/seed0/train"
 
@@ -362,6 +362,45 @@ def test_only_the_studies_that_are_asked_for_are_run_and_all_are_checked():
 
 
 # Latency
+
+
+# Amounts of what is left
+
+
+@pytest.mark.parametrize(
+    "amount, text, folder",
+    [
+        ({"macs": 0.5}, "macs 0.50", "macs=0.50"),
+        ({"params": 0.125}, "params 0.125", "params=0.125"),
+        ({"speed_up": 2.0}, "speed_up 2", "speed_up=2"),
+        ({"compression": 8}, "compression 8", "compression=8"),
+        ({"size_mib": 1.50}, "size_mib 1.5", "size_mib=1.5"),
+    ],
+)
+def test_what_is_to_be_left_names_the_node_and_is_told_apart_from_a_ratio(amount, text, folder):
+    step = {"prune_type": "filter_wise", "method": "mean_abs"}
+    job = last("train", {"prune": step | amount})
+    assert job.node == f"a/seed0/train/prune~filter_wise~mean_abs~{folder}"
+    (key, value) = text.split()
+    assert job.params == step | {key: value, "scope": "global", "seed": job.params["seed"]}
+    assert (job.columns["asked"], job.columns["ratio"]) == (text, None) and text in job.label
+    assert job.function == "amounts.prune_model"
+
+
+def test_a_node_that_was_asked_for_no_cost_does_not_know_of_it():
+    ratio = last("train", {"prune": PRUNE})
+    assert "asked" not in ratio.columns and ratio.function == "prune.prune_model"
+    again = last("train", {"prune": {"prune_type": "filter_wise", "macs": 0.5}}, "finetune", {"prune": PRUNE})
+    assert "asked" not in again.columns and again.columns["ratio"] == "0.40"
+
+
+def test_what_layers_keep_is_a_param_where_it_is_not_the_usual():
+    usual, given, other = (
+        last("train", {"prune": PRUNE | kept}) for kept in ({}, {"multiple": 8}, {"multiple": 1, "least": 0.1})
+    )
+    assert (given.node, given.params) == (usual.node, usual.params)
+    assert other.params == usual.params | {"multiple": 1, "least": 0.1}
+    assert other.node == f"{usual.node}~least=0.1~multiple=1"
 
 
 LATENCY = {"chains": [["train", {"prune": PRUNE | {"ratio": [0.2, 0.4], "method": ["mean_abs", "sum"]}}, "finetune"]]}
@@ -470,6 +509,57 @@ KERAS = {
     "train": {"epochs": 2, "optimizer": "adam"},
     "finetune": {"epochs": 5, "learning_rate": 0.01},
 }
+
+
+def test_scores_divided_by_their_mean_are_a_param_and_a_scope_of_their_own():
+    plain, own = (last("train", {"prune": PRUNE | more}) for more in ({}, {"normalize": "layer"}))
+    assert "normalize" not in plain.params and own.params == plain.params | {"normalize": "layer"}
+    assert (plain.columns["scope"], own.columns["scope"]) == ("global", "normalized")
+    assert own.node == f"{plain.node}~normalize=layer"
+    assert last("train", {"prune": PRUNE | {"normalize": "none"}}).params == plain.params
+
+
+def test_a_score_that_was_published_with_normalized_layers_has_them_where_layers_compete():
+    group = PRUNE | {"method": "depgraph"}
+    found = [last("train", {"prune": group | more}) for more in ({}, {"normalize": "none"}, {"scope": "layer"})]
+    assert [job.params.get("normalize") for job in found] == ["layer", None, None]
+    assert [job.columns["scope"] for job in found] == ["normalized", "global", "layer"]
+
+
+SNIP = {"prune_type": "weight", "method": "snip", "ratio": 0.9}
+
+
+def test_weights_go_back_to_the_epoch_at_which_the_learning_rates_begin():
+    weights = {"prune": {"prune_type": "weight", "ratio": 0.5}}
+    rewound = {"finetune": {"rewind": True, "rewind_weights": True, "epochs": 2}}
+    train, _, job = built(["train", weights, rewound], train={"epochs": 5}).jobs.values()
+    assert job.params["recipe"]["offset"] == 3
+    assert job.params["origin"] == {"recipe": train.params["recipe"], "seed": train.params["seed"], "epochs": 3}
+    assert job.columns["retraining"] == "rewind_weights"
+    assert "origin" not in last("train", weights, {"finetune": {"rewind": True}}).params
+
+
+def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense_one():
+    jobs = list(built(["train"], ["init", {"prune": SNIP}, {"train_pruned": {"epochs": 3}}]).jobs.values())
+    dense, start, pruned, trained = jobs
+    assert [job.node for job in jobs[1:]] == [
+        "a/seed0/init",
+        "a/seed0/init/prune~weight~snip~0.90",
+        "a/seed0/init/prune~weight~snip~0.90/train_pruned~epochs=3",
+    ]
+    assert dense.params["seed"] == start.params["seed"] == trained.params["seed"] != pruned.params["seed"]
+    assert start.function == "given.write_model" and start.params["model"] == dense.params["model"]
+    assert trained.params["recipe"] == dense.params["recipe"] | {"epochs": 3}
+    assert (trained.columns["retraining"], trained.columns["epochs"]) == ("train_pruned", 3)
+
+
+def test_pytorch_prunes_gradually_in_each_layer_by_a_function_of_its_own():
+    step = {"prune": {"prune_type": "weight", "ratio": 0.5, "schedule": "gradual", "every": 3}}
+    job, at_once = (last("train", given) for given in (step, {"prune": {"prune_type": "weight", "ratio": 0.5}}))
+    assert (job.function, at_once.function) == ("gradual.prune_model", "prune.prune_model")
+    assert (job.params["scope"], at_once.params["scope"]) == ("layer", "global")
+    assert job.params["gradual"] == {"initial": 0.0, "begin": 0.0, "end": 0.8, "every": 3}
+    assert job.columns["schedule"] == "gradual" and job.params["recipe"]["select"] == "last"
 
 
 def test_gradual_pruning_trains_by_the_recipe_of_fine_tuning():
@@ -612,6 +702,20 @@ def test_rewound_fine_tuning_takes_the_schedule_of_the_training():
     assert rewound("finetune", finetune=tuning) == [3, None, 0.01, 0, 0.1, [1], 0.1]
     usual = {"finetune": {"rewind": False, "learning_rate": 0.01}}
     assert rewound(usual, finetune={"rewind": True, "epochs": 4}) == [4, None, 0.01, 1, 0.1, [5, 8], 0.1]
+
+
+def test_a_recipe_names_a_schedule_and_an_average_only_where_there_is_one():
+    new = {"schedule", "rise", "ema"}
+    assert not new & set(last("train", train=SCHEDULE).params["recipe"])
+    cycle = {"epochs": 10, "schedule": "one_cycle", "learning_rate": 0.1, "ema": 0.99}
+    recipe = last("train", train=cycle).params["recipe"]
+    assert {key: recipe[key] for key in new} == {"schedule": "one_cycle", "rise": 0.25, "ema": 0.99}
+    tuning = {"epochs": 3, "schedule": "milestones", "learning_rate": 0.01, "ema": None}
+    assert not new & set(last("train", "finetune", train=cycle, finetune=tuning).params["recipe"])
+    again = last("train", {"finetune": {"rewind": True}}, train=cycle, finetune={"epochs": 3}).params["recipe"]
+    assert (again["schedule"], again["rise"], again["offset"], again["learning_rate"]) == ("one_cycle", 0.25, 7, 0.1)
+    scratch = last("train", {"prune": PRUNE}, "scratch", train=cycle).params["recipe"]
+    assert (scratch["schedule"], scratch["epochs"]) == ("one_cycle", 10)
 
 
 def test_rewinding_is_to_the_training_that_the_weights_come_from():

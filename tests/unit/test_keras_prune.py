@@ -10,6 +10,7 @@ from espalier.keras.runtime import keras, start, toolkit
 from espalier.run import progress
 from espalier.training.pruning import Gradual
 from espalier.training.recipe import Keeping
+from espalier.training.sparsity import Course
 
 # A net 2-3-4-2 with weights that can be pruned in one's head.
 FIRST = [[3.0, -1.0, 0.5], [4.0, 1.0, -0.5]]  # columns: norms 5, 1.41, 0.71
@@ -427,6 +428,16 @@ def test_the_last_change_of_the_masks_is_at_the_end_of_the_schedule(steps, begin
     assert (decay.begin_step, decay.end_step) == found
     changes, sparsity = decay(np.int64(decay.end_step))
     assert bool(changes) and float(sparsity) == 0.75
+
+
+@pytest.mark.parametrize("course", [(0.0, 0, 0.8, 5), (0.3, 0.1, 0.7, 3), (0.0, 0.25, 1, 7)])
+def test_both_backends_follow_the_schedule_of_the_toolkit(course):
+    initial, begin, end, every = course
+    how = Gradual(initial=initial, begin=begin, end=end, every=every)
+    decay, found = gradual.polynomial_decay(0.75, 60, how), Course.of("0.75", 60, how)
+    for step in range(1, 61):
+        changes, sparsity = decay(np.int64(step))
+        assert found.sparsity(step) == (pytest.approx(float(sparsity), abs=1e-6) if changes else None)
 
 
 def test_a_training_too_short_for_gradual_pruning_is_refused(halves, tmp_path):

@@ -349,13 +349,62 @@ def test_no_epochs_write_the_initial_weights(squares, tmp_path):
 @pytest.mark.parametrize(
     "recipe, words",
     [
-        ({"augment": ["horizontal_flip"]}, "keras backend has no augmentation.*horizontal_flip"),
+        ({"ema": 0.9}, "keras backend has no average of weights.*0.9"),
         ({"penalty": "group_lasso"}, "keras backend has no penalties.*group_lasso"),
     ],
 )
 def test_what_the_backend_cannot_do_is_said(squares, tmp_path, recipe, words):
     with pytest.raises(ValueError, match=words):
         trained(tmp_path / "model.keras", squares, recipe)
+
+
+AUGMENTED = {"augment": [{"random_crop": {"size": 4, "padding": 1}}, "horizontal_flip", {"cutout": 1}]}
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["labels", "shares"])
+def test_an_interrupted_training_sees_the_augmented_images_that_it_would_have_seen(
+    squares, tmp_path, monkeypatch, mixed
+):
+    recipe = {"augment": AUGMENTED["augment"] + [{"mixup": 0.4}] * mixed}
+    whole = trained(tmp_path / "whole.keras", squares, recipe)
+    interrupted(monkeypatch, 3, tmp_path / "resumed.keras", squares, recipe, checkpoint=tmp_path / "state")
+    resumed = trained(tmp_path / "resumed.keras", squares, recipe, checkpoint=tmp_path / "state")
+    assert (tmp_path / "resumed.keras").read_bytes() == (tmp_path / "whole.keras").read_bytes()
+    assert without_seconds(resumed["history"]) == without_seconds(whole["history"])
+    other = trained(tmp_path / "other.keras", squares, recipe, seed=2)
+    assert without_seconds(other["history"]) != without_seconds(whole["history"])
+
+
+def test_an_augmentation_that_changes_nothing_trains_as_none_does(squares, tmp_path):
+    """Batch by batch from NumPy, or gathered in the graph of an epoch: the same images, so the same net."""
+    nothing = {"augment": [{"horizontal_flip": 0.0}]}
+    plain, augmented = (
+        trained(tmp_path / f"{name}.keras", squares, recipe) for name, recipe in (("plain", {}), ("same", nothing))
+    )
+    for key in ("train_loss", "validation_loss"):
+        assert [row[key] for row in augmented["history"]] == pytest.approx([row[key] for row in plain["history"]])
+    nets = [models.load(tmp_path / f"{name}.keras") for name in ("plain", "same")]
+    for one, other in zip(*(net.get_weights() for net in nets), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_mixed_labels_are_learned_by_their_shares(squares, tmp_path):
+    """A step of mixup by NumPy: the gradient is that of the cross entropy with the shares of the classes."""
+    from espalier.training.augmentation import augment
+
+    data, recipe = load_data(squares), {"epochs": 1, "batch_size": 72, "warmup_epochs": 0, "momentum": 0.0}
+    recipe |= {"milestones": [], "augment": [{"mixup": 0.4}], "learning_rate": 0.5, "shuffle": False}
+    net = models.build_model(MODEL, (4, 4, 1), 4, mean=0.4, std=0.3, init=RECIPE["init"], seed=1)
+    shares = np.eye(4, dtype=np.float32)[data.train.labels]
+    images, shares = augment("keras", data.train.images, shares, recipe["augment"], np.random.default_rng([1, 1, 1]))
+    *_, kernel, bias = net.get_weights()
+    features = tf.keras.Model(net.input, net.layers[-2].output)(images).numpy()
+    logits = net(images).numpy()
+    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    trained(tmp_path / "model.keras", squares, recipe)
+    *_, after, after_bias = models.load(tmp_path / "model.keras").get_weights()
+    np.testing.assert_allclose(after_bias, bias - 0.5 * (softmax - shares).mean(0), atol=2e-6)
+    np.testing.assert_allclose(after, kernel - 0.5 * features.T @ (softmax - shares) / 72, atol=2e-6)
 
 
 def test_a_training_that_diverges_says_so(squares, tmp_path):

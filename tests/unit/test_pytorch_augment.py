@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 from torchvision.transforms import v2
@@ -9,15 +10,21 @@ from torchvision.transforms.v2 import functional
 
 from espalier import registry
 from espalier.pytorch import colours
-from espalier.pytorch.augment import augment
+from espalier.training import augmentation
 
 EXAMPLES = {
     "resize": {"size": 12},
     "random_crop": {"size": 6, "padding": 2},
     "horizontal_flip": {},
+    "cutout": {"side": 4},
     "color_jitter": {"strength": 0.4},
     "autoaugment": {"policy": "cifar10"},
 }
+
+
+def augment(images, steps, generator):
+    changed, _ = augmentation.augment("pytorch", images, None, steps, generator)
+    return changed
 
 
 def generator(seed=0):
@@ -87,6 +94,42 @@ def test_resizing_averages_and_keeps_a_plain_image_plain():
     assert small.shape == (1, 1, 4, 4) and small.float().mean().item() == pytest.approx(50, abs=1)
     plain = torch.full((2, 3, 5, 7), 9, dtype=torch.uint8)
     assert torch.equal(augment(plain, [{"resize": 10}], generator()), torch.full((2, 3, 10, 10), 9, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("side", [1, 3, 4, 8])
+def test_cutout_covers_a_square_whose_centre_is_anywhere_in_the_image(side):
+    """Of 8 x 9 pixels: rows and columns from centre - side // 2 on, those of them that there are."""
+    black = torch.zeros(600, 3, 8, 9, dtype=torch.uint8)
+    covered = augment(black, [{"cutout": {"side": side, "fill": 7}}], generator())
+    possible = {}
+    for row in range(8):
+        for column in range(9):
+            square = torch.zeros(8, 9, dtype=torch.uint8)
+            top, left = row - side // 2, column - side // 2
+            square[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = 7
+            possible[square.numpy().tobytes()] = square
+    assert torch.equal(covered[:, 0], covered[:, 1]) and torch.equal(covered[:, 0], covered[:, 2])
+    assert {image.numpy().tobytes() for image in covered[:, 0]} == set(possible)
+    assert augment(black, [{"cutout": 8}], generator()).max() == 115  # 0.45 of 255, where the config says nothing
+
+
+def test_mixup_mixes_images_and_labels_of_a_batch_by_one_share(images):
+    """Grey images of levels 0, 100 and 200 tell which of them are mixed, and by how much."""
+    levels = torch.tensor([0, 100, 200], dtype=torch.uint8).repeat(4)
+    batch, labels = levels[:, None, None, None].expand(12, 1, 2, 2), torch.eye(3).repeat(4, 1)
+    shares = []
+    for seed in range(400):
+        mixed, given = augmentation.augment("pytorch", batch, labels, [{"mixup": 0.5}], generator(seed))
+        share = given.max(1).values
+        assert torch.allclose(given.sum(1), torch.ones(12))
+        expected = (given @ torch.tensor([0.0, 100.0, 200.0])).round()
+        assert (mixed[:, 0, 0, 0] - expected).abs().max() <= 1 and mixed.dtype == torch.uint8
+        shares += [float(share[share < 1][0])] if (share < 1).any() else []
+    # Of Beta(1/2, 1/2) the larger of share and 1 - share is at most x with probability 4/pi * asin(sqrt(x)) - 1.
+    for limit, probability in ((0.6, 0.1282), (0.75, 0.3333), (0.9, 0.5903)):
+        assert np.mean(np.array(shares) <= limit) == pytest.approx(probability, abs=0.08)
+    again = [augmentation.augment("pytorch", batch, labels, [{"mixup": 0.5}], generator(3)) for _ in range(2)]
+    assert torch.equal(again[0][0], again[1][0]) and torch.equal(again[0][1], again[1][1])
 
 
 def test_colour_jitter_of_strength_zero_changes_nothing_and_each_image_gets_its_own(images):

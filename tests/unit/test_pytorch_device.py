@@ -11,8 +11,8 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, S
 
 from espalier.datasets.prepare import Data, Split
 from espalier.pytorch import models, profile, runtime, train
-from espalier.pytorch.augment import augment
 from espalier.pytorch.evaluate import evaluate
+from espalier.training.augmentation import augment
 from espalier.training.recipe import Recipe
 
 CUDA = torch.device("cuda")
@@ -98,7 +98,7 @@ def test_an_epoch_is_computed_on_the_device_alone(fake, monkeypatch, name, penal
 def test_colours_are_changed_on_the_device(fake):
     with fake:
         images = torch.empty(16, 3, 32, 32, dtype=torch.uint8, device=CUDA)
-        assert augment(images, [{"color_jitter": 0.1}], torch.Generator()).device.type == "cuda"
+        assert augment("pytorch", images, None, [{"color_jitter": 0.1}], torch.Generator())[0].device.type == "cuda"
 
 
 def test_images_in_memory_are_evaluated_on_the_nets_device(fake):

@@ -1,8 +1,11 @@
 """What scores are given beside the weights: gradients, batch norms, chance."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from torch import nn
 from torch.nn import functional
 
@@ -66,6 +69,125 @@ def test_taylor_is_the_square_of_how_the_loss_changes_with_a_gate_on_the_group(s
 
     assert found["filters"][1].tolist() == pytest.approx([expected(np.s_[i]) for i in range(5)], rel=0.01)
     assert found["channels"][1].tolist() == pytest.approx([expected(np.s_[:, i]) for i in range(6)], rel=0.01)
+
+
+def test_gates_are_activation_times_gradient_behind_the_batch_norm(small, data, monkeypatch):
+    """Against a direct computation: the net in its parts, and autograd's gradient of each image's loss there."""
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 10_000)
+    monkeypatch.setattr(importance, "BATCH", 500)
+    small[1].running_mean.uniform_(-1, 1)
+    nn.init.uniform_(small[1].weight, 0.5, 2)
+    nn.init.uniform_(small[1].bias)
+    small[2] = nn.ReLU(inplace=True)
+    (first, second) = scores(small, ["filters"], "taylor_gates", data=data)["filters"]
+    net, images = copy.deepcopy(small).double().eval(), torch.from_numpy(inputs(data.train))
+    behind = [net[1](net[0](images)).detach().requires_grad_()]
+    behind.append(net[4](net[3](behind[0].relu())))
+    logits = net[8](behind[1].relu().flatten(1))
+    functional.cross_entropy(logits, torch.from_numpy(data.train.labels), reduction="sum").backward(inputs=behind)
+    expected = [(activation * activation.grad).sum((2, 3)).square().sum(0).tolist() for activation in behind]
+    assert [first.tolist(), second.tolist()] == [pytest.approx(values, rel=1e-3) for values in expected]
+
+
+def test_snip_takes_the_gradient_with_batch_norms_of_the_batch(small, data, monkeypatch):
+    """Connection sensitivity: how the loss changes with a factor on a weight, whatever its batch norms know."""
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 100)
+    small[1].running_mean.fill_(50)
+    small[4].running_var.fill_(1e6)
+    (first, *_) = scores(small, ["weights"], "snip", data=data, seed=6)["weights"]
+    drawn = np.sort(np.random.default_rng(6).choice(len(data.train), 100, replace=False))
+    images, labels = torch.from_numpy(inputs(data.train)[drawn]), torch.from_numpy(data.train.labels[drawn])
+    net = copy.deepcopy(small).double().train()
+    net[7].eval()  # dropout
+
+    def loss(index, factor):
+        weight = net[0].weight.data.flatten()
+        before = weight[index].item()
+        weight[index] = before * factor
+        value = functional.cross_entropy(net(images), labels).item()
+        weight[index] = before
+        return value
+
+    expected = [abs(loss(index, 1 + 1e-6) - loss(index, 1 - 1e-6)) / 2e-6 for index in range(54)]
+    assert first.tolist() == pytest.approx(expected, rel=0.01, abs=1e-7)
+    assert small[1].running_mean.eq(50).all()
+
+
+def test_gates_of_neurons_and_of_convs_without_a_batch_norm(data, monkeypatch):
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 64)
+    torch.manual_seed(2)
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(32, 5), nn.BatchNorm1d(5), nn.ReLU(),
+        nn.Linear(5, 10),
+    ).eval()  # fmt: skip
+    found = scores(net, ["filters", "neurons"], "taylor_gates", data=data, seed=4)
+    drawn = np.sort(np.random.default_rng(4).choice(len(data.train), 64, replace=False))
+    images, labels = torch.from_numpy(inputs(data.train)[drawn]).float(), torch.from_numpy(data.train.labels[drawn])
+
+    def change(place, index):
+        """The square of how each image's loss changes with a factor on an output, summed."""
+
+        def losses(factor):
+            gate = torch.ones(net[place].weight.shape[0])
+            gate[index] = factor
+            hook = net[place].register_forward_hook(lambda m, i, out: out * gate.reshape(-1, *[1] * (out.dim() - 2)))
+            values = functional.cross_entropy(net(images).double(), labels, reduction="none")
+            hook.remove()
+            return values
+
+        with torch.no_grad():
+            return ((losses(1.01) - losses(0.99)) / 0.02).square().sum().item()
+
+    assert found["filters"][0].tolist() == pytest.approx([change(0, index) for index in range(3)], rel=0.02)
+    assert found["filters"][1].tolist() == pytest.approx([change(1, index) for index in range(2)], rel=0.02)
+    assert found["neurons"][0].tolist() == pytest.approx([change(4, index) for index in range(5)], rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def learnt(digits):
+    """Nets of two convs, trained until they know most digits."""
+    data, nets = load_data(digits(8, 1)), []
+    images, labels = torch.from_numpy(inputs(data.train)).float(), torch.from_numpy(data.train.labels)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        net = nn.Sequential(
+            nn.Conv2d(1, 24, 3), nn.BatchNorm2d(24), nn.ReLU(), nn.Conv2d(24, 24, 3), nn.BatchNorm2d(24), nn.ReLU(),
+            nn.Flatten(), nn.Linear(24 * 16, 10),
+        )  # fmt: skip
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+        for step in range(150):
+            batch = torch.randperm(len(images))[:64] if step % 20 else torch.arange(64)
+            optimizer.zero_grad()
+            functional.cross_entropy(net(images[batch]), labels[batch]).backward()
+            optimizer.step()
+        nets.append(net.eval())
+    return data, nets, images, labels
+
+
+def test_gates_rank_filters_more_as_the_loss_without_them_does(learnt, monkeypatch):
+    monkeypatch.setattr(importance, "GRADIENT_IMAGES", 10_000)
+    data, nets, images, labels = learnt
+
+    def loss(net):
+        with torch.no_grad():
+            return functional.cross_entropy(net(images), labels).item()
+
+    def changes(net, norm):
+        whole, found = loss(net), []
+        for channel in range(24):
+            without = copy.deepcopy(net)
+            without[norm].weight.data[channel] = without[norm].bias.data[channel] = 0
+            found.append((loss(without) - whole) ** 2)
+        return found
+
+    correlations = {"taylor_gates": [], "taylor": []}
+    for net in nets:
+        true = [*changes(net, 1), *changes(net, 4)]
+        for method, of_method in correlations.items():
+            found = torch.cat(scores(net, ["filters"], method, data=data)["filters"])
+            of_method.append(spearmanr(true, found).statistic)
+    gates, averaged = (np.mean(of_method) for of_method in correlations.values())
+    assert gates > 0.6 and gates > averaged + 0.2, correlations
 
 
 def test_the_seed_draws_the_images_of_a_gradient(small, data, monkeypatch):

@@ -63,6 +63,43 @@ def test_the_recipe_multiplies_its_penalty_by_the_coefficient(two_convs):
     assert penalty_of(two_convs, a_recipe(**keys | {"penalty": None})) == 0
 
 
+@pytest.fixture
+def slimmed():
+    """A net with batch norms of the scales 0.5, -2 and 0, 1."""
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2))
+    net[1].weight.data, net[3].weight.data = torch.tensor([0.5, -2]), torch.tensor([0.0, 1])
+    return net
+
+
+SLIMMING = {"penalty": "slimming", "prune_type": "filter_wise", "coefficient": 0.1}
+
+
+def test_network_slimming_penalises_the_scales_of_batch_norms_alone(slimmed):
+    value = penalty_of(slimmed, a_recipe(**SLIMMING))
+    assert value.item() == pytest.approx(0.1 * (0.5 + 2 + 0 + 1))
+    value.backward()
+    assert slimmed[1].weight.grad.tolist() == pytest.approx([0.1, -0.1])
+    assert slimmed[3].weight.grad.tolist() == pytest.approx([0, 0.1])  # |0| has the subgradient 0
+    assert slimmed[0].weight.grad is None and slimmed[1].bias.grad is None
+
+
+def test_steps_on_the_penalty_alone_are_the_papers(slimmed):
+    """Liu et al. add coefficient * sign(scale) to the gradient: each step brings every scale that much nearer to 0."""
+    recipe = a_recipe(**SLIMMING)
+    optimizer = torch.optim.SGD(slimmed.parameters(), lr=0.5)
+    for _ in range(8):
+        optimizer.zero_grad()
+        penalty_of(slimmed, recipe).backward()
+        optimizer.step()
+    assert slimmed[1].weight.tolist() == pytest.approx([0.5 - 8 * 0.05, -2 + 8 * 0.05])
+    assert slimmed[3].weight.tolist() == pytest.approx([0, 1 - 8 * 0.05])
+
+
+def test_a_net_without_batch_norms_has_no_scales(two_convs):
+    with pytest.raises(ValueError, match="no batch norm"):
+        penalty_of(two_convs, a_recipe(**SLIMMING))
+
+
 def test_a_residual_block_is_penalised_as_one_group():
     from torchvision.models.resnet import BasicBlock
 

@@ -32,15 +32,14 @@ def test_it_says_what_works(own_register, digits, tmp_path):
             nn.Linear(16 * 36, 32), nn.ReLU(), nn.Linear(32, num_classes),
         )  # fmt: skip
 
-    report = tried(digits, tmp_path, "conv_and_mlp", [FILTERS, NEURONS], ["static_int8"])
+    report = tried(digits, tmp_path, "conv_and_mlp", [FILTERS, NEURONS], ["static_int8", "qat_int8"])
     assert json.loads((tmp_path / "report.json").read_text()) == report
     macs = 36 * 16 * 27 + 16 * 36 * 32 + 320
     assert report["works"] and report["macs"] == macs
     by_filters, by_neurons = report["prune"]
     assert by_filters["macs"] == 36 * 8 * 27 + 8 * 36 * 32 + 320 and by_filters["actual_ratio"] == 0.5
     assert by_neurons["macs"] == 36 * 16 * 27 + 16 * 36 * 16 + 160 and by_neurons["stays"] == {}
-    (quantized,) = report["quantize"]
-    assert quantized["works"] and quantized["int8_operators"] == 3
+    assert [(part["works"], part["int8_operators"]) for part in report["quantize"]] == [(True, 3), (True, 3)]
 
 
 def test_it_refuses_all_that_does_not_work_in_one_message(own_register, digits, tmp_path):
@@ -52,6 +51,20 @@ def test_it_refuses_all_that_does_not_work_in_one_message(own_register, digits, 
         tried(digits, tmp_path, "all_convs", [FILTERS, NEURONS])
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["works"] and [part["works"] for part in report["prune"]] == [False, False]
+
+
+def test_an_amount_that_is_out_of_reach_is_found_before_the_training(own_register, digits, tmp_path):
+    @registered
+    def conv_and_linear(num_classes):
+        return nn.Sequential(
+            nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 36, 32), nn.ReLU(), nn.Linear(32, num_classes)
+        )
+
+    # At least 8 filters stay: 36 * 8 * 27 + 8 * 36 * 32 + 320 of 36 * 16 * 27 + 16 * 36 * 32 + 320 MACs, 0.50466
+    by_macs = {key: value for key, value in FILTERS.items() if key != "ratio"}
+    assert tried(digits, tmp_path, "conv_and_linear", [by_macs | {"macs": "0.51"}])["works"]
+    with pytest.raises(Refused, match=r"filter_wise: macs: 0\.40 is out of reach.* macs: 0\.5047"):
+        tried(digits, tmp_path, "conv_and_linear", [by_macs | {"macs": "0.40"}])
 
 
 def test_a_net_that_draws_random_numbers_or_cannot_be_built_is_refused(own_register, digits, tmp_path):

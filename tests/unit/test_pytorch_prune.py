@@ -207,6 +207,30 @@ def test_filter_and_channel_wise_with_signs(method, middle):
     assert selected(both_sides(sign=-1), "filter_and_channel_wise", method, 0.9) == [ALL16, middle, span(0, 7)]
 
 
+def test_layers_of_other_sizes_of_weights_compete_by_their_scores_divided_by_the_mean():
+    net = by_filter(span(1, 16), [100 * value for value in span(1, 16)])
+    # Index 16 of 1, ..., 16, 100, ..., 1600 is 100: nothing of the first layer is above it, 15 of the second.
+    assert selected(net, "filter_wise", "mean_abs", 0.5) == [span(8, 15), ALL16]
+    # Index 16 of 1, 1, 2, 2, ..., 16, 16 (divided by 8.5) is 9: 7 of either layer are above it.
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    assert list(kept_channels(net, "filter_wise", **step).values()) == [span(8, 15), span(8, 15)]
+
+
+def test_input_channels_compete_by_their_scores_divided_by_the_mean():
+    net = by_channel([1, 1, 1], span(1, 16), [100 * value for value in span(1, 16)])
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    # Twice 1 to 16, divided by 8.5, and 1, 1, 1 (the image's): index 17 is one of these, 9 to 16 are above it.
+    assert list(kept_channels(net, "channel_wise", **step).values()) == [span(8, 15), span(8, 15), ALL16]
+
+
+def test_layers_of_zeros_stay_zeros_and_negative_scores_are_not_divided():
+    step = {"method": "mean_abs", "ratio": 0.5, "normalize": "layer"}
+    zeros = by_filter([0] * 16, span(1, 16))
+    assert list(kept_channels(zeros, "filter_wise", **step).values()) == [span(0, 7), ALL16]
+    with pytest.raises(ValueError, match="can be negative"):
+        kept_channels(by_filter(alternating(16)), "filter_wise", **step | {"method": "mean"})
+
+
 def test_convs_right_before_a_max_pool_are_spared_with_both_sides_only():
     net = by_filter([0] * 16, span(1, 24), span(1, 16))
     assert selected(net, "filter_and_channel_wise", "mean_abs", 0.5)[0] == ALL16
@@ -459,7 +483,9 @@ def test_the_saved_net_is_smaller_and_computes_what_the_masked_one_does(name, pr
     before, after = ({"filters": sum(r), "channels": channels + sum(r[:-1])} for r in rows)
     sides = {"filter_wise": ["filters"], "channel_wise": ["channels"]}.get(prune_type, ["filters", "channels"])
     gone = 1 - sum(after[s] for s in sides) / sum(before[s] for s in sides)
-    assert details == {"measured": {"actual_ratio": pytest.approx(gone, abs=1e-12)}}
+    assert details["measured"]["actual_ratio"] == pytest.approx(gone, abs=1e-12)
+    floor = [name for name, width in widths.items() if width == 8 < dense.get_submodule(name).out_channels]
+    assert details["measured"]["layers_on_floor"] == len(floor)
 
 
 def without(net, removed, images):
@@ -667,7 +693,7 @@ def test_a_resnet_with_fewer_filters_computes_what_the_masked_one_does(method, s
         26560 / 8
     )  # 64 + 3 * (64 + 64 + 256) + 4 * (128 + 128 + 512) + ... + the shortcuts' 256 + 512 + 1024 + 2048
     gone = 1 - sum(map(len, kept.values())) / filters
-    assert details == {"measured": {"actual_ratio": pytest.approx(gone, abs=1e-12)}} and 0.3 < gone <= 0.5
+    assert details["measured"]["actual_ratio"] == pytest.approx(gone, abs=1e-12) and 0.3 < gone <= 0.5
 
 
 def test_blocks_can_go_from_a_net_that_has_lost_filters_and_filters_after_blocks(digits, tmp_path):
@@ -688,9 +714,9 @@ def test_blocks_can_go_from_a_net_that_has_lost_filters_and_filters_after_blocks
 @pytest.mark.parametrize(
     "step, words",
     [
-        ({"ratio": "0.5", "threshold": 0.1}, "takes one of ratio, threshold, not ratio, threshold"),
-        ({}, "takes one of ratio, threshold, not none"),
-        ({"pattern": "2:4"}, "takes one of ratio, threshold, not pattern"),
+        ({"ratio": "0.5", "threshold": 0.1}, "takes one of ratio, threshold, macs.*, not ratio, threshold"),
+        ({}, "takes one of ratio, threshold, macs.*, not none"),
+        ({"pattern": "2:4"}, "takes one of ratio, threshold, macs.*, not pattern"),
         ({"ratio": "1.0"}, "ratio is 1.0"),
         ({"ratio": "-0.1"}, "ratio is -0.1"),
         ({"ratio": "0.5", "method": "magnitude"}, "magnitude is a score of weights"),

@@ -17,7 +17,7 @@ from torch import nn
 
 from espalier import registry
 from espalier.datasets import prepare as datasets
-from espalier.pytorch import models, profile_exported, quantize
+from espalier.pytorch import models, profile_exported, quantize, static
 from espalier.pytorch.exported import Net
 from espalier.pytorch.onnx_runtime import session
 from espalier.pytorch.profile import profile_model
@@ -230,7 +230,7 @@ def test_convs_that_onnx_runtime_leaves_in_float_are_refused(own_register, digit
     def signed(model, batches):
         from onnxruntime.quantization import quantize_static
 
-        return quantize._quantized(quantize_static, model, quantize._Reader(batches), per_channel=True)
+        return quantize.quantized(quantize_static, model, static.Reader(batches), per_channel=True)
 
     class Block(nn.Module):
         def __init__(self):
@@ -333,7 +333,7 @@ def test_a_file_that_holds_no_int8_is_refused(own_register, parent, digits, tmp_
     def half(model, batches):
         from onnxruntime.quantization import quantize_dynamic
 
-        return quantize._quantized(quantize_dynamic, model, op_types_to_quantize=["MatMul"])
+        return quantize.quantized(quantize_dynamic, model, op_types_to_quantize=["MatMul"])
 
     how = {"parent": parent, "data": digits(8, 1)}
     with pytest.raises(RuntimeError, match=r"idle left node_Conv_\d+, .*, node_linear_1 of .* in float"):

@@ -17,7 +17,9 @@ def extra(score, weight, dims):
     number = weight.sum(dims).shape
     values = {
         "gradient": weight.cos(),
+        "batch_gradient": weight.cos(),
         "scale": torch.arange(number.numel(), dtype=torch.float32),
+        "gates": torch.arange(3.0 * number.numel()).reshape(-1, 3),
         "generator": torch.Generator().manual_seed(0),
     }
     return {name: values[name] for name in inspect.signature(score.function).parameters if name in values}
@@ -55,6 +57,23 @@ def test_taylor_squares_the_sum_of_gradient_times_weight():
     assert score(WEIGHT, 0, gradient=GRADIENT).tolist() == [(1 - 8) ** 2, (-2) ** 2, (3 - 6) ** 2]
     single = WEIGHT.reshape(-1, 1)
     assert score(single, 1, gradient=GRADIENT.reshape(-1, 1)).tolist() == [1, 4, 9, 64, 0, 36]
+
+
+def test_gates_squares_what_each_image_says_before_it_sums():
+    gates = torch.tensor([[1.0, -1.0], [0.5, 0.5]])  # the first group's images want opposite things
+    assert registry.get(registry.Score, "taylor_gates", "pytorch")(WEIGHT, 1, gates=gates).tolist() == [2, 0.5]
+
+
+def lamp(*weights):
+    return registry.get(registry.Score, "lamp", "pytorch")(torch.tensor(weights)[:, None], 1).tolist()
+
+
+def test_lamp_is_the_share_of_a_square_in_those_that_are_at_least_as_large():
+    # squares 9, 1, 4, 16: 1 of 30, 4 of 29, 9 of 25, and the largest weight of a layer always 1
+    assert lamp(3.0, -1.0, -2.0, 4.0) == pytest.approx([9 / 25, 1 / 30, 4 / 29, 1])
+    assert lamp(300.0, -100.0, -200.0, 400.0) == pytest.approx([9 / 25, 1 / 30, 4 / 29, 1])
+    assert lamp(0.0, 0.0, 2.0) == [0, 0, 1]
+    assert lamp(1.0, -1.0, 1.0, 2.0) == pytest.approx([1 / 7, 1 / 7, 1 / 7, 1])
 
 
 def test_the_magnitude_of_single_weights():

@@ -14,7 +14,7 @@ from torch.nn import functional
 from espalier import registry
 from espalier.datasets.prepare import Preparation, prepare
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import groups, models, pretrained, profile, prune, scratch, train
+from espalier.pytorch import given, groups, models, pretrained, profile, prune, scratch, train
 from espalier.pytorch.architectures import he_fan_out
 from espalier.pytorch.evaluate import evaluate, resident
 from espalier.pytorch.runtime import device, start, versions
@@ -195,6 +195,48 @@ def test_one_step_of_plain_gradient_descent_by_hand(trained, digits):
     error = (np.exp(softmax_regression(split, weight, bias)) - np.eye(10)[split.labels]) / 1293
     np.testing.assert_allclose(after[0], weight - 0.3 * (error.T @ pixels_of(split) + 0.01 * weight), atol=1e-6)
     np.testing.assert_allclose(after[1], bias - 0.3 * error.sum(0), atol=1e-6)  # 0 before: nothing to decay
+
+
+def test_the_average_of_the_weights_is_saved_and_validated(trained, digits):
+    """One step an epoch: the nets of trainings of 0, 1, 2, ... epochs are the steps of one training."""
+    recipe = {"batch_size": 1293, "learning_rate": 0.5, "momentum": 0.0, "shuffle": False}
+    steps = [parameters_of(trained(f"{n}", recipe | {"epochs": n}, model=PLAIN)[0])[0] for n in range(5)]
+    out, history = trained("averaged", recipe | {"epochs": 4, "ema": 0.2}, model=PLAIN)
+    expected = steps[0]
+    for step, decay in enumerate((1 / 10, 2 / 11, 0.2, 0.2)):  # (1 + step) / (10 + step), at most 0.2
+        expected = decay * expected + (1 - decay) * steps[step + 1]
+    np.testing.assert_allclose(parameters_of(out)[0], expected, atol=1e-6)
+    data = load_data(digits(8, 1))
+    assert history[-1]["validation_loss"] == pytest.approx(
+        evaluate(models.load(out), data.validation, data.manifest)["loss"], rel=1e-6
+    )
+
+
+def test_a_zero_weight_of_a_pruned_net_is_zero_in_the_average(trained, digits, tmp_path):
+    parent, _ = trained("parent", {"epochs": 1})
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.50"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    out, _ = trained("tuned", {"epochs": 1, "ema": 0.9}, parent=pruned)
+    before, after = load_file(pruned), load_file(out)
+    assert all((after[name] == 0).equal(before[name] == 0) for name in ("0.weight", "4.weight"))
+    assert not after["0.weight"].equal(before["0.weight"])
+
+
+def test_mixed_labels_are_learned_by_their_shares(trained, digits, monkeypatch):
+    """One step with mixup, of images and labels as the augmentation gives them: softmax regression by hand."""
+    batches, real = [], train.augment
+    monkeypatch.setattr(train, "augment", lambda *given: batches.append(real(*given)) or batches[-1])
+    recipe = {"batch_size": 1293, "momentum": 0.0, "learning_rate": 0.3, "augment": [{"mixup": 0.4}]}
+    (weight, bias), after = (
+        parameters_of(trained(str(epochs), recipe | {"epochs": epochs}, model=PLAIN)[0]) for epochs in (0, 1)
+    )
+    images, shares = (part.numpy() for part in batches[0])
+    pixels = ((images.reshape(1293, -1) / 255) - 0.45) / 0.225
+    logits = pixels @ weight.T + bias
+    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert (shares > 0).sum() > 2000  # most images are of two classes
+    np.testing.assert_allclose(after[0], weight - 0.3 * (softmax - shares).T @ pixels / 1293, atol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer, kind", [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam)])
@@ -463,6 +505,42 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained, optimizer):
     assert not same(one, three)
 
 
+@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("schedule", [{"warmup_epochs": 1, "milestones": [3]}, {"schedule": "cosine"}], ids=str)
+def test_weights_go_back_to_those_of_an_epoch_of_the_training_bit_by_bit(
+    trained, digits, tmp_path, monkeypatch, epoch, schedule
+):
+    """The weights that a training of four epochs has after two, in a net that was trained for four and pruned."""
+    recipe = RANDOM | {"epochs": 4} | schedule
+    parent, _ = trained("parent", recipe)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(3, patch)  # before the third state is kept
+        trained("interrupted", recipe, checkpoint=tmp_path / "state")
+    before = dict(np.load(tmp_path / "state" / "state.npz"))
+    if epoch == 0:
+        start = load_file(trained("start", recipe | {"epochs": 0})[0])
+        before = {f"state.net.{key}": tensor.numpy() for key, tensor in start.items()}
+    pruned = tmp_path / "pruned.safetensors"
+    step = {"prune_type": "weight", "method": "magnitude", "ratio": "0.60"}
+    prune.prune_model(pruned, parent=parent, data=digits(8, 1), **step)
+    how = {"parent": pruned, "origin": {"recipe": RECIPE | recipe, "seed": 7, "epochs": epoch}, "seed": 8}
+    rewound, _ = trained("rewound", recipe | {"epochs": 0, "offset": epoch}, **how)
+    kept, after = load_file(pruned), load_file(rewound)
+    for key, tensor in after.items():
+        mask = (kept[key] != 0) if key in ("0.weight", "4.weight", "9.weight") else torch.ones_like(tensor)
+        assert torch.equal(tensor, torch.from_numpy(before[f"state.net.{key}"]) * mask)
+    further, history = trained("further", recipe | {"epochs": 4 - epoch, "offset": epoch}, **how)
+    assert (load_file(further)["4.weight"] == 0).sum() == (kept["4.weight"] == 0).sum() and len(history) == 4 - epoch
+
+
+def test_from_the_initial_net_it_is_the_training_of_a_new_one(trained, digits, tmp_path):
+    initial = tmp_path / "initial.safetensors"
+    given.write_model(initial, data=digits(8, 1), model=MODEL, seed=7)
+    one, history = trained("one", RANDOM)
+    other, again = trained("other", RANDOM, parent=initial)
+    assert same(one, other) and without_seconds(history) == without_seconds(again)
+
+
 def interrupt_after(epoch, monkeypatch):
     """Make the training stop when it has written the line of an epoch."""
     real = progress.line
@@ -473,6 +551,20 @@ def interrupt_after(epoch, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(progress, "line", line)
+
+
+AVERAGED = RANDOM | {"schedule": "one_cycle", "rise": 0.3, "ema": 0.9, "epochs": 4}
+AVERAGED |= {"augment": [*RANDOM["augment"], {"cutout": 3}, {"mixup": 0.4}]}
+
+
+def test_an_interrupted_training_keeps_its_average_schedule_and_augmentation(trained, tmp_path, monkeypatch):
+    through, history = trained("through", AVERAGED)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch)
+        trained("resumed", AVERAGED, checkpoint=tmp_path / "checkpoint")
+    resumed, again = trained("resumed", AVERAGED, checkpoint=tmp_path / "checkpoint")
+    assert same(resumed, through) and without_seconds(again) == without_seconds(history)
+    assert history[-1]["validation_top1"] > 40  # of ten classes, after four epochs
 
 
 PENALISED = {"penalty": "group_lasso", "prune_type": "filter_and_channel_wise", "coefficient": 1e-4}

@@ -35,6 +35,9 @@ def net():
     return net
 
 
+ERK = {"prune_type": "weight", "method": "magnitude", "ratio": "0.40", "scope": "erk"}
+
+
 def weights(net):
     return net[0].weight[:, :, 0, 0].tolist(), net[4].weight.tolist()
 
@@ -42,6 +45,55 @@ def weights(net):
 def others(net):
     """What a share never touches."""
     return net[0].bias.tolist(), net[4].bias.tolist(), net[1].weight.tolist()
+
+
+def geometric(number, ratio):
+    """Weights whose squares grow by a factor, in a random order and with random signs."""
+    generator = torch.Generator().manual_seed(number)
+    values = torch.tensor(ratio, dtype=torch.float64).pow(torch.arange(number) / 2)
+    signs = torch.randint(0, 2, (number,), generator=generator) * 2 - 1
+    return (values * signs)[torch.randperm(number, generator=generator)].float()
+
+
+@pytest.mark.parametrize("ratio", ["0.30", "0.60", "0.90"])
+def test_lamp_gives_layers_the_shares_of_its_closed_form(ratio):
+    """Where the squares are 1, r, r^2, ..., the m-th largest weight of a layer has the score (r - 1) / (r^m - 1),
+    however many weights there are and however large."""
+    net, factors = nn.Sequential(nn.Linear(40, 10), nn.Linear(10, 20), nn.Linear(20, 5)), (1.02, 1.05, 1.02)
+    for layer, factor, scale in zip(net, factors, (1, 1e-3, 1e3), strict=True):
+        layer.weight.data = scale * geometric(layer.weight.numel(), factor).reshape(layer.weight.shape)
+    zero_weights(net, "lamp", ratio=ratio)
+    left = [int(layer.weight.count_nonzero()) for layer in net]
+    assert sum(left) == 700 - int(700 * float(ratio))
+
+    def scores(number, factor):
+        return [(factor - 1) / (factor**m - 1) for m in range(1, number + 1)]
+
+    of_layers = [scores(layer.weight.numel(), factor) for layer, factor in zip(net, factors, strict=True)]
+    least = sorted((score for of_layer in of_layers for score in of_layer), reverse=True)[sum(left) - 1]
+    assert left == pytest.approx([sum(score >= least for score in of_layer) for of_layer in of_layers], abs=1)
+    if ratio == "0.90":  # layers of one factor keep as many, whatever their size
+        assert abs(left[0] - left[2]) <= 1 and left[1] < left[0]
+
+
+def test_erk_takes_from_each_layer_a_share_that_follows_from_its_shape():
+    net = nn.Sequential(nn.Linear(8, 2), nn.Linear(2, 2))
+    net[0].weight.data, net[1].weight.data = torch.arange(1.0, 17).reshape(2, 8), torch.arange(1.0, 5).reshape(2, 2)
+    # The dimensions add up to 10 and 4. Of 20 weights 12 stay, 10/14 and 4/14 of them: 8.57 of the one, 3.43 of the
+    # other. So 7.43 and 0.57 go, which are 7 and 0.
+    zero_weights(net, "magnitude", ratio="0.40", scope="erk")
+    assert net[0].weight.flatten().tolist() == [0] * 7 + list(range(8, 17))
+    assert net[1].weight.flatten().tolist() == [1, 2, 3, 4]
+    unstructured.check(net, {"0": 0, "1": 0}, Pruning.of(ERK, "pytorch"))
+    net[0].weight.data[0, 0] = 1
+    with pytest.raises(RuntimeError, match="6 of 16 weights of 0 are zero in the file, not 7"):
+        unstructured.check(net, {"0": 0, "1": 0}, Pruning.of(ERK, "pytorch"))
+
+
+def test_magnitudes_of_layers_divided_by_their_mean(net):
+    # Means 4.5 and 5.875. Divided by it, 0.5, 1, 2, 3, 4 | 4, 5, ... is 0.09 (linear), 0.22, 0.44, 0.67, 0.68 (linear)
+    zero_weights(net, "magnitude", ratio="0.42", normalize="layer")
+    assert weights(net) == ([[0, 0, 0, -4], [-5, 6, -7, 8]], [[0, 0], [9, -10]])
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,32 @@ def test_each_net_has_the_dense_net_of_equal_epochs(tmp_path):
     assert (results["dense"] == dense["node"]).all()
 
 
+def test_weights_that_went_back_to_an_epoch_were_trained_as_long_as_the_dense_net(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")  # 6 epochs
+    pruned = run.add("prune", dense, columns=by_ratio("weight", "magnitude", "0.50"))
+    rewound = run.add("finetune", pruned, columns={"epochs": 4, "retraining": "rewind_weights"}, name="a")
+    usual = run.add("finetune", pruned, columns={"epochs": 4, "retraining": "rewind"}, name="b")
+    quantized = run.quantize(rewound, "static_int8")
+    results = run.load().results.set_index("node")
+    nets = [net["node"] for net in (rewound, usual, quantized)]
+    assert results["trained"].loc[nets].tolist() == [6, 10, 6]
+    assert results["epochs_total"].loc[nets].tolist() == [10, 10, 10]
+    assert results["reference"].loc[nets].fillna("none").tolist() == [dense["node"], "none", dense["node"]]
+
+
+def test_a_net_that_was_pruned_before_training_is_compared_with_the_one_that_was_trained_dense(tmp_path):
+    run = Run(tmp_path)
+    start, dense = run.add("init", columns={"epochs": None, "select": None}), run.add("train")
+    pruned = run.add("prune", start, columns=by_ratio("weight", "snip", "0.50"))
+    trained = run.add("train_pruned", pruned, columns={"epochs": 6, "select": "last"})
+    results = run.load().results.set_index("node")
+    nets = [net["node"] for net in (start, pruned, trained)]
+    assert results["trained"].loc[nets].tolist() == [0, 0, 6]
+    assert (results["dense"].loc[nets] == dense["node"]).all()
+    assert results["reference"].loc[nets].fillna("none").tolist() == ["none", "none", dense["node"]]
+
+
 def test_a_dense_net_is_its_own_reference(tmp_path):
     run = Run(tmp_path)
     first = run.add("train")

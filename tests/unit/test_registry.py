@@ -111,7 +111,7 @@ def test_what_models_have_is_what_prune_types_need():
         has = {structure for m in registry.entries(registry.Model, backend).values() for structure in m.has}
         for prune_type in registry.entries(registry.PruneType, backend).values():
             assert prune_type.needs in has
-            assert set(prune_type.amounts) <= {"ratio", "blocks", "threshold", "pattern"}
+            assert set(prune_type.amounts) <= set(registry.AMOUNTS)
 
 
 def test_a_field_that_the_kind_does_not_have_and_one_that_is_missing_are_refused_at_registration():
@@ -202,3 +202,13 @@ def test_the_whole_register_is_read_without_a_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_job_that_looks_up_a_score_reads_nothing_of_the_report():
+    code = (
+        "import sys; from espalier import registry; registry.get(registry.Score, 'l1', 'pytorch');"
+        "print('pandas' in sys.modules, any(name.startswith('espalier.report') for name in sys.modules));"
+        "print(len(registry.entries(registry.FigureItem)) > 0, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "True", "True"]

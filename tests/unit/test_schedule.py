@@ -149,3 +149,38 @@ def test_a_stretched_recipe_has_as_many_times_the_epochs_and_the_same_warm_up(fa
     recipe = PUBLISHED | {"epochs": 100}
     expected = recipe | {"epochs": epochs, "milestones": milestones}
     assert stretched(a_recipe(**recipe), factor) == a_recipe(**expected)
+
+
+# 8 epochs of 5 steps are 40 steps: of one_cycle the first 10 go up, in strides of (0.1 - 0.02) / 10, the other 30 down.
+CYCLE = {"epochs": 8, "schedule": "one_cycle", "learning_rate": 0.1, "warmup_from": 0.02, "rise": 0.25}
+
+
+def test_one_cycle_rises_over_its_share_of_the_steps_and_falls_to_zero():
+    rates = [learning_rate(CYCLE, step, 5) for step in range(41)]
+    assert rates[:10] == pytest.approx([0.02 + 0.008 * step for step in range(10)])
+    assert rates[10:] == pytest.approx([0.1 * (40 - step) / 30 for step in range(10, 41)])
+    half = [learning_rate(CYCLE | {"rise": 0.5, "warmup_from": 0.0}, step, 5) for step in (0, 10, 20, 30, 40)]
+    assert half == pytest.approx([0, 0.05, 0.1, 0.05, 0])
+
+
+def test_cosine_is_that_of_pytorch_after_a_linear_warm_up():
+    import torch
+
+    recipe = {"epochs": 10, "schedule": "cosine", "learning_rate": 0.2, "warmup_epochs": 2, "warmup_from": 0.05}
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
+    theirs, expected = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=24), []
+    for _ in range(24):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    rates = [learning_rate(recipe, step, 3) for step in range(30)]
+    assert rates[:6] == pytest.approx([0.05 + 0.15 * step / 6 for step in range(6)])
+    assert rates[6:] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
+def test_rewound_fine_tuning_has_the_rates_of_the_end_of_such_a_schedule(schedule):
+    recipe = CYCLE | {"schedule": schedule}
+    rates = [learning_rate(recipe, step, 5) for step in range(40)]
+    last = recipe | {"epochs": 3, "offset": 5}
+    assert [learning_rate(last, step, 5) for step in range(15)] == pytest.approx(rates[25:])

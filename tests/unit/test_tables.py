@@ -39,6 +39,12 @@ def shown(made, key: str) -> list[str]:
     return [column.text(row) for row in made.rows()]
 
 
+def unit(made, key: str) -> str:
+    """The unit of a column."""
+    (column,) = [column for column in made.columns if column.key == key]
+    return column.unit
+
+
 def vgg(tmp_path, seeds=(0,)) -> Run:
     run = Run(tmp_path)
     small = {"params": 250, "macs": 1000, "size_bytes": MIB // 4, "zipped_bytes": MIB // 8, "actual_ratio": 0.39}
@@ -74,8 +80,43 @@ def test_results_have_a_row_for_each_net(tmp_path):
         "filter_wise mean_abs 0.40, l2_groups training",
         "dense, fine-tuned",
     ]
-    assert keys(made)[:6] == ["name", "asked", "removed", "before", "top1", "gain"]
-    assert made.columns[1].unit == "%" and "seed 0 (n=1)" in made.setup
+    facts = ["training", "pruned", "score", "later"]
+    assert keys(made)[:10] == ["name", *facts, "asked", "removed", "before", "top1", "gain"]
+    assert unit(made, "asked") == "%" and "seed 0 (n=1)" in made.setup
+
+
+def test_each_fact_of_a_net_has_a_column_of_its_own(tmp_path):
+    made = table("results", vgg(tmp_path), config())
+    assert [tuple(shown(made, key)[row] for key in ("training", "pruned", "score", "later")) for row in range(4)] == [
+        ("plain", "–", "–", "–"),
+        ("l2_groups filter_wise", "–", "–", "–"),
+        ("l2_groups filter_wise", "filter_wise", "mean_abs", "fine-tuned"),
+        ("plain", "–", "–", "fine-tuned"),
+    ]
+    assert "apart" not in keys(made) and "quantized" not in keys(made)  # no net needs them
+    assert all(column.header == (column.room == "wide") for column in made.columns)
+    later = table("results", quantized(tmp_path / "quantized"), config())
+    assert {"static_int8", "–"} <= set(shown(later, "quantized"))
+
+
+def test_what_facts_do_not_tell_apart_other_words_do(tmp_path):
+    run = Run(tmp_path)
+    _, pruned = run.chain(prune=by_ratio("filter_wise", "sum", "0.50"), before=40.0)
+    run.add("finetune", pruned, top1=80.0)
+    run.add("finetune", pruned, name="epochs=9", top1=85.0)
+    assert shown(table("results", run, config()), "apart") == ["–", "finetune", "finetune epochs=9"]
+
+
+def test_a_net_that_lost_much_less_than_was_asked_is_flagged(tmp_path):
+    run = Run(tmp_path)
+    dense = run.add("train")
+    done = {"0.20": 0.0, "0.30": 0.1, "0.40": 0.38, "0.00": 0.0}
+    for ratio, removed in done.items():
+        run.add("prune", dense, columns=by_ratio("filter_wise", "sum", ratio), actual_ratio=removed)
+    made = table("results", run, config())
+    (column,) = [column for column in made.columns if column.key == "removed"]
+    warned = {row["ratio"]: bool(column.warning(row)) for row in made.rows() if row["step"] == "prune"}
+    assert warned == {"0.20": True, "0.30": True, "0.40": False, "0.00": False}
 
 
 def test_every_fine_tuning_of_a_pruned_net_has_its_row_and_names_tell_them_apart(tmp_path):
@@ -114,7 +155,7 @@ def test_what_was_asked_for_is_said_in_the_unit_of_what_was_done_or_in_words(tmp
     blocks = {"prune_type": "depth_wise", "method": "mean_abs", "blocks": 2}
     run.add("prune", dense, columns=blocks)
     made = table("results", run, config())
-    assert shown(made, "asked") == ["–", "29", "2:4", "< 0.001", "N = 2"] and made.columns[1].unit == "%"
+    assert shown(made, "asked") == ["–", "29", "2:4", "< 0.001", "N = 2"] and unit(made, "asked") == "%"
     only = Run(tmp_path / "only")
     only.add("prune", only.add("train"), columns=blocks)
     made = table("results", only, config())
@@ -206,7 +247,7 @@ def test_latency(tmp_path):
     assert data["promised"].tolist() == [1.0, 4.0, 1.0, 4.0]
     assert data["per_image_ms"].tolist() == [1.0, 0.5, 0.4, 0.4]
     assert notes_with(made, "PyTorch", "dense", "Threads: 1", "100")  # what is the same in all rows
-    assert keys(made)[:2] == ["name", "batch_size"] and keys(made)[-1] == "promised"
+    assert keys(made)[:2] == ["name", "pruned"] and keys(made)[-1] == "promised" and "training" not in keys(made)
 
 
 def conv_net(tmp_path) -> Run:

@@ -18,6 +18,7 @@ REPORT = {
     "make_runtime_table",
     "write_choose",
     "write_overview",
+    "write_study",
 }
 
 

@@ -42,10 +42,15 @@ COUNTS = {
         "train": 2, "prune": (4 + 2) + (1 + 2), "finetune": (2 + 1) + (2 + 1),
         "quantize": (3 + 2) + (5 + 2 + 3), "measure_latency": 2,
     },
+    # MobileNetV2: 4 gradual, the dense one trained on; 4 schemes and QAT of that, 2 schemes of two pruned nets.
+    "cats_dogs_imagenet": {
+        "fetch_weights": 1, "train": SEEDS, "prune": SEEDS * 4, "finetune": SEEDS,
+        "quantize": SEEDS * (4 + 1 + 2 * 2), "measure_latency": SEEDS,
+    },
 }  # fmt: skip
 REPORT = {
     "prepare_dataset", "collect_records", "collect_run", "draw_figure", "make_table", "make_run_table",
-    "make_runtime_table", "write_choose", "write_overview",
+    "make_runtime_table", "write_choose", "write_overview", "write_study",
 }  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """The shipped profiles."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -70,3 +72,26 @@ def test_snakemake_looks_for_work_when_it_starts_and_when_a_job_ends_and_at_no_o
     output = tiny.run("--cores", "1", "--verbose", "--", "models")
     assert output.count("Finished jobid") == 6  # data, two nets, measured, and the target
     assert output.count("Resources before job selection") <= 1 + 6
+
+
+APPTAINER = """#!/bin/sh
+[ "$1" = --version ] && echo "apptainer version 1.3.6" && exit
+echo "$@" >> {calls}
+while [ "$1" != bash ]; do shift; done
+PATH={python}:$PATH exec "$@"
+"""
+
+
+def test_jobs_run_in_the_image_that_the_config_names(tiny, tmp_path):
+    # No package index that CI reaches has Apptainer: this one writes its call down, and runs the command without a
+    # container, with the Python of the tests.
+    apptainer, calls, image = tmp_path / "bin" / "apptainer", tmp_path / "calls", tmp_path / "espalier.sif"
+    apptainer.parent.mkdir()
+    apptainer.write_text(APPTAINER.format(calls=calls, python=Path(sys.executable).parent))
+    apptainer.chmod(0o755)
+    image.touch()
+    tiny.env = os.environ | {"PATH": f"{apptainer.parent}:{os.environ['PATH']}"}
+    in_image = ("--software-deployment-method", "apptainer", "--config", f"container={image}", "warm_workers=false")
+    tiny.run("--cores", "1", *in_image, "--", "models")
+    assert sum(str(image) in call for call in calls.read_text().splitlines()) == 5  # data, two nets, and measuring them
+    assert tiny.planned(*in_image, "--", "models") == {}

@@ -6,8 +6,10 @@ import re
 import shutil
 import zipfile
 
+import a_browser
 import numpy as np
 import pytest
+from a_browser import needs_a_browser
 from project import PROJECT
 
 from espalier.run import predictions
@@ -44,7 +46,7 @@ def test_the_default_config_plans_the_published_rows(project):
     assert planned["measure"] == sum(planned[step] for step in ("train", "prune", "finetune", "quantize"))
     assert planned["measure_latency"] == 6 + 3
     assert planned["collect_records"] == 7 and planned["collect_run"] == 1
-    assert planned["write_overview"] == planned["write_choose"] == 1
+    assert planned["write_overview"] == planned["write_choose"] == 1 and planned["write_study"] == 7
 
 
 def test_every_figure_and_table_that_a_study_gets_is_planned(project):
@@ -240,6 +242,22 @@ def test_the_report_holds_every_figure_and_table(small_run, tmp_path, name):
     for item in items:
         assert item.name in text
     assert "VGG16-BN in miniature" in text and "Every number below is computed from the records" in text
+
+
+@needs_a_browser
+def test_the_first_view_of_the_report_is_its_text_beside_the_menu(small_run, tmp_path):
+    small_run.run("--report", str(tmp_path / "report.html"))
+    script = """
+    for (let i = 0; i < 50; i++) await wait();
+    const box = selector => document.querySelector(selector).getBoundingClientRect();
+    const text = box(".espalier");
+    return {menu: box("nav").right, left: text.left, right: text.right, top: text.top, bottom: text.bottom,
+      rules: box("#rulegraph").top};"""
+    for width in (1400, 800):
+        seen = a_browser.run(tmp_path / "report.html", script, width=width)
+        assert seen["menu"] <= seen["left"] < 0.3 * width and seen["right"] <= width and seen["top"] < 300, seen
+        assert seen["right"] - seen["left"] > 0.6 * width, seen
+        assert seen["rules"] >= seen["bottom"], seen  # the graph of the rules is below the text
 
 
 def test_the_run_as_pages_has_all_figures_and_links_that_lead_somewhere(finished):

@@ -106,3 +106,4 @@ def predictions_of(node):
 
 
 include: "failures.smk"
+include: "terminal.smk"

@@ -78,6 +78,13 @@ if FULL.config.pop("warm_workers"):  # how jobs are run, and nothing that they o
 else:
     warm_workers.forbid()
 
+IMAGE = FULL.config.pop("container")  # likewise
+
+if IMAGE:
+
+    container: IMAGE
+
+
 RESULTS = workflow.pathvars.apply("<results>")
 GRID, UNFINISHED = finished.only(FULL, Path(RESULTS)) if FULL.config.pop("only_finished", False) else (FULL, [])
 if not GRID.jobs:

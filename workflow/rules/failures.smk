@@ -14,8 +14,11 @@ onerror:
 
 def tell_failures():
     """List the jobs of this run that failed, with reason and log, and say how to report what is finished."""
-    for failure in (failed := failures.since(Path(RESULTS) / "logs", BEGAN)):
-        logger.error(f"failed: {failure.reason}\n        {failure.log}")
+    failed = failures.since(Path(RESULTS) / "logs", BEGAN)
+    for words in failures.in_words(failed):
+        logger.error(words)
+    if failed:
+        logger.error("The same command again does what is missing. A training goes on after its last epoch.")
     new = FULL is GRID or any({"figures", "tables"} & {*Path(failure.log).parts} for failure in failed)
     if failed and new and any(map(finished_node, FULL.jobs)):
         again = ("-F", "--forceall", "-f", "--force")  # what is finished is not computed again

@@ -84,6 +84,28 @@ def code_of_pages():
     return code_of_job(SCRIPTS / "write_pages.py", uses=shown | tables, described=methods_of(*STUDIES))
 
 
+def figures_of_study(wildcards):
+    """The figures of a study, which its page shows."""
+    return [f"<results>/figures/{wildcards.study}/{item}.svg" for item in items_of(wildcards.study)["figures"]]
+
+
+def words_of_figures(wildcards):
+    """The title and the caption of each figure of a study, which its page shows."""
+    entries = registry.entries(registry.FigureItem)
+    return {name: [entries[name].title, entries[name].caption] for name in items_of(wildcards.study)["figures"]}
+
+
+def titles_of_tables(wildcards):
+    """The titles of a study's tables, which its page links."""
+    entries = registry.entries(registry.TableItem)
+    return {name: entries[name].title for name in items_of(wildcards.study)["tables"]}
+
+
+def code_of_study_page(wildcards):
+    """What the page of a study is covered by."""
+    return code_of_job(SCRIPTS / "write_study.py", described=methods_of(wildcards.study))
+
+
 def published_of_study(wildcards):
     """A digest of the published figures that a study is shown beside: part of what its tables and figures are made of."""
     return fingerprint(files=published.files(STUDIES[wildcards.study]["published"]))
@@ -118,6 +140,7 @@ def report_items():
     for study in STUDIES:
         paths += [f"<results>/figures/{study}/{item}.svg" for item in items_of(study)["figures"]]
         paths += [f"<results>/tables/{study}/{item}.html" for item in items_of(study)["tables"]]
+    paths += [f"<results>/studies/{study}.html" for study in without_failed(STUDIES, "studies")]
     return paths + [f"<results>/tables/{item}.html" for item in items_of_run()] + choose_items()
 
 
@@ -155,7 +178,7 @@ def files_of_pages():
     return [
         str(path if path.suffix == ".svg" else path.with_suffix(".csv"))
         for path in items
-        if path.parent.name in STUDIES
+        if path.parent.name in STUDIES and path.parent.parent.name in ("figures", "tables")
     ]
 
 

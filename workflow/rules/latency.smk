@@ -28,3 +28,6 @@ rule measure_latency:
         "timing the nets of {wildcards.study}, seed {wildcards.seed}, side by side"
     script:
         "../scripts/measure_latency.py"
+
+
+include: "sensitivity.smk"

@@ -70,6 +70,11 @@ def parameters_of_node(wildcards):
     return job_of(wildcards).params
 
 
+def function_of_node(wildcards):
+    """The backend's function that writes the model's file."""
+    return job_of(wildcards).function
+
+
 def columns_of_node(wildcards):
     return job_of(wildcards).columns
 
@@ -81,7 +86,7 @@ def label_of_node(wildcards):
 def code_of_node(wildcards):
     """What a node's job is covered by."""
     job = job_of(wildcards)
-    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", STEPS[job.step].module)]
+    modules = [f"espalier.{job.backend}.{module}" for module in ("runtime", job.function.partition(".")[0])]
     return code_of_job(SCRIPTS / "run_step.py", modules, job.uses)
 
 

@@ -3,6 +3,7 @@
 # upstream of it by `ancient`, and where an upstream job is to run again, Snakemake does not look for changes downstream of it.
 
 from espalier.imports import is_imported
+from espalier.plan import amounts
 
 
 def own_net(study):
@@ -24,15 +25,16 @@ def preflight_of_job(job):
 
 
 def asked_of_net(study):
-    """What a study asks of its net: each prune type by the first step that has it, and each scheme."""
-    prunings, schemes = {}, []
+    """What a study asks of its net: each prune type by the first step that has it, what is to be left by the step that asks
+    the most, and each scheme."""
+    prunings, schemes = [], []
     for job in GRID.of(study["name"]):
         params = {key: value for key, value in job.params.items() if key != "seed"}
         if job.step == "prune":
-            prunings.setdefault(params["prune_type"], params)
+            prunings.append(params)
         if job.step == "quantize" and params["scheme"] not in schemes:
             schemes.append(params["scheme"])
-    return {"model": sorted_keys(study["model"]), "prunings": list(prunings.values()), "schemes": schemes}
+    return {"model": sorted_keys(study["model"]), "prunings": amounts.to_try(prunings), "schemes": schemes}
 
 
 def code_of_preflight(study):

@@ -70,6 +70,7 @@ use rule collect_records as collect_run with:
 
 rule draw_figure:
     input:
+        sensitivity_of_item,
         **rules.collect_records.output,
     output:
         figure=report(
@@ -104,6 +105,7 @@ rule draw_figure:
 
 rule make_table:
     input:
+        sensitivity_of_item,
         **rules.collect_records.output,
     output:
         csv="<results>/tables/{study}/{item}.csv",
@@ -232,6 +234,40 @@ rule write_overview:
         "writing the report's first page"
     script:
         "../scripts/write_overview.py"
+
+
+rule write_study:
+    input:
+        **rules.collect_records.output,
+        figures=figures_of_study,
+    output:
+        report(
+            "<results>/studies/{study}.html",
+            caption="../../report/captions/study.rst",
+            category=title_of_study,
+            subcategory="Answers",
+            labels={"page": "Questions and answers"},
+        ),
+    log:
+        "<results>/logs/studies/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        **asks("report"),
+    params:
+        study=reported_study,
+        figures=words_of_figures,
+        tables=titles_of_tables,
+        setup=setup_of_study,
+        published=published_of_study,
+        code=code_of_study_page,
+        execution=execution_of_job,
+    message:
+        "writing the page of {wildcards.study}"
+    script:
+        "../scripts/write_study.py"
 
 
 rule write_choose:

@@ -31,7 +31,7 @@ for step in STEPS.values():
             label=label_of_node,
             backend=backend_of_node,
             data=folder_of_data,
-            runs=step.function,
+            runs=function_of_node,
             code=code_of_node,
             execution=execution_of_step,
         message:

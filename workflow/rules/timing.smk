@@ -59,3 +59,6 @@ def cores_of_latency(wildcards):
 def whole_node(wildcards):
     """What asks Slurm for a node that no other job is on."""
     return "--exclusive" if on_cluster() else None
+
+
+include: "scanning.smk"

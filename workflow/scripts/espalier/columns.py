@@ -20,6 +20,7 @@ class Column:
     _: KW_ONLY
     allowed: tuple[str, ...] = ()  # the only values that there are; empty: any
     optional: bool = False  # of a node: null where it does not apply; of what was measured: left out
+    sparse: bool = False  # of a node: left out where it does not apply, so that other nodes stay what they were
     minimum: float | None = None
     maximum: float | None = None
 
@@ -67,16 +68,20 @@ NODE = (
     Column("coefficient", float, "Factor of the penalty in the loss.", optional=True),
     Column("prune_type", str, "What the last pruning removed.", optional=True),
     Column("method", str, "Importance score that the last pruning went by.", optional=True),
-    Column("scope", str, "One ranking of the whole net, or one in each layer.", allowed=("global", "layer"),
-           optional=True),
+    Column("scope", str, "One ranking of the whole net, or one in each layer. normalized: one of the whole net, by "
+           "scores that were divided by their layer's mean; erk: one in each layer, with a share by its shape.",
+           allowed=("global", "layer", "normalized", "erk"), optional=True),
     Column("ratio", str, "Share of the groups that was asked to go, as text with two or more decimals.",
            optional=True),
     Column("blocks", int, "Number of residual blocks that was asked to go.", optional=True),
     Column("threshold", float, "Groups with a lower score went.", optional=True),
     Column("pattern", str, "N:M: N of each M weights were kept.", optional=True),
+    Column("asked", str, "What was asked to be left of the dense net, where the last pruning was given no ratio, "
+           "blocks, threshold or pattern: `macs 0.50`.", optional=True, sparse=True),
     Column("schedule", str, "gradual: pruned during training.", allowed=("gradual",), optional=True),
     Column("retraining", str, "How the net was trained after its last pruning (a dense net: after its training): "
-           "rewind is fine-tuning with the learning rates of the training, scratch is training from new weights.",
+           "rewind is fine-tuning with the learning rates of the training, rewind_weights is that with its "
+           "weights too, scratch is training from new weights.",
            optional=True),
     Column("budget", str, "What a training from scratch has as many of as the dense net's training.",
            allowed=("epochs", "flops"), optional=True),
@@ -102,6 +107,8 @@ MEASURED = (
     Column("zipped_bytes", int, "Size of that file in a zip archive.", minimum=1),
     Column("actual_ratio", float, "Share of the dense net's groups that is gone.", minimum=0, maximum=1,
            optional=True),
+    Column("layers_on_floor", int, "Layers that pruning cut down to the least that a layer keeps.", minimum=0,
+           optional=True),
     Column("selected_epoch", int, "Epoch whose weights the net has, where the best epoch was chosen.", minimum=1,
            optional=True),
     Column("wrapped_params", int, "Parameters with the wrappers of gradual pruning (masks, thresholds).", minimum=1,
@@ -118,6 +125,7 @@ MEASURED = (
            optional=True),
     Column("calibration_images", int, "Training images that the ranges of activations were measured on.", minimum=1,
            optional=True),
+    Column("float_layers", str, "Layers that selective quantization left in float, joined by spaces.", optional=True),
 )  # fmt: skip
 
 # One row for each layer that carries weights.
@@ -178,6 +186,26 @@ LATENCY = (
     Column("load", float, "Processes that ran or waited on the machine in the minute before (load average).",
            minimum=0, optional=True),
 )  # fmt: skip
+
+# One row for each layer and ratio, of the dense nets of a study with `sensitivity`.
+SENSITIVITY = (
+    Column("node", str, "The dense net."),
+    Column("prune_type", str, "What was removed."),
+    Column("method", str, "Importance score that it went by."),
+    Column("layer", str, "Name of the layer, the first of those that can lose channels only together."),
+    Column("together", int, "Number of these layers.", minimum=1),
+    Column(
+        "channels",
+        int,
+        "Channels that can go, each with those it can only go together with; or single weights.",
+        minimum=2,
+    ),
+    Column("ratio", float, "Share of them that was asked to go.", minimum=0, maximum=1),
+    Column("removed", int, "Number of them that went.", minimum=0),
+    Column("images", int, "Validation images.", minimum=1),
+    Column("top1", float, "Accuracy on them without these channels, untrained, percent.", minimum=0, maximum=100),
+    Column("dense_top1", float, "Accuracy of the dense net on them, percent.", minimum=0, maximum=100),
+)
 
 # Which images a net classified correctly, a row for each node and split.
 OUTCOMES = (

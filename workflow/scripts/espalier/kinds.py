@@ -15,8 +15,10 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 ANY = "any"  # the backend of an entry that serves both frameworks
 GROUPS = ("filters", "channels", "neurons", "blocks", "units", "weights")  # what a score can rank
 BACKENDS = ("pytorch", "keras", ANY)
-SCOPES = ("global", "layer")  # one threshold for the whole net, or one for each layer
-AMOUNTS = ("ratio", "blocks", "threshold", "pattern")  # how a config says how much is pruned
+SCOPES = ("global", "layer", "erk")  # one threshold for the whole net, or one for each layer; erk: shares by shape
+# How a config says what a pruned net may cost: shares of the dense net, factors that it is divided by, or MiB.
+COSTS = ("macs", "params", "speed_up", "compression", "size_mib")
+AMOUNTS = ("ratio", "blocks", "threshold", "pattern", *COSTS)  # how a config says how much is pruned
 NAME = "[a-z][a-z0-9_]*"  # of an entry: names become folders
 
 
@@ -159,7 +161,10 @@ class Init(Entry):
 
 @dataclass(frozen=True)
 class Augmentation(Entry):
-    """A random change of training images: (images, ..., generator) -> images."""
+    """A random change of training images: (images, ..., generator) -> images.
+
+    One that asks for `labels`, each class's share of each image (n, classes), returns images and labels.
+    """
 
     kind: ClassVar[str] = "augmentation"
     extras: ClassVar[tuple[str, ...] | None] = None
@@ -173,6 +178,8 @@ class Penalty(Entry):
 
     kind: ClassVar[str] = "penalty"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("groups",)}
+    # What the rows hold: the weights of the prune type's groups, or the scale of a batch norm's channel
+    of: Literal["weights", "scales"] = "weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,34 +209,50 @@ class PruneType(Entry):
         this prune type has no scopes."""
         return score.scope if score.scope in self.scopes else next(iter(self.scopes), None)
 
+    @property
+    def cuts_channels(self) -> bool:
+        """Whether it takes channels or neurons out of layers, of which a multiple of a number is kept (PyTorch)."""
+        return self.backend == "pytorch" and set(self.by) <= {"filters", "channels", "neurons"}
+
 
 @dataclass(frozen=True)
 class Score(Entry):
     """The importance of groups of weights: one number per group; the lowest go first.
 
     PyTorch: (weight, dims, ...), where further parameters ask for more: `gradient` of the loss, `scale` of the batch
-    norm, a seeded `generator`. Keras: (groups, generator), groups being a matrix with one row per group.
+    norm, slopes of `gates` on the outputs, a seeded `generator`. Keras: (groups, generator), groups being a matrix with
+    one row per group.
     """
 
     kind: ClassVar[str] = "score"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("weight", "dims"), "keras": ("groups", "generator")}
-    extras: ClassVar[tuple[str, ...] | None] = ("gradient", "scale", "generator")
-    allowed: ClassVar[dict[str, tuple]] = {"of": GROUPS, "scope": ("", *SCOPES)}
+    extras: ClassVar[tuple[str, ...] | None] = ("gradient", "batch_gradient", "scale", "gates", "generator")
+    allowed: ClassVar[dict[str, tuple]] = {"of": GROUPS, "scope": ("", *SCOPES), "normalize": ("", "layer")}
     of: tuple[str, ...] = GROUPS  # the kinds of groups that it can rank
     needs: str = ""  # a structure that a model must have
     scope: str = ""  # the scope it was published with, where that is not its prune type's first
+    normalize: str = ""  # "layer": it was published with each layer's scores divided by their mean (PyTorch)
+    # PyTorch: a row of the weight holds all parameters that go with a group, batch norms and the readers' inputs too
+    coupled: bool = False
+    signed: bool = False  # its numbers can be negative
     random: bool = False  # a choice by chance, which every other score has to beat
 
 
 @dataclass(frozen=True)
 class Scheme(Entry):
-    """A way to quantize. PyTorch: (onnx_model, batches) -> onnx_model. Keras: (lite, converter, images) -> None."""
+    """A way to quantize. PyTorch: (onnx_model, batches) -> onnx_model. Keras: (lite, converter, images) -> None.
+
+    Further parameters ask for what a config says: `calibrator`, how ranges are taken from calibration images
+    (`training.calibration.Calibrator`); `keep_float`, how many layers stay in float; `further`, of a PyTorch net that
+    is trained before it is exported, the training to do (`training.calibration.Further`).
+    """
 
     kind: ClassVar[str] = "scheme"
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {
         "pytorch": ("model", "batches"),
         "keras": ("lite", "converter", "images"),
     }
+    extras: ClassVar[tuple[str, ...] | None] = ("calibrator", "keep_float", "further")
     calibrated: bool = False  # needs calibration images
     trains: bool = False  # takes a recipe
     int8: bool = False  # the file must hold int8 operators

@@ -86,8 +86,8 @@ def load(plugins: Iterable[Plugin]) -> None:
     Raises PluginError if a plug-in cannot be imported, or registers what cannot be registered; nothing of such a
     plug-in stays in the register.
     """
-    registry.load()  # the library's names come first: a plug-in cannot take one of them
     for plugin in plugins:
+        registry.load()  # the library's names first: a plug-in cannot take one of them
         known = _loaded.get(plugin.module)
         if known is None:
             _import(plugin)

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from espalier.kinds import (
     AMOUNTS,
     ANY,
+    COSTS,
     GROUPS,
     KINDS,
     SCOPES,
@@ -46,6 +47,7 @@ from espalier.kinds import (
 __all__ = [
     "AMOUNTS",
     "ANY",
+    "COSTS",
     "GROUPS",
     "KINDS",
     "SCOPES",
@@ -136,7 +138,7 @@ def entries(kind: type[E], backend: str = ANY) -> dict[str, E]:
 
     In a running job: those that the job declares.
     """
-    load()
+    load(report=issubclass(kind, _OF_THE_REPORT))
     found = {e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)}
     return {name: _given(entry) for name, entry in found.items() if _may_be_reached(entry)}
 
@@ -148,7 +150,7 @@ def get(kind: type[E], name: str, backend: str = ANY) -> E:
     may raise ImportFailed). Raises UnknownName with what is allowed, NotDeclared in a running job that does not declare
     it.
     """
-    load()
+    load(report=issubclass(kind, _OF_THE_REPORT))
     found: dict[str, Any] = {
         e.name: e for e in _entries.values() if isinstance(e, kind) and e.backend in (backend, ANY)
     }
@@ -233,7 +235,7 @@ def names() -> tuple[tuple[str, str, str], ...]:
 
 
 # The folders and modules that hold registrations. A figure or a table is a module of its own in its package.
-SOURCES = (
+COMPUTING = (
     "espalier.datasets",
     "espalier.pytorch.augment",
     "espalier.pytorch.architectures",
@@ -241,25 +243,24 @@ SOURCES = (
     "espalier.pytorch.scores",
     "espalier.pytorch.penalties",
     "espalier.pytorch.groups",
+    "espalier.keras.augment",
     "espalier.keras.architectures",
     "espalier.keras.groups",
     "espalier.keras.scores",
     "espalier.pytorch.quantize",
     "espalier.keras.quantize",
-    "espalier.report.figures",
-    "espalier.report.findings",
-    "espalier.report.tables",
 )
-_loaded = False
+REPORTING = ("espalier.report.figures", "espalier.report.findings", "espalier.report.tables")
+_OF_THE_REPORT = (FigureItem, TableItem, FindingItem)
+_loaded: set[str] = set()
 
 
-def load() -> None:
-    """Import every module that registers something (once)."""
-    global _loaded
-    if _loaded:
-        return
-    _loaded = True
-    for source in SOURCES:
+def load(*, report: bool = True) -> None:
+    """Import every module that registers something (once). report: those of the report too, which need pandas."""
+    for source in (*COMPUTING, *(REPORTING if report else ())):
+        if source in _loaded:
+            continue
+        _loaded.add(source)
         module = importlib.import_module(source)
         for child in pkgutil.iter_modules(getattr(module, "__path__", ())):
             importlib.import_module(f"{source}.{child.name}")

@@ -21,7 +21,8 @@ from espalier.registry import Scheme
 Row = pd.Series | Mapping[str, Any]
 
 FEW = 1000  # test images: with fewer an accuracy near 90 % has an interval of 4 points and more
-AMOUNT = re.compile(r"((ratio|blocks|threshold|pattern)=)?[\d.:]+(e-?\d+)?")  # a word of a folder's name
+COSTS = "macs|params|speed_up|compression|size_mib"  # amounts that say what is left
+AMOUNT = re.compile(rf"((ratio|blocks|threshold|pattern|{COSTS})=)?[\d.:]+(e-?\d+)?")  # a word of a folder's name
 
 
 def net_names(rows: pd.DataFrame, of: Callable[[Row], str] | None = None) -> list[str]:
@@ -101,6 +102,8 @@ def amount(row: Row) -> str:
     '2 blocks'
     >>> amount({"blocks": None, "pattern": None, "threshold": None, "ratio": "0.4"})
     '0.40'
+    >>> amount({"blocks": None, "pattern": None, "threshold": None, "ratio": None, "asked": "macs 0.50"})
+    'macs 0.50'
     """
     if pd.notna(row["blocks"]):
         return f"{row['blocks']:g} block{'s' if row['blocks'] != 1 else ''}"
@@ -108,6 +111,8 @@ def amount(row: Row) -> str:
         return row["pattern"]
     if pd.notna(row["threshold"]):
         return f"below {row['threshold']:g}"
+    if pd.notna(row.get("asked")):
+        return row["asked"]
     return f"{float(row['ratio']):.2f}"
 
 
@@ -247,9 +252,9 @@ def _test_images(images: list[float]) -> str:
 def _epochs(study: dict, results: pd.DataFrame | None) -> str:
     """The epochs of each kind of training in words: "6 epochs of training, 3 of fine-tuning"."""
     epochs = study["train"].get("epochs")  # none of a study whose nets are all given
-    trains = any("train" in chain[0] for chain in study["chains"])
+    trains = any("train" in chain[0] or "init" in chain[0] for chain in study["chains"])
     words = f"{epochs} epoch{'' if epochs == 1 else 's'} of training" if trains else "the net as given"
-    if any("finetune" in step for chain in study["chains"] for step in chain):
+    if any("finetune" in step for chain in study["chains"] for step in _with_rounds(chain)):
         words += f", {(study.get('finetune') or {}).get('epochs', epochs)} of fine-tuning"
     if results is None:
         return words
@@ -259,6 +264,12 @@ def _epochs(study: dict, results: pd.DataFrame | None) -> str:
         if numbers := _values(rows, "epochs"):
             words += f", {' or '.join(f'{n:g}' for n in numbers)} of {name}"
     return words
+
+
+def _with_rounds(chain: list) -> list:
+    """The steps of a chain, those of its rounds too."""
+    inside = [step["rounds"]["steps"] for step in chain if isinstance(step, dict) and "rounds" in step]
+    return [*chain, *(step for steps in inside for step in steps)]
 
 
 def _values(results: pd.DataFrame | None, column: str) -> list[Any]:

@@ -21,7 +21,7 @@ DERIVED = (
     "trained", "epochs_total", "before", "after", "dense_top1", "control_top1", "reference_top1",
     "lost", "drop", "compression", "nonzero_compression", "speed_up", "smaller", "source_top1", "change", "smaller_raw",
 )  # fmt: skip
-OF_PRUNING = ("actual_ratio",)  # what the pruned net measured stays true after its fine-tuning
+OF_PRUNING = ("actual_ratio", "layers_on_floor")  # what the pruned net measured stays true after its fine-tuning
 ENDING = (
     "variant",
     "select",

@@ -42,15 +42,16 @@ def _roots(results: pd.DataFrame) -> list[str]:
 
 def _dense(results: pd.DataFrame) -> list[str]:
     """For each row the first net without a penalty, trained or given, of the same study, seed and initial weights as
-    its root; the root itself, if there is none."""
+    its root; the root itself, if there is none. A net before any training is no such net."""
     trainings = results[results["parent"].isna()]
+    usable = trainings["penalty"].isna() & (trainings["step"] != "init")
     plain: dict[tuple, str] = {}
-    for row in trainings[trainings["penalty"].isna()].to_dict("records"):
+    for row in trainings[usable].to_dict("records"):
         plain.setdefault(_initial(row), row["node"])
     dense: dict[str, str] = {}
-    for row in trainings.to_dict("records"):
+    for row, itself in zip(trainings.to_dict("records"), usable, strict=True):
         node = str(row["node"])
-        dense[node] = node if pd.isna(row["penalty"]) else plain.get(_initial(row), node)
+        dense[node] = node if itself else plain.get(_initial(row), node)
     return [dense.get(str(root), str(root)) for root in results["root"]]
 
 

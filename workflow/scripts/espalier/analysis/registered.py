@@ -47,7 +47,9 @@ def known_to_be_slow(rows: pd.DataFrame) -> pd.Series:
 def usual_scope(row: Any) -> str | None:
     """The scope that the pruning of a row has if its config names none."""
     kind = registry.get(PruneType, row["prune_type"], row["backend"])
-    return kind.usual_scope(registry.get(Score, row["method"], row["backend"]))
+    score = registry.get(Score, row["method"], row["backend"])
+    scope = kind.usual_scope(score)
+    return "normalized" if scope == "global" and score.normalize else scope
 
 
 def _having(rows: pd.DataFrame, kind: type[Entry], column: str, field: str) -> pd.Series:

@@ -183,6 +183,11 @@ def against_baselines(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     return rows if len(set(baselines(rows))) > 1 else rows[:0]
 
 
+def scanned(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """The dense nets of a study whose layers are pruned one at a time."""
+    return rows[rows["step"].isin(("train", "given"))] if config.get("sensitivity") is not None else rows[:0]
+
+
 def timed(rows: pd.DataFrame, config: dict) -> pd.DataFrame:
     """All nets of a study whose prediction time is measured."""
     return rows if config.get("latency") is not None else rows[:0]

@@ -61,6 +61,11 @@ class StudyView:
         return self.tidy.summary
 
     @property
+    def sensitivity(self) -> pd.DataFrame:
+        """One row per dense net, layer and ratio; empty, if the study does not ask for it."""
+        return self.tidy.sensitivity
+
+    @property
     def nets(self) -> pd.DataFrame:
         """One row per net, over seeds, with its times (see nets.of and speed.with_times)."""
         return self._nets.copy(deep=False)

@@ -7,6 +7,8 @@ latency.csv   one row per timed node and batch size
 summary.csv   one row per layer of each net that was wrapped to be pruned while it was trained
 outcomes.csv  one row per node and split: which images the net classified correctly
 
+and, of a study that asks for it, sensitivity.csv, one row per dense net, layer and ratio.
+
 Every table, figure and finding is a function of these files, and of the published numbers. Percentages are 0 to 100,
 sizes bytes, times seconds (latency: milliseconds).
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "summary": columns.SUMMARY,
     "outcomes": columns.OUTCOMES,
 }
+SENSITIVITY = "sensitivity.csv"
+REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
 PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")
@@ -74,12 +78,16 @@ class Tidy:
     latency: pd.DataFrame
     summary: pd.DataFrame
     outcomes: pd.DataFrame
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)  # empty, of a study that does not ask for it
 
     def of(self, study: str) -> Tidy:
         """One study's part."""
         results = self.results[self.results["study"] == study]
         others = (self.history, self.layers, self.latency, self.summary, self.outcomes)
-        return Tidy(results, *(table[table["node"].isin(results["node"])] for table in others))
+        layers = self.sensitivity
+        layers = layers[layers["node"].isin(results["node"])] if len(layers) else layers
+        of_study = (table[table["node"].isin(results["node"])] for table in others)
+        return Tidy(results, *of_study, sensitivity=layers)
 
 
 def collect(
@@ -104,7 +112,8 @@ def collect(
     for path in map(Path, records):
         record = read(path)
         node = record["node"]
-        trainings[node] = _trainings(record, trainings.get(record["parent"]))
+        first = trainings.get("/".join(node.split("/")[:3]))
+        trainings[node] = _trainings(record, trainings.get(record["parent"]), first)
         noted = {"data_note": note} if (note := notes.get(record["dataset"])) else {}
         rows["results"].append(_node(record) | trainings[node] | record["measured"] | noted | _of_job(record))
         if path.parent in predicted:
@@ -119,6 +128,13 @@ def collect(
         first = {"results": (*ID, *EPOCHS), "latency": columns.names(of_table)}
         _write(folder / f"{name}.csv", first.get(name, ("node", *columns.names(of_table))), rows[name])
     write_digests(folder / DIGESTS, [folder / f"{name}.csv" for name in TABLES])
+
+
+def collect_sensitivity(records: Iterable[str | Path], out: str | Path) -> None:
+    """Write what was measured of the layers of dense nets as one table. Raises Damaged for a file that is not what its
+    job wrote, or that lies in the folder of another node."""
+    rows = [row for record in records for row in read(record)["rows"]]
+    _write(Path(out), columns.names(columns.SENSITIVITY), rows)
 
 
 def _outcomes(node: str, path: Path, files: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -157,12 +173,12 @@ def _timed(path: Path) -> list[dict[str, Any]]:
 
 def _node(record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a record's node. Raises ValueError for a record that lacks one, or has a key that is none."""
-    missing = [key for key in ID if key not in record]
+    missing = [column.name for column in columns.NODE if column.name not in record and not column.sparse]
     unknown = [key for key in record if key not in (*ID, *PARTS)]
     if missing or unknown:
         wrong = [f"has no {key}" for key in missing] + [f"has {key}, which is no column" for key in unknown]
         raise ValueError(f"the record of {record.get('node')} {', '.join(wrong)}: another version of the code wrote it")
-    return {key: record[key] for key in ID}
+    return {key: record.get(key) for key in ID}
 
 
 def _of_job(file: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,17 +187,24 @@ def _of_job(file: Mapping[str, Any]) -> dict[str, Any]:
     return times | {f"{SOFTWARE}{key}": value for key, value in file["software"].items()}
 
 
-def _trainings(record: Mapping[str, Any], parent: Mapping[str, Any] | None) -> dict[str, Any]:
+def _trainings(
+    record: Mapping[str, Any], parent: Mapping[str, Any] | None, first: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What a node's trainings say of it: the `weights` it began with, the `epochs` of the last one, and of all (see
-    Tidy). parent: the same of its parent. An epoch counts if the history has a row of it."""
+    Tidy). parent, first: the same of its parent and of the net that its chain begins with. An epoch counts if the
+    history has a row of it. Weights that went back to an epoch of their training are then trained for its other
+    epochs."""
     trained, epochs = len(record.get("history") or ()), record["epochs"]
     if parent is None:
         return {"weights": record["weights"], "epochs": epochs, "trained": trained, "epochs_total": trained}
     new = record["step"] == "scratch"
+    before = 0 if new else parent["trained"]
+    if first and (record["step"], record["retraining"]) == REWOUND:
+        before = first["trained"] - trained
     return {
         "weights": record["weights"] if new else parent["weights"],
         "epochs": parent["epochs"] if epochs is None else epochs,
-        "trained": trained if new else parent["trained"] + trained,
+        "trained": before + trained,
         "epochs_total": parent["epochs_total"] + trained,
     }
 
@@ -191,6 +214,8 @@ def load(folder: str | Path) -> Tidy:
     "0.40"), what is empty is NaN. Columns of text are objects: `.fillna("")` comes before `.str`."""
     check_digests(Path(folder) / DIGESTS)
     tables = {name: _load(Path(folder) / f"{name}.csv", of_table) for name, of_table in TABLES.items()}
+    if (layers := Path(folder) / SENSITIVITY).exists():
+        tables["sensitivity"] = _load(layers, columns.SENSITIVITY)
     return Tidy(**tables | {"results": with_references(_with_ratios(tables["results"]))})
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from espalier.analysis import tidy
-from espalier.plan import grid
+from espalier.plan import grid, sensitivity
 from espalier.plan.grid import Grid
 from espalier.plan.job import Job
 from espalier.plan.steps import STEPS
@@ -34,6 +34,7 @@ CONFIG = {
         "filters": {
             "title": "Filters, made up", "published": "cifar100_vgg16_bn", "backend": "pytorch", "dataset": DIGITS,
             "model": {"name": "vgg16_bn"}, "train": {"epochs": 3}, "finetune": {"epochs": 2}, "latency": TIMED,
+            "sensitivity": {"prune_type": "filter_wise", "method": "mean_abs", "ratios": [0.25, 0.5, 0.75]},
             "chains": [
                 ["train"], ["train", "finetune"],
                 [{"train": {"penalty": "l2_groups", "prune_type": "filter_wise"}}, {"prune": FILTERS}, "finetune"],
@@ -116,7 +117,32 @@ def write(made_up: Grid, folder: str | Path) -> Path:
     for file, (name, seed) in zip(timed, places, strict=True):
         write_sealed(file, {"rows": list(_times(made_up, name, seed)), "timing": TIMING, "software": SOFTWARE})
     tidy.collect(written, timed, folder / "records")
+    scanned = list(_sensitivity(made_up, folder))
+    tidy.collect_sensitivity(scanned, folder / "records" / "sensitivity.csv")
     return folder / "records"
+
+
+def _sensitivity(made_up: Grid, folder: Path) -> Iterator[Path]:
+    """Write what pruning of single layers costs, of the studies that ask for it; the files."""
+    for name, seed in [(name, seed) for name, study in made_up.studies.items() for seed in study["seeds"]]:
+        for node in sensitivity.roots(made_up.studies[name], made_up.of(name, seed)):
+            how = sensitivity.how(made_up.studies[name])
+            place = {"node": node, "prune_type": how["prune_type"], "method": how["method"], "together": 1}
+            rows = [
+                place | _without(layer, number, ratio, _generator(f"{node}{layer}{ratio}"))
+                for number, layer in enumerate(LAYERS)
+                for ratio in how["ratios"]
+            ]
+            path = folder / node / "sensitivity.json"
+            write_sealed(path, {"node": node, "rows": rows, "timing": TIMING, "software": SOFTWARE})
+            yield path
+
+
+def _without(layer: str, number: int, ratio: float, draw: np.random.Generator) -> dict[str, Any]:
+    channels = LAYERS[layer][0]
+    top1 = float(92 - (30 - 5 * number) * ratio**2 + draw.normal(0, 0.3))
+    measured = {"images": 180, "top1": top1, "dense_top1": 92.0}
+    return {"layer": layer, "channels": channels, "ratio": ratio, "removed": int(channels * ratio)} | measured
 
 
 def _generator(node: str) -> np.random.Generator:

@@ -20,6 +20,7 @@ from espalier.registry import Model, PruneType, Score
 
 USUAL = 32  # side of the images of most checks, in pixels
 AMOUNTS = {"ratio": 0.5, "blocks": 1, "threshold": 0.01, "pattern": "2:4"}
+AMOUNTS |= {"macs": 0.75, "params": 0.75, "speed_up": 1.25, "compression": 1.25, "size_mib": 100.0}
 
 
 class Trial:

@@ -44,7 +44,12 @@ class Trial:
         import torch
 
         weight = torch.tensor(groups, dtype=torch.float32)
-        tensors = {"gradient": weight.cos(), "scale": weight.abs().sum(1) + 1}
+        tensors = {
+            "gradient": weight.cos(),
+            "batch_gradient": weight.cos(),
+            "scale": weight.abs().sum(1) + 1,
+            "gates": weight.sin(),
+        }
         generator = torch.Generator().manual_seed(seed)
         asked = inspect.signature(self.entry.function).parameters
         given = {name: value for name, value in (tensors | {"generator": generator}).items() if name in asked}
@@ -124,6 +129,15 @@ def changes_nothing(trial: Trial) -> str | None:
     return None
 
 
+def says_if_it_is_signed(trial: Trial) -> str | None:
+    """Scores of PyTorch nets that can be negative say so, since these are not divided by their layer's mean."""
+    if trial.entry.backend == "keras" or trial.entry.signed:
+        return None
+    if min(trial.scores(made_up(shape)).min() for shape in trial.shapes.values()) < 0:
+        return "A score is negative: register it with signed=True, or take its absolute value, or its square."
+    return None
+
+
 def is_not_negative_for_keras(trial: Trial) -> str | None:
     """Scores of Keras nets are not negative: weights that are gone already rank below all others."""
     if trial.entry.backend != "keras":
@@ -148,5 +162,6 @@ CHECKS = (
     gives_the_same_each_time,
     ranks_groups_not_places,
     changes_nothing,
+    says_if_it_is_signed,
     is_not_negative_for_keras,
 )

@@ -83,7 +83,7 @@ class Chains:
         step, out = STEPS[job.step], self.file(job.node)
         files = {"parent": job.parent, "dense": self.grid.trained(job)} if job.parent else {}
         files = {name: self.file(node) for name, node in files.items() if name in step.reads}
-        done = self._function(job, step.function)(out, data=data, **files, **job.params)
+        done = self._function(job, job.function)(out, data=data, **files, **job.params)
         beside = {name: files[name] for name in step.measured_with}
         measured = self._function(job, step.measure)(out, data, **beside)
         return done["measured"] | measured["measured"] if "measured" in done else measured["measured"]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from espalier.datasets.prepare import load as load_data
+from espalier.keras.graphs import Losses, logits_of
 from espalier.keras.models import load, save
-from espalier.keras.train import Learner, Losses, fit, logits_of, zero_masks
+from espalier.keras.train import Learner, fit, zero_masks
 from espalier.run.fingerprint import fingerprint
 from espalier.training.recipe import KEEP_NOTHING, Keeping, Training
 

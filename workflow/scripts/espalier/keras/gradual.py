@@ -22,6 +22,7 @@ from espalier.keras.optimizers import make_optimizer
 from espalier.keras.train import Learner, fit, zero_masks
 from espalier.training.pruning import Gradual, Pruning
 from espalier.training.recipe import Keeping, Recipe
+from espalier.training.sparsity import Course
 
 
 def prune_gradually(
@@ -103,23 +104,12 @@ def _wrapped(net: Any, schedule: Any, recipe: Recipe) -> tuple[dict[str, int], l
 
 
 def polynomial_decay(ratio: float, steps: int, gradual: Gradual) -> Any:
-    """TFMOT's schedule for a training of so many steps: s = s_f + (s_i - s_f) (1 - p)^3, p from 0 to 1 (Zhu and Gupta
-    2017, arXiv:1710.01878).
-
-    Masks change only every `every` steps from the first on. So that the last change makes the final sparsity, the end
-    is moved to the first such step at or after it, or to the last there is. ValueError if there is none.
-    """
+    """TFMOT's schedule for a training of so many steps: what `Course` says. ValueError if there are too few."""
     from espalier.keras.runtime import toolkit
 
-    first, last, every = round(gradual.begin * steps), round(gradual.end * steps), gradual.every
-    turns = min(math.ceil((last - first) / every), (steps - first) // every)
-    if turns < 1:
-        raise ValueError(
-            f"gradual pruning from step {first} to {last}, with masks that change every {every} steps, does not fit "
-            f"into a training of {steps} steps: train longer, begin earlier or lower `every`"
-        )
+    course = Course.of(ratio, steps, gradual)
     decay = toolkit().sparsity.keras.PolynomialDecay
-    return decay(gradual.initial, ratio, first, first + turns * every, frequency=every)
+    return decay(gradual.initial, ratio, course.first, course.last, frequency=course.every)
 
 
 def wrap(net: Any, schedule: Any, names: set[str] | None = None) -> Any:

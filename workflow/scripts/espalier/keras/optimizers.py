@@ -8,7 +8,7 @@ from espalier.training.recipe import Recipe
 
 
 def make_optimizer(net: Any, recipe: Recipe) -> Any:
-    """The recipe's optimizer with its variables. `train.step_graph` sets the learning rate and adds weight decay."""
+    """The recipe's optimizer with its variables. `graphs.step_graph` sets the learning rate and adds weight decay."""
     from espalier.keras.runtime import keras
 
     if recipe.optimizer == "adam":

@@ -2,7 +2,8 @@
 
 An epoch is one TensorFlow graph that loops over the steps and gathers each batch from the uint8 images in memory. For a
 small net that is faster than Keras's own fit (benchmarks/keras_input.py), and no state of a random generator is hidden
-in it: the same seed gives the same bits, resumed or not.
+in it: the same seed gives the same bits, resumed or not. Where images are augmented, NumPy does it batch by batch, and
+the graph is of one step.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ import numpy as np
 from espalier.datasets.prepare import Data, Split
 from espalier.datasets.prepare import load as load_data
 from espalier.keras.evaluate import evaluate
+from espalier.keras.graphs import Losses, batch_graph, epoch_graph
 from espalier.keras.models import build_model, kernels, load, pretrain, redrawn, save, weighted_layers
 from espalier.keras.optimizers import make_optimizer
 from espalier.keras.tensorboard import Board
 from espalier.training import loop
+from espalier.training.augmentation import augment, mixes_labels
 from espalier.training.checkpoint import Arrays, Row
 from espalier.training.recipe import KEEP_NOTHING, Keeping, Recipe, Training
 from espalier.training.schedule import learning_rate, stretched
 
 Masks = dict[Any, np.ndarray]  # reference of a variable -> where it may change (1) or stays zero (0)
-# In the graph: (logits (n, classes), smoothed one-hot labels (n, classes), images) -> the loss of each image (n,)
-Losses = Callable[[Any, Any, Any], Any]
 
 
 def train_model(
@@ -47,7 +48,7 @@ def train_model(
     data: a prepared data set. parent: a model file to train further, None for a new net; its weights that are zero,
     pruned ones, stay zero. dense: the file of the net before pruning, for `scratch: flops`; macs: what counts
     the multiply-accumulates of a net for that (`scratch.train_model` gives it). step: what `Training` says.
-    Each epoch derives the order of the images from the seed and its number.
+    Each epoch derives the order of the images and what augments them from the seed and its number.
 
     Returns what `loop.run` does; if the weights were new, {"weights": "random" or "imagenet"}, what the training really
     began with; from scratch also {"epochs": their number}. Raises ValueError for what this backend cannot do.
@@ -147,7 +148,7 @@ class Learner:
     after_epoch: Callable[[], dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
-        for key, what in (("augment", "augmentation"), ("penalty", "penalties")):
+        for key, what in (("ema", "average of weights"), ("penalty", "penalties")):
             if value := getattr(self.recipe, key):
                 raise ValueError(f"the keras backend has no {what}: take `{key}: {value}` out, or use backend: pytorch")
         self.optimizer = make_optimizer(self.net, self.recipe)
@@ -169,6 +170,11 @@ class Learner:
         """The graph of an epoch."""
         return epoch_graph(self)
 
+    @functools.cached_property
+    def run_batch(self) -> Callable[..., Any]:
+        """The graph of a step with images that are not in the device's memory."""
+        return batch_graph(self)
+
     def evaluate(self, split: str) -> dict[str, float]:
         """`loss`, `top1` and `top5` of the net on a split."""
         return evaluate(self.net, getattr(self.data, split))
@@ -181,9 +187,9 @@ class Learner:
         steps = -(-number // recipe.batch_size)
         order = order_of(recipe, number, self.seed, epoch)
         rates = [learning_rate(recipe, (epoch - 1) * steps + step, steps, history) for step in range(steps)]
-        first, split = np.array((epoch - 1) * steps, np.int32), self.training_images
+        run = self._run_augmented if recipe.augment else self._run
         with as_built():
-            loss, hits = self.run_epoch(split.images, split.labels, order, np.array(rates, np.float32), first)
+            loss, hits = run(order, np.array(rates, np.float32), epoch)
         if not np.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is not finite in epoch {epoch}: lower learning_rate (now {recipe.learning_rate}) "
@@ -191,6 +197,25 @@ class Learner:
             )
         row = {"learning_rate": rates[-1], "train_loss": float(loss) / number, "train_top1": 100 * int(hits) / number}
         return row | (self.after_epoch() if self.after_epoch else {})
+
+    def _run(self, order: np.ndarray, rates: np.ndarray, epoch: int) -> tuple[Any, Any]:
+        """Train an epoch; its summed loss and number of hits."""
+        split, first = self.training_images, np.array((epoch - 1) * len(rates), np.int32)
+        return self.run_epoch(split.images, split.labels, order, rates, first)
+
+    def _run_augmented(self, order: np.ndarray, rates: np.ndarray, epoch: int) -> tuple[Any, Any]:
+        """The same with images that are augmented, batch by batch."""
+        size, steps, split = self.recipe.batch_size, self.recipe.augment, self.data.train
+        generator, loss, hits = np.random.default_rng([self.seed, epoch, 1]), 0.0, 0
+        shares = np.eye(len(self.data.classes), dtype=np.float32) if mixes_labels("keras", steps) else None
+        for step, rate in enumerate(rates):
+            chosen = order[step * size : (step + 1) * size]
+            labels = split.labels[chosen] if shares is None else shares[split.labels[chosen]]
+            images, labels = augment("keras", split.images[chosen], labels, steps, generator)
+            number = np.int32((epoch - 1) * len(rates) + step)
+            step_loss, step_hits = self.run_batch(images, labels, rate, number)
+            loss, hits = loss + float(step_loss), hits + int(step_hits)
+        return loss, hits
 
     def weights(self) -> Arrays:
         """The net's variables, in their order."""
@@ -226,69 +251,3 @@ def _arrays(variables: Sequence[Any]) -> dict[str, np.ndarray]:
 def _assign(variables: Sequence[Any], values: Mapping[str, np.ndarray]) -> None:
     for number, variable in enumerate(variables):
         variable.assign(values[f"{number:04}"])
-
-
-def epoch_graph(learner: Learner) -> Callable[..., Any]:
-    """A compiled function that trains one epoch: (images, labels, order, rates, first) -> summed loss, number of hits.
-
-    images (n, h, w, c) uint8 and labels (n,) as `resident` has them; order: in which they are taken; rates: the
-    learning rate of each step; first: number of the epoch's first step.
-    """
-    from espalier.keras.runtime import tf
-
-    size, before_step, one_step = learner.recipe.batch_size, learner.before_step, step_graph(learner)
-
-    @tf.function
-    def run(images: Any, labels: Any, order: Any, rates: Any, first: Any) -> tuple[Any, Any]:
-        loss_sum, hits = 0.0, 0
-        for step in tf.range(tf.size(rates)):
-            if before_step is not None:
-                before_step(first + step)
-            chosen = order[step * size : (step + 1) * size]
-            loss, right = one_step(tf.gather(images, chosen), tf.gather(labels, chosen), rates[step])
-            loss_sum += loss
-            hits += right
-        return loss_sum, hits
-
-    return run
-
-
-def step_graph(learner: Learner) -> Callable[..., Any]:
-    """One step of the optimizer, to be put into a graph: (images, labels, rate) -> summed loss, number of hits."""
-    from espalier.keras.runtime import tf
-
-    net, optimizer, masks = learner.net, learner.optimizer, learner.masks
-    smoothing, classes = learner.recipe.label_smoothing, max(2, net.output_shape[-1])
-    variables, decay = net.trainable_variables, learner.recipe.weight_decay
-    decayed = {v.ref() for v in variables if decay and (len(v.shape) > 1 or learner.recipe.decay_norm_and_bias)}
-    losses = learner.losses or _cross_entropies
-
-    # Not rewritten by AutoGraph, which would go on into each layer's Python: as long again as building the graph.
-    @tf.autograph.experimental.do_not_convert
-    def one_step(images: Any, truth: Any, rate: Any) -> tuple[Any, Any]:
-        target = tf.one_hot(truth, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes)
-        with tf.GradientTape() as tape:
-            logits = logits_of(net(images, training=True))
-            each = losses(logits, target, images)
-            loss = tf.reduce_mean(each)
-        gradients = tape.gradient(loss, variables)
-        gradients = [g + decay * v if v.ref() in decayed else g for g, v in zip(gradients, variables, strict=True)]
-        gradients = [g * masks[v.ref()] if v.ref() in masks else g for g, v in zip(gradients, variables, strict=True)]
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return tf.reduce_sum(each), tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == truth, tf.int32))
-
-    return one_step
-
-
-def logits_of(outputs: Any) -> Any:
-    """A net's outputs (n, classes) as they are; the one output z (n, 1) of a binary net as its two logits [0, z]."""
-    from espalier.keras.runtime import tf
-
-    return tf.concat([tf.zeros_like(outputs), outputs], axis=1) if outputs.shape[-1] == 1 else outputs
-
-
-def _cross_entropies(logits: Any, target: Any, images: Any) -> Any:
-    from espalier.keras.runtime import tf
-
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from espalier.plan import rounds
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import Table, table
 from espalier.plan.steps import STEPS
@@ -16,6 +17,7 @@ from espalier.plan.steps.step import kind_of
 from espalier.plan.suggest import suggestion
 from espalier.plan.validate import check_keys, example
 
+KEYS: dict[str, type[Table]] = {kind: step.keys for kind, step in STEPS.items()} | {rounds.ROUNDS: rounds.Rounds}
 FIRST = tuple(kind for kind, step in STEPS.items() if step.first)  # a chain begins with one of them, and has it once
 
 
@@ -46,31 +48,58 @@ class Given:
     def _mended(self, key: str, meant: Any) -> Any:
         """The list of a key with another value in the place of the wrong one; others that are wrong are mended, too."""
         values = [meant if value == self.values[key] else value for value in self.lists[key]]
-        part = table(STEPS[self.kind].keys)["properties"][key]
+        part = table(KEYS[self.kind])["properties"][key]
         mended = suggestion(values, {"type": "array", "items": part, "uniqueItems": True}) or values
         return mended if len(mended) > 1 else mended[0]
 
 
 def expand(study: dict[str, Any], path: list) -> Iterator[tuple[list, list[Given]]]:
-    """Every chain of a study with its place, lists inside its steps expanded."""
+    """Every chain of a study with its place, lists inside its steps and rounds of steps expanded."""
     for number, chain in enumerate(study["chains"]):
         here = [*path, number]
         _check_order(chain, here)
-        options = [_alternatives(step, [*here, position]) for position, step in enumerate(chain)]
-        for steps in itertools.product(*map(list, options)):
-            yield here, list(steps)
+        options = [list(_parts(step, study["backend"], [*here, place])) for place, step in enumerate(chain)]
+        for parts in itertools.product(*options):
+            yield here, [step for part in parts for step in part]
+
+
+def _parts(step: Any, backend: str, path: list) -> Iterator[list[Given]]:
+    """What an entry of a chain stands for: a step with each combination of its values, or so many rounds of steps."""
+    for given in _alternatives(step, path):
+        yield from _rounds(given, backend) if given.kind == rounds.ROUNDS else [[given]]
+
+
+def _rounds(wanted: Given, backend: str) -> Iterator[list[Given]]:
+    """The steps of all rounds, with every combination of the values that they list."""
+    number = wanted.values["number"]
+    options = [list(_alternatives(step, [*wanted.path, "steps", i])) for i, step in enumerate(wanted.values["steps"])]
+    for steps in itertools.product(*options):
+        each = [[given] * number for given in steps]
+        for given, of_rounds in zip(steps, each, strict=True):
+            if given.kind == "prune":
+                with given.checked():
+                    values = rounds.of_step(given.values, wanted.values, backend, given.path)
+                of_rounds[:] = [replace(given, values=value) for value in values]
+        yield [given for of_round in zip(*each, strict=True) for given in of_round]
 
 
 def _check_order(chain: list, path: list) -> None:
     """`train` or `given` comes first and once; where any other step may stand, it says itself."""
     if not chain or kind_of(chain[0]) not in FIRST:
         first = f"begins with {kind_of(chain[0])!r}" if chain else "is empty"
-        allowed = "a chain begins with train, or with given: the net as it is"
+        allowed = "a chain begins with train; with given, the net as it is; or with init, the net before training"
         raise ConfigError(path, f"the chain {first}", allowed=allowed, corrected=[["train", *chain]])
-    for number, step in enumerate(chain):
+    steps = rounds.flat(chain, path)
+    plain = [step for step, _ in steps]
+    for number, (step, place) in enumerate(steps):
         if number and kind_of(step) in FIRST:
-            raise _twice(step, [*path, number])
-        STEPS[kind_of(step)].check_place(chain, number, path)
+            raise _twice(step, place)
+        try:
+            STEPS[kind_of(step)].check_place(plain, number, path)
+        except ConfigError as error:
+            if error.path != [*path, number] or place == error.path:
+                raise
+            raise ConfigError(place, error.problem, allowed=error.allowed, corrected=error.corrected) from None
 
 
 def _twice(step: Any, path: list) -> ConfigError:
@@ -104,7 +133,7 @@ def _alternatives(step: Any, path: list) -> Iterator[Given]:
 
 def _combinations(kind: str, alternative: dict[str, Any], path: list) -> Iterator[Given]:
     """A step with every combination of the values that it lists."""
-    keys = STEPS[kind].keys
+    keys = KEYS[kind]
     lists = {key: value for key, value in alternative.items() if _varies(key, value, keys)}
     for key, values in lists.items():
         if not values:

@@ -1,5 +1,5 @@
-"""What a run as planned cannot show, said before it begins: comparisons that will give no verdict, and nets that
-are not told how many classes there are."""
+"""What a run as planned cannot show, or shows late, said before it begins: comparisons that will give no verdict, nets
+that are not told how many classes there are, and trainings in bfloat16 where that is slow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from espalier.plan.grid import Grid
 from espalier.plan.job import Job
 from espalier.plan.lookup import model_of
 from espalier.registry import Imported
+from espalier.run import gpus, software
 from espalier.training.recipe import Recipe
 from espalier.training.schedule import learning_rate
 
 ARMS = {"init": ("init",), "penalty": ("penalty", "prune_type", "coefficient")}  # what trainings are compared by
+STEPS = 100  # of an epoch: the rates of a schedule are looked at as often
 
 
 def doubts(grid: Grid) -> list[str]:
@@ -23,7 +25,14 @@ def doubts(grid: Grid) -> list[str]:
     for name, study in grid.studies.items():
         jobs = grid.of(name, study["seeds"][0])
         found += [
-            f"{name}: {doubt}" for doubt in (*_classes_untold(study), *_small_rewinding(jobs), *_confounded(jobs))
+            f"{name}: {doubt}"
+            for doubt in (
+                *_classes_untold(study),
+                *_slow_bf16(study, jobs),
+                *_small_rewinding(jobs),
+                *_confounded(jobs),
+                *_without_dense(jobs),
+            )
         ]
     return list(dict.fromkeys(found))
 
@@ -36,6 +45,14 @@ def _classes_untold(study: dict[str, Any]) -> Iterator[str]:
             f"{model.name} has no parameter num_classes: it is called without, and its net must have as many outputs "
             "as the data set has classes."
         )
+
+
+def _slow_bf16(study: dict[str, Any], jobs: list[Job]) -> Iterator[str]:
+    """Trainings in bfloat16 on a CPU like this machine's, which has no instructions for it."""
+    asked = any(job.params.get("recipe", {}).get("precision") == "bf16" for job in jobs)
+    on_cpu = study["device"] == "cpu" or (asked and study["device"] == "auto" and not gpus.visible())
+    if asked and on_cpu and software.lacks_bf16():
+        yield f"{software.SLOW_BF16}."
 
 
 def _small_rewinding(jobs: list[Job]) -> Iterator[str]:
@@ -55,9 +72,10 @@ def _small_rewinding(jobs: list[Job]) -> Iterator[str]:
 
 
 def _largest_rate(job: Job) -> float | None:
-    """The largest learning rate at the beginning of an epoch; None if it depends on how training goes."""
+    """The largest learning rate, if an epoch had so many steps; None if it depends on how training goes."""
     recipe = Recipe(**job.params["recipe"])
-    return None if recipe.plateau else max(learning_rate(recipe, epoch, 1) for epoch in range(recipe.epochs))
+    steps = range(recipe.epochs * STEPS)
+    return None if recipe.plateau else max(learning_rate(recipe, step, STEPS) for step in steps)
 
 
 def _confounded(jobs: list[Job]) -> Iterator[str]:
@@ -73,6 +91,16 @@ def _confounded(jobs: list[Job]) -> Iterator[str]:
                     f"two trainings differ in {arm} and in {', '.join(more)} as well ({_short(one)}, {_short(other)}): "
                     "what makes the difference between them cannot be told."
                 )
+
+
+def _without_dense(jobs: list[Job]) -> Iterator[str]:
+    """Nets that were pruned before any training, in a study that trains no dense net."""
+    pruned = [job for job in jobs if job.step == "train_pruned"]
+    if pruned and not any(job.step == "train" and not job.params["recipe"]["penalty"] for job in jobs):
+        yield (
+            f"{_short(pruned[0])} after init is compared with no dense net, since none is trained: add the chain "
+            "[train]."
+        )
 
 
 def _short(job: Job) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier import columns as node_columns
-from espalier.plan import chains, timed
+from espalier.plan import chains, sensitivity, timed
 from espalier.plan.chains import Given
 from espalier.plan.config import check
 from espalier.plan.explain import ConfigError, dotted
@@ -32,7 +32,8 @@ from espalier.training.pretrained import is_file
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = node_columns.names(node_columns.NODE)
+ALL = node_columns.names(node_columns.NODE)
+COLUMNS = node_columns.names(column for column in node_columns.NODE if not column.sparse)  # of every node
 SHARED = ("seeds", "threads", "device", "memory_mb")  # keys of a study that are those of the top if it has none
 
 
@@ -85,9 +86,7 @@ class Grid:
         """The columns of all jobs (of a study), one row per node."""
         import pandas
 
-        return pandas.DataFrame(
-            [j.columns for j in self.jobs.values() if study in (None, j.study)], columns=list(COLUMNS)
-        )
+        return pandas.DataFrame([j.columns for j in self.jobs.values() if study in (None, j.study)], columns=list(ALL))
 
 
 def build(config: dict[str, Any], folders: Iterable[str | Path] = ()) -> Grid:
@@ -162,6 +161,8 @@ def _jobs_of_study(study: dict[str, Any]) -> dict[str, Job]:
     """All jobs of a study, by node."""
     path = ["studies", study["name"]]
     expanded = list(chains.expand(study, [*path, "chains"]))
+    if "sensitivity" in study:
+        sensitivity.check(study, [*path, "sensitivity"])
     jobs: dict[str, Job] = {}
     for seed in study["seeds"]:
         nodes = _jobs_of_seed(study, seed, expanded)
@@ -199,15 +200,17 @@ def _jobs_of_chain(study: dict[str, Any], seed: int, chain: list[Given]) -> list
         step = STEPS[given.kind]
         with given.checked():
             planned = step.plan(Place(study, given.values, given.path, jobs, columns))
-        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, position, step.kind)})
+        place = (0, "train") if step.like_train else (position, step.kind)
+        params = sorted_keys(planned.params | {"seed": step_seed(study["name"], seed, *place)})
         parent = jobs[-1].node if jobs else None
         node = f"{parent or root}/{step.folder(given.values if planned.given is None else planned.given)}"
-        columns = columns | planned.columns | {"node": node, "parent": parent, "step": step.kind}
+        columns = _without_empty(columns | planned.columns | {"node": node, "parent": parent, "step": step.kind})
         columns["chain"] = " > ".join(before.kind for before in chain[: position + 1])
         columns["label"] = label(columns)
         uses = tuple(sorted(planned.uses | {("model", study["model"]["name"], backend)}))
         kind, name = step.kind, study["name"]
-        jobs.append(Job(node, parent, name, seed, kind, backend, params, columns, uses, given.values))
+        function = planned.function or step.function
+        jobs.append(Job(node, parent, name, seed, kind, backend, params, columns, uses, given.values, function))
     return jobs
 
 
@@ -218,6 +221,11 @@ def _columns_of_study(study: dict[str, Any], seed: int) -> dict[str, Any]:
     weights = "file" if is_file(model["weights"]) else model["weights"]
     columns |= {"model": model["name"], "width": model["width"], "weights": weights}
     return columns | {"dataset": dataset_id(study["dataset"])}
+
+
+def _without_empty(columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns without those that a node has only where they apply."""
+    return {name: value for name, value in columns.items() if value is not None or name in COLUMNS}
 
 
 def _add(jobs: dict[str, Job], job: Job, path: list) -> None:

@@ -22,6 +22,7 @@ class Job:
     columns: dict[str, Any]  # what the node is known by
     uses: tuple[Use, ...]
     given: dict[str, Any] = field(default_factory=dict)  # the keys of the step as the config gives them, one value each
+    function: str = ""  # of the backend, which writes the model's file
 
     @property
     def label(self) -> str:

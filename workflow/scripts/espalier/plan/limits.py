@@ -93,8 +93,10 @@ def _jobs(study: Any, seeds: Any) -> int:
 
 
 def _options(step: Any) -> int:
-    """How many steps a step with lists stands for."""
+    """How many steps a step with lists, or rounds of steps, stand for."""
     given = next(iter(step.values()), None) if isinstance(step, dict) else None
+    if isinstance(step, dict) and "rounds" in step and isinstance(given, dict):
+        return _options_of_rounds(given)
     alternatives = given if isinstance(given, list) else [given]
     return sum(
         prod(len(value) for value in alternative.values() if isinstance(value, list) and value)
@@ -102,3 +104,11 @@ def _options(step: Any) -> int:
         else 1
         for alternative in alternatives
     )
+
+
+def _options_of_rounds(given: dict[str, Any]) -> int:
+    """At most how many steps: of each combination of the values in a round, all steps of all rounds."""
+    steps, numbers = given.get("steps"), given.get("number")
+    steps = steps if isinstance(steps, list) else []
+    numbers = [n for n in (numbers if isinstance(numbers, list) else [numbers]) if isinstance(n, int)]
+    return max(1, sum(numbers) * len(steps) * prod(_options(step) for step in steps))

@@ -6,6 +6,8 @@ import hashlib
 from decimal import Decimal
 from typing import Any
 
+SHARES = ("ratio", "macs", "params")
+FACTORS = ("speed_up", "compression", "size_mib")
 LONGEST = 200  # bytes of a folder's name; file systems allow 255, and names of logs are longer than that of the folder
 
 
@@ -14,8 +16,12 @@ def text(column: str, value: Any) -> str:
 
     >>> text("ratio", 0.4), text("ratio", 0.40), text("ratio", 0.125), text("ratio", -0.0)
     ('0.40', '0.40', '0.125', '0.00')
+    >>> text("macs", 0.5), text("speed_up", 2.0), text("speed_up", 2.11), text("compression", 10)
+    ('0.50', '2', '2.11', '10')
     """
-    if column != "ratio":
+    if column in FACTORS:
+        return f"{Decimal(str(value)).normalize():f}"
+    if column not in SHARES:
         return str(value)
     number = Decimal(str(value)) + 0  # + 0 makes -0 a 0
     return f"{number:.2f}" if number == round(number, 2) else f"{number:f}"

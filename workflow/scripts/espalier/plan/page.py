@@ -15,7 +15,9 @@ from espalier.plan.explain import describe
 from espalier.plan.keys import Table, table
 from espalier.plan.recipe import Changes, Recipe
 from espalier.plan.resources import DEFAULTS, Asked
+from espalier.plan.rounds import Rounds
 from espalier.plan.schema import Config, Dataset, Latency, Model, Study, document
+from espalier.plan.sensitivity import Sensitivity
 from espalier.plan.steps import STEPS
 
 SCHEMA_HEAD = """\
@@ -56,6 +58,7 @@ chains:
 * A list of values under a key is expanded as a product: the second entry above is four chains.
 * A list of alternatives under a step is expanded, too: `prune: [{...}, {...}]`.
 * The values of `milestones` and `augment` are lists; to vary them, give a list of lists.
+* `rounds` stands for steps that are repeated, each time with more pruned: [how much to prune](how_much_to_prune.md).
 * Chains share every step they have in common, and every step is a result: `train` above runs once, and is reported.
 
 These are the steps:
@@ -94,7 +97,15 @@ def _sections() -> dict[str, type[Table]]:
     own = {
         step.kind: step.keys for step in STEPS.values() if step.keys is not Changes and table(step.keys)["properties"]
     }
-    return {**first, f"{recipe}: the recipe": Recipe, **own, "latency": Latency, "resources": Asked}
+    return {
+        **first,
+        f"{recipe}: the recipe": Recipe,
+        **own,
+        "rounds": Rounds,
+        "latency": Latency,
+        "sensitivity": Sensitivity,
+        "resources": Asked,
+    }
 
 
 def _section(title: str, keys: type[Table]) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
+import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
 
 from espalier import registry
 from espalier.plan import naming
+from espalier.plan.augmentations import augmentations
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
-from espalier.plan.keys import Table, key, limits, named
-from espalier.plan.lookup import known, prune_type_of, prune_types_of
+from espalier.plan.keys import Table, defaults, key, limits, named
+from espalier.plan.lookup import known, model_of, prune_type_of, prune_types_of
 from espalier.plan.validate import check_arguments
 
 if TYPE_CHECKING:
     from espalier.plan.steps.step import Place
 
 NAMED = ("budget", "penalty", "prune_type")  # keys whose values name the folder of a training without the key
+SCALED = "filter_wise"  # the prune type whose groups have a scale each, that of their batch norm
 PENALTY = ("penalty", "penalty_type", "coefficient")  # columns: what a net was regularised by
-GIVEN = ("images", "generator")  # parameters of an augmentation that the training fills in
+# Keys that do not go with a schedule.
+BESIDE = {"one_cycle": ("milestones", "plateau", "warmup_epochs"), "cosine": ("milestones", "plateau")}
 
 
 class Plateau(TypedDict):
@@ -56,10 +59,29 @@ class Recipe(Table):
     decay_norm_and_bias: Annotated[
         bool, key("Whether weight decay holds for biases and batch norms too.", default=True)
     ]
+    schedule: Annotated[
+        Literal["milestones", "one_cycle", "cosine"],
+        key(
+            "How the learning rate goes down after it has reached `learning_rate`: by milestones, if it is not given. "
+            "milestones: times `gamma` at each. "
+            "one_cycle: step by step it rises from `warmup_from` over the share `rise` of all steps, then falls "
+            "to 0, both linearly. cosine: after warm-up it falls to 0 along half a cosine.",
+            examples=["one_cycle"],
+        ),
+    ] = "milestones"
+    rise: Annotated[
+        float,
+        key(
+            "one_cycle: share of all steps over which the learning rate rises, 0.25 if it is not given.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.25],
+        ),
+    ] = 0.25  # fmt: skip
     warmup_epochs: Annotated[
         int, key("Epochs over which the learning rate rises linearly, step by step.", default=0, minimum=0)
     ]
-    warmup_from: Annotated[float, key("Learning rate at the first step of warm-up.", default=0.0, minimum=0)]
+    warmup_from: Annotated[
+        float, key("Learning rate at the first step of warm-up, or of one_cycle.", default=0.0, minimum=0)
+    ]
     milestones: Annotated[
         list[Annotated[int, limits(minimum=1)]],
         key("Epochs after which the learning rate is multiplied by `gamma`.", default=[]),
@@ -83,6 +105,15 @@ class Recipe(Table):
             default="last",
         ),
     ]
+    ema: Annotated[
+        float | None,
+        key(
+            "Validate, test and save, instead of the weights themselves, their exponential moving average over the "
+            "steps (PyTorch): at each step the average moves by 1 - `ema` towards the weights, faster in the first "
+            "steps; null for no average, or no key.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.999],
+        ),
+    ] = None  # fmt: skip
     label_smoothing: Annotated[
         float, key("Label smoothing of the cross entropy.", default=0.0, minimum=0, exclusiveMaximum=1)
     ]
@@ -117,8 +148,11 @@ class Recipe(Table):
     offset: int | None = None  # epochs of the schedule that are over when the training begins
 
     def params(self) -> dict[str, Any]:
-        """What the library is called with: without an offset, unless there is one."""
-        return {key: value for key, value in asdict(self).items() if key != "offset" or value is not None}
+        """What the library is called with: without an offset, a schedule of another kind and an average of weights,
+        unless there is one."""
+        absent = {"offset": self.offset is None, "ema": self.ema is None, "schedule": self.schedule == "milestones"}
+        absent["rise"] = self.schedule != "one_cycle"
+        return {key: value for key, value in asdict(self).items() if not absent.get(key)}
 
 
 class Changes(Recipe):
@@ -128,6 +162,8 @@ class Changes(Recipe):
 
 
 KEYS = tuple(field.name for field in fields(Recipe))
+# Of keys that a config is not filled in with: what is meant where they are not given.
+USUAL = {field.name: field.default for field in fields(Recipe) if field.name in ("schedule", "rise", "ema")}
 
 
 @dataclass(frozen=True)
@@ -174,16 +210,16 @@ def draft(
 ) -> Draft:
     """The recipe of a step: `base` (the study's `train`), then the section, then what is given (by the chain)."""
     started = Draft(at.study, section, at.given if given is None else given, at.path, at.columns, {})
-    return started.but(**{**(at.study["train"] if base is None else base), **started.own})
+    return started.but(**{**USUAL, **(at.study["train"] if base is None else base), **started.own})
 
 
 def checked(draft: Draft) -> Trained:
     """The recipe, if it is right; its penalty's other keys are None without a penalty. Raises ConfigError."""
     _check_epochs(draft)
     draft, uses = _penalty(draft)
-    for check in (_check_momentum, _check_plateau, _check_select, _check_precision):
+    for check in (_check_momentum, _check_schedule, _check_plateau, _check_select, _check_backend):
         check(draft)
-    uses |= _augmentations(draft) | _initialisation(draft)
+    uses |= augmentations(draft) | _initialisation(draft)
     recipe = Recipe(**{key: value for key, value in draft.values.items() if key in KEYS})
     # What is made of a net that was chosen by its test images has seen them, too.
     select = "best_test" if draft.columns["select"] == "best_test" else recipe.select
@@ -208,7 +244,9 @@ def _penalty(draft: Draft) -> tuple[Draft, set[Use]]:
     if not penalty:
         _check_groups_alone(draft)
         return draft.but(prune_type=None, coefficient=None), set()
-    known(registry.Penalty, penalty, backend, draft.place("penalty"))
+    entry = known(registry.Penalty, penalty, backend, draft.place("penalty"))
+    if entry.of == "scales":
+        _check_scales(draft)
     if not prune_type:
         suitable = prune_types_of(draft.study)
         raise ConfigError(
@@ -219,6 +257,25 @@ def _penalty(draft: Draft) -> tuple[Draft, set[Use]]:
         )
     prune_type_of(draft.study, prune_type, draft.place("prune_type"))
     return draft, {("penalty", penalty, backend), ("prune_type", prune_type, backend)}
+
+
+def _check_scales(draft: Draft) -> None:
+    """A penalty on the scales of batch norms: of a net that has some, for pruning of the channels that they are of."""
+    model, penalty = model_of(draft.study), draft.values["penalty"]
+    if not model.offers("batch_norm"):
+        raise ConfigError(
+            draft.place("penalty"),
+            f"{penalty} is a penalty on the scales of batch norms, and {model.name} has none",
+            allowed="a penalty on weights, or a net with batch norms",
+        )
+    prune_type = draft.values["prune_type"]
+    if prune_type not in (None, SCALED):
+        raise ConfigError(
+            draft.place("prune_type"),
+            f"{penalty} is a penalty on the scales of batch norms, each of which belongs to a filter",
+            allowed=SCALED,
+            corrected={"prune_type": SCALED},
+        )
 
 
 def _check_groups_alone(draft: Draft) -> None:
@@ -255,6 +312,22 @@ def _check_momentum(draft: Draft) -> None:
         )
 
 
+def _check_schedule(draft: Draft) -> None:
+    """One schedule: neither milestones nor a plateau beside one that sets the learning rate of every step."""
+    schedule, usual = draft.values["schedule"], defaults(Recipe)
+    for name in BESIDE.get(schedule, ()):
+        if draft.values[name] == usual[name]:
+            continue
+        inherited = name in draft.own and "schedule" not in draft.own
+        mended = {name: draft.values[name], "schedule": "milestones"}
+        raise ConfigError(
+            draft.place(name if inherited else "schedule"),
+            f"{schedule} sets the learning rate of every step, and {name} is {draft.values[name]!r}",
+            allowed=f"{schedule} with {name}: {json.dumps(usual[name])}; or schedule: milestones",
+            corrected=mended if inherited else {"schedule": schedule, name: usual[name]},
+        )
+
+
 def _check_plateau(draft: Draft) -> None:
     if draft.values["plateau"] and not draft.study["dataset"]["validation"]:
         raise ConfigError(
@@ -275,15 +348,21 @@ def _check_select(draft: Draft) -> None:
         )
 
 
-def _check_precision(draft: Draft) -> None:
-    precision, backend = draft.values["precision"], draft.study["backend"]
-    if precision != "float32" and backend != "pytorch":
-        raise ConfigError(
-            draft.place("precision"),
-            f"{precision}, but {backend} trains in float32 only",
-            allowed="float32; bf16 for backend pytorch",
-            corrected={"precision": "float32"},
-        )
+def _check_backend(draft: Draft) -> None:
+    """What only PyTorch does."""
+    backend = draft.study["backend"]
+    for name, usual, problem in (
+        ("precision", "float32", "trains in float32 only"),
+        ("ema", None, "keeps no average of weights"),
+    ):
+        value = draft.values[name]
+        if value != usual and backend != "pytorch":
+            raise ConfigError(
+                draft.place(name),
+                f"{value}, but {backend} {problem}",
+                allowed=f"{usual or 'null'}; {value} for backend pytorch",
+                corrected={name: usual},
+            )
 
 
 def _initialisation(draft: Draft) -> set[Use]:
@@ -294,45 +373,3 @@ def _initialisation(draft: Draft) -> set[Use]:
     entry = known(registry.Init, init["name"], backend, [*draft.place("init"), "name"])
     check_arguments(entry, {k: v for k, v in init.items() if k != "name"}, draft.place("init"))
     return {("init", entry.name, backend)}
-
-
-def _augmentations(draft: Draft) -> set[Use]:
-    """Check the augmentations; their images must end at the data set's size."""
-    backend, path = draft.study["backend"], draft.place("augment")
-    wanted = size = draft.study["dataset"]["size"]
-    uses: set[Use] = set()
-    for number, item in enumerate(draft.values["augment"]):
-        name, values = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-        entry = known(registry.Augmentation, name, backend, [*path, number])
-        values = _named_values(entry, values)
-        check_arguments(entry, values, [*path, number, name], given=GIVEN, examples={"size": wanted})
-        _check_crop(entry, values, size, wanted, [*path, number, name])
-        size = values.get("size", size)
-        uses.add(("augmentation", name, backend))
-    if size != wanted:
-        raise ConfigError(
-            path,
-            f"training would see images of {size} pixels, evaluation of {wanted}",
-            allowed="augmentations that end at the data set's size",
-        )
-    return uses
-
-
-def _named_values(entry: registry.Augmentation, values: Any) -> dict[str, Any]:
-    """The values of an augmentation by name: a value alone is that of its first parameter."""
-    if isinstance(values, dict):
-        return values
-    names = [name for name in inspect.signature(entry.function).parameters if name not in GIVEN]
-    return {} if values is None else {next(iter(names), "value"): values}
-
-
-def _check_crop(entry: registry.Augmentation, values: dict[str, Any], size: int, wanted: int, path: list) -> None:
-    """What is cut out is not larger than the image with its padding."""
-    room = size + 2 * values.get("padding", 0)
-    if values.get("size", 0) > room and entry.crops:
-        raise ConfigError(
-            [*path, "size"],
-            f"{values['size']} is more than the {room} pixels there are",
-            allowed=f"a whole number, at most {room}",
-            corrected={"size": wanted},
-        )

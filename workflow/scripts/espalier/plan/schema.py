@@ -11,6 +11,8 @@ from espalier import registry
 from espalier.plan.keys import Table, key, limits, named, table
 from espalier.plan.recipe import Recipe
 from espalier.plan.resources import Asked, Kinds
+from espalier.plan.rounds import ROUNDS, Rounds
+from espalier.plan.sensitivity import Sensitivity
 from espalier.plan.steps import STEPS
 from espalier.plan.steps.finetune import Finetune
 from espalier.plan.steps.scratch import Scratch
@@ -34,7 +36,7 @@ FOLDER = {  # one or several in each other, by a path that Snakemake takes for n
 }
 Kind = Annotated[Any, limits(enum=list(STEPS))]  # of a step
 Keyed = Annotated[  # a step with keys
-    dict[str, Any], limits(minProperties=1, maxProperties=1, propertyNames={"enum": list(STEPS)})
+    dict[str, Any], limits(minProperties=1, maxProperties=1, propertyNames={"enum": [*STEPS, ROUNDS]})
 ]
 
 
@@ -223,6 +225,10 @@ class Study(Table):
             "timed."
         ),
     ]
+    sensitivity: Annotated[
+        Sensitivity,
+        key("Prunes each layer of the dense nets alone, without training: what each of them costs (PyTorch)."),
+    ]
 
 
 class Config(Table):
@@ -270,6 +276,16 @@ class Config(Table):
             "Whether jobs on the CPU are forked from a process that has imported PyTorch, TensorFlow or pandas; "
             "without it each job imports them for itself. Results are the same.",
             default=True,
+        ),
+    ]
+    container: Annotated[
+        str | None,
+        key(
+            "The container image that jobs run in with `--software-deployment-method apptainer`: a file, or an address "
+            "such as docker://example.org/espalier.",
+            default=None,
+            minLength=1,
+            examples=["espalier.sif"],
         ),
     ]
     data_root: Annotated[
@@ -322,7 +338,18 @@ class Config(Table):
 
 def document() -> dict[str, Any]:
     """The whole as a JSON Schema, each section and step a definition."""
-    sections: tuple[type[Table], ...] = (Study, Dataset, Model, Recipe, Finetune, Scratch, Latency, Asked)
+    sections: tuple[type[Table], ...] = (
+        Study,
+        Dataset,
+        Model,
+        Recipe,
+        Finetune,
+        Scratch,
+        Rounds,
+        Latency,
+        Sensitivity,
+        Asked,
+    )
     steps = {name: step.keys for name, step in STEPS.items() if step.keys not in sections}
     tables = {keys.__name__.lower(): keys for keys in sections} | steps
     parts = {id(table(keys)["properties"]): name for name, keys in tables.items()}

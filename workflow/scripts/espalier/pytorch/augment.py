@@ -6,33 +6,13 @@ that it would have seen, and a training on another device sees the same images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from espalier.registry import Augmentation, get, register
+from espalier.registry import Augmentation, register
+from espalier.training.augmentation import GREY, Alpha, Level, Pixels, Share, Side, Strength
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-Pixels = Annotated[int, {"minimum": 1}]
-Share = Annotated[float, {"minimum": 0, "maximum": 1}]
-Strength = Annotated[float, {"minimum": 0, "maximum": 0.5, "examples": [0.1]}]  # 0.5 turns a hue into its opposite
-
-
-def augment(images: Tensor, steps: Sequence[str | dict[str, Any]], generator: Generator) -> Tensor:
-    """Apply the steps of a recipe: names, or names with their values."""
-    for step in steps:
-        name, values = (step, {}) if isinstance(step, str) else next(iter(step.items()))
-        function = get(Augmentation, name, "pytorch")
-        if values is None:
-            values = {}
-        if not isinstance(values, dict):
-            import inspect
-
-            first = next(p for p in inspect.signature(function.function).parameters if p not in ("images", "generator"))
-            values = {first: values}
-        images = function(images, generator=generator, **values)
-    return images
 
 
 @register(Augmentation("resize", backend="pytorch", title="Resize, bilinear"))
@@ -66,6 +46,36 @@ def horizontal_flip(images: Tensor, generator: Generator, probability: Share = 0
 
     flipped = (torch.rand(len(images), generator=generator) < probability).to(images.device, non_blocking=True)
     return torch.where(flipped[:, None, None, None], images.flip(3), images)
+
+
+@register(Augmentation("cutout", backend="pytorch", title="Cutout", cite="DeVries and Taylor 2017, arXiv:1708.04552"))
+def cutout(images: Tensor, side: Side, generator: Generator, fill: Level = GREY) -> Tensor:
+    """A square of side x side pixels in each image, its centre anywhere in the image, is set to `fill`."""
+    import torch
+
+    n, _, height, width = images.shape
+
+    def covered(pixels: int) -> Tensor:
+        centres = torch.randint(0, pixels, (n, 1), generator=generator)
+        places = torch.arange(pixels) - centres + side // 2
+        return ((places >= 0) & (places < side)).to(images.device, non_blocking=True)
+
+    rows, columns = covered(height), covered(width)
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], fill)
+
+
+@register(Augmentation("mixup", backend="pytorch", title="Mixup", cite="Zhang et al. 2018, arXiv:1710.09412"))
+def mixup(images: Tensor, labels: Tensor, alpha: Alpha, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Each image and its label mixed with another one's of the batch; the share of each is drawn for the batch, from a
+    beta distribution with both parameters `alpha` (the greater, the more even the shares)."""
+    import numpy as np
+    import torch
+
+    partners = torch.randperm(len(images), generator=generator).to(images.device, non_blocking=True)
+    seed = int(torch.randint(2**31, (1,), generator=generator))  # torch draws from no beta distribution by a generator
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    mixed = (images.float() * share).add_(images[partners].float(), alpha=1 - share)
+    return mixed.round_().to(images.dtype), share * labels + (1 - share) * labels[partners]
 
 
 @register(Augmentation("color_jitter", backend="pytorch", title="Colour jitter"))

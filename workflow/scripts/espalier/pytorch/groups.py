@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from espalier.pytorch.models import residual_blocks, weighted
-from espalier.registry import PruneType, get, register
+from espalier.registry import COSTS, PruneType, get, register
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,6 +84,16 @@ def neurons(net: nn.Module) -> list[Tensor]:
     return [layer.weight for layer in hidden(net).values()]
 
 
+def scales(net: nn.Module) -> list[Tensor]:
+    """One row per channel of each batch norm of a net: its scale, gamma. Raises ValueError if there is none."""
+    from torch import nn
+
+    norms = [norm for norm in net.modules() if isinstance(norm, nn.BatchNorm2d) and norm.affine]
+    if not norms:
+        raise ValueError("the net has no batch norm, whose scales could be penalised")
+    return [norm.weight[:, None] for norm in norms]
+
+
 KINDS = {"filters": filters, "channels": channels, "blocks": blocks, "neurons": neurons, "weights": weights}
 LAYERS = {"filters": convs, "neurons": hidden}  # whose rows the groups of a kind are
 
@@ -100,7 +110,7 @@ LAYERS = {"filters": convs, "neurons": hidden}  # whose rows the groups of a kin
         cite="residual connections: Fang et al. 2023, DepGraph, arXiv:2301.12900",
         needs="convs",
         by=("filters",),
-        amounts=("ratio", "threshold"),
+        amounts=("ratio", "threshold", *COSTS),
         scopes=("global", "layer"),
     )
 )
@@ -116,7 +126,7 @@ def filter_wise(net: nn.Module) -> list[Tensor]:
         title="Input channels",
         needs="conv_chain",
         by=("channels",),
-        amounts=("ratio",),
+        amounts=("ratio", *COSTS),
         scopes=("global", "layer"),
     )
 )
@@ -132,7 +142,7 @@ def channel_wise(net: nn.Module) -> list[Tensor]:
         title="Filters and input channels",
         needs="conv_chain",
         by=("filters", "channels"),
-        amounts=("ratio",),
+        amounts=("ratio", *COSTS),
         scopes=("global", "layer"),
         spares="convs before a max pool",
     )
@@ -150,7 +160,7 @@ def filter_and_channel_wise(net: nn.Module) -> list[Tensor]:
         cite="Fang et al. 2023, DepGraph, arXiv:2301.12900",
         needs="linear_layers",
         by=("neurons",),
-        amounts=("ratio", "threshold"),
+        amounts=("ratio", "threshold", *COSTS),
         scopes=("global", "layer"),
         spares="the layer that gives the classes",
     )
@@ -184,9 +194,10 @@ def depth_wise(net: nn.Module) -> list[Tensor]:
         cite="Han et al. 2015, arXiv:1506.02626; N:M patterns: Mishra et al. 2021, arXiv:2104.08378",
         needs="convs",
         by=("weights",),
-        amounts=("ratio", "threshold", "pattern"),
-        scopes=("global", "layer"),
+        amounts=("ratio", "threshold", "pattern", "params", "compression"),
+        scopes=("global", "layer", "erk"),
         default_method="magnitude",
+        schedules=("gradual",),
         masks=True,
     )
 )

@@ -1,6 +1,7 @@
 """Sparsity penalties: added to the loss, times a coefficient, they make whole groups of weights small.
 
-A penalty is called with the groups of a prune type: a list of matrices with one row per group.
+A penalty is called with the groups of a prune type: a list of matrices with one row per group. One `of="scales"` gets
+the scales of the batch norms instead, a list of matrices with one row, of one number, per channel.
 """
 
 from __future__ import annotations
@@ -39,3 +40,17 @@ def l2_groups(groups: Sequence[Tensor]) -> Tensor | int:
 def group_lasso(groups: Sequence[Tensor]) -> Tensor | int:
     """Sum over groups of sqrt(group size) * ||w||_2, which pulls whole groups to zero."""
     return sum(matrix.shape[1] ** 0.5 * matrix.norm(dim=1).sum() for matrix in groups)
+
+
+@register(
+    Penalty(
+        "slimming",
+        backend="pytorch",
+        title="L1 norm of the batch norms' scales (network slimming)",
+        cite="Liu et al. 2017, Network Slimming, arXiv:1708.06519",
+        of="scales",
+    )
+)
+def slimming(groups: Sequence[Tensor]) -> Tensor | int:
+    """Sum of |gamma|, which pulls the scales of whole channels to zero; the score `bn_scale` then tells which go."""
+    return sum(matrix.abs().sum() for matrix in groups)

@@ -13,17 +13,22 @@ from espalier.datasets.prepare import load as load_data
 from espalier.imports import is_imported
 from espalier.pytorch import coupling, models
 from espalier.pytorch import groups as grouping
+from espalier.pytorch.amounts import prune_model
 from espalier.pytorch.imported import check_net
 from espalier.pytorch.macs import profile_model
-from espalier.pytorch.prune import prune_model
 from espalier.pytorch.quantize import quantize_model
-from espalier.registry import PruneType, get
+from espalier.registry import PruneType, Scheme, get
 from espalier.run.files import write_json
 
 if TYPE_CHECKING:
     from torch import nn
 
 CALIBRATION = 16  # images, of schemes that are calibrated
+NO_TRAINING: dict[str, Any] = {  # of schemes that train: the recipe of a trial
+    "epochs": 0, "batch_size": 1, "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.0, "nesterov": False,
+    "weight_decay": 0.0, "decay_norm_and_bias": True, "warmup_epochs": 0, "warmup_from": 0.0, "milestones": [],
+    "gamma": 0.1, "label_smoothing": 0.0, "shuffle": False,
+}  # fmt: skip
 IMAGES = 4  # on which two nets are compared
 
 
@@ -143,7 +148,9 @@ def _quantized(scheme: str, dense: Path, data: Path) -> dict[str, Any]:
 
 
 def _quantize(scheme: str, parent: Path, data: Path) -> dict[str, Any]:
-    step = {"scheme": scheme, "calibration_images": CALIBRATION}
+    step: dict[str, Any] = {"scheme": scheme, "calibration_images": CALIBRATION}
+    if get(Scheme, scheme, "pytorch").trains:
+        step["recipe"] = NO_TRAINING
     return quantize_model(parent.with_suffix(".onnx"), data=data, parent=parent, **step)["measured"]
 
 

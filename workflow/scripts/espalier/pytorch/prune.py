@@ -4,32 +4,39 @@ The rules for filters and channels are those of the published CIFAR-100 study. T
 layers are pooled and sorted, the threshold is the value at index int(groups * ratio), a group is kept if its score is
 strictly above it. The number kept in a layer is rounded up to a multiple of 8, at least 8, with the best of the groups
 below the threshold (ties: the lower index); layers of 8 or fewer are left as they are. With scope "layer" the same
-happens within each layer. A threshold that is given is no share: groups below it go, and nothing is rounded.
+happens within each layer. A step may ask for another multiple, and for a share of each layer that always stays. A
+threshold that is given is no share: groups below it go, and nothing is rounded.
 
 Where residual connections add up the outputs of several convs, a channel can go only from all of them: they have one
-score, as in DepGraph (Fang et al. 2023, arXiv:2301.12900), the mean of their scores for that channel.
+score, the mean of their scores for that channel. A `coupled` score sees all parameters that go with a channel, as in
+DepGraph (Fang et al. 2023, arXiv:2301.12900). With `normalize: layer` the scores of each layer, or of each set of
+coupled channels, are divided by their mean before they are pooled.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import coupling, structure, unstructured
+from espalier.pytorch import coupled_parameters, coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.images import image_channels
+from espalier.pytorch.importance import check_finite, normalized
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import PruneType
-from espalier.training.pruning import Pruning
+from espalier.registry import PruneType, Score
+from espalier.training.pruning import Amount, Pruning
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from espalier.pytorch.amounts import Budget
 
 MULTIPLE = 8  # layers keep a multiple of this many channels, as hardware likes them
 
@@ -41,47 +48,73 @@ def prune_model(
     parent: str | Path,
     dense: str | Path | None = None,
     keeping: Keeping = KEEP_NOTHING,
+    budget: Budget | None = None,
     **step: Any,
 ) -> dict[str, Any]:
     """Prune the net in `parent` and write it to `out`.
 
     data: a prepared data set, for the size of its images and for scores by gradients. dense: the trained net that the
-    chain began with, the parent if not given. step: what `Pruning` says. keeping: not used, since nothing is trained.
+    chain began with, the parent if not given. step: what `Pruning` says. budget: for an amount that says what is left,
+    what turns it into a ratio (see `amounts`). keeping: not used, since nothing is trained.
 
     Returns {"measured": {"actual_ratio": share of the dense net's groups that is gone}}, of the net read back from
-    disk. Raises ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
+    disk, and where layers keep a least number of channels, "layers_on_floor", how many were cut down to it. Raises
+    ValueError for what cannot be done and RuntimeError if the file does not hold what was decided.
     """
     pruning, prepared, net = Pruning.of(step, "pytorch"), load_data(data), load(parent)
-    prune = _zero_weights if pruning.prune_type.by == ("weights",) else _remove_groups
-    pruned = prune(net, pruning, prepared, out)
-    ratio = grouping.actual_ratio(load(dense or parent), pruned, pruning.prune_type.name)
-    return {"measured": {"actual_ratio": ratio}}
+    before, by = load(dense or parent), pruning.prune_type.by
+    prune = _zero_weights if by == ("weights",) else _remove_blocks if by == ("blocks",) else _remove_channels
+    pruned, measured = prune(net, before, pruning, prepared, Path(out), budget)
+    ratio = grouping.actual_ratio(before, pruned, pruning.prune_type.name)
+    return {"measured": {"actual_ratio": ratio} | measured}
 
 
-def _zero_weights(net: nn.Module, pruning: Pruning, data: Data, out: str | Path) -> nn.Module:
-    """Set single weights to zero, save the net to `out` and return it as read back."""
+# Each of these saves the pruned net to `out` and returns it as read back, with what else was measured.
+Pruned = tuple["nn.Module", dict[str, Any]]
+
+
+def _zero_weights(
+    net: nn.Module, dense: nn.Module, pruning: Pruning, data: Data, out: Path, budget: Budget | None
+) -> Pruned:
+    """Set single weights to zero."""
     before = unstructured.zeros(net)
+    if budget:
+        pruning = budget.for_weights(net, pruning)
     unstructured.zero_weights(net, pruning, data)
     save(net, out)
     pruned = load(out)
     unstructured.check(pruned, before, pruning)
-    return pruned
+    return pruned, {}
 
 
-def _remove_groups(net: nn.Module, pruning: Pruning, data: Data, out: str | Path) -> nn.Module:
-    """Take out output channels or blocks, save the net to `out` and return it as read back."""
-    if pruning.amount.key == "blocks":
-        remove_blocks(net, weakest_blocks(net, pruning, data))
-        expected = {name: structure.width(conv) for name, conv in grouping.convs(net).items()}
-    else:
-        kept = kept_channels(net, pruning, data.manifest["size"], data)
-        structure.remove_channels(net, kept, data.manifest["size"])
-        expected = {name: len(indices) for name, indices in kept.items()}
+def _remove_blocks(
+    net: nn.Module, dense: nn.Module, pruning: Pruning, data: Data, out: Path, budget: Budget | None
+) -> Pruned:
+    """Take out residual blocks."""
+    remove_blocks(net, weakest_blocks(net, pruning, data))
+    return _saved(net, {name: structure.width(conv) for name, conv in grouping.convs(net).items()}, data, out), {}
+
+
+def _remove_channels(
+    net: nn.Module, dense: nn.Module, pruning: Pruning, data: Data, out: Path, budget: Budget | None
+) -> Pruned:
+    """Take out output channels or neurons."""
+    size = data.manifest["size"]
+    ranking = ranked(net, pruning, size, data, dense)
+    kept = budget.for_channels(net, ranking, size) if budget else ranking.kept(pruning.amount)
+    on_floor = ranking.on_floor(kept)
+    structure.remove_channels(net, kept, size)
+    pruned = _saved(net, {name: len(indices) for name, indices in kept.items()}, data, out)
+    return pruned, {"layers_on_floor": len(on_floor)}
+
+
+def _saved(net: nn.Module, widths: dict[str, int], data: Data, out: Path) -> nn.Module:
+    """The net as read back from its file; raises RuntimeError if that does not hold these widths."""
     save(net, out)
     pruned = load(out)
-    found = {name: structure.width(pruned.get_submodule(name)) for name in expected}
-    if found != expected:
-        raise RuntimeError(f"{out} holds widths {found}, not those decided: {expected}")
+    found = {name: structure.width(pruned.get_submodule(name)) for name in widths}
+    if found != widths:
+        raise RuntimeError(f"{out} holds widths {found}, not those decided: {widths}")
     _check_runs(pruned, data.manifest["size"])
     return pruned
 
@@ -107,51 +140,122 @@ class Outputs:
     spared: bool  # all of them stay
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """The output channels of a net's convs (or the neurons of its hidden linear layers) with their scores: what stays
+    by a ratio, or by a threshold, follows from it.
+
+    names: of the layers, in forward order. pool: all scores that one threshold of the net is found in; None: each layer
+    has its own. grown: how many times as wide as now each layer is in the dense net.
+    """
+
+    outputs: list[Outputs]
+    names: list[str]
+    pool: Tensor | None
+    pruning: Pruning
+    grown: dict[str, Fraction]
+
+    def kept(self, amount: Amount) -> dict[str, list[int]]:
+        """Which output channels each layer keeps: name -> sorted indices."""
+        limit = None
+        if amount.key == "ratio" and self.pool is not None:
+            limit = threshold(self.pool, share(amount))
+        kept: dict[str, list[int]] = {}
+        for of in self.outputs:
+            chosen = self._chosen(of, amount, limit)
+            for name, places in of.units.places.items():
+                kept.setdefault(name, []).extend(index for unit in chosen for index in places[unit])
+        return {name: sorted(kept[name]) for name in self.names}
+
+    def _chosen(self, of: Outputs, amount: Amount, limit: float | None) -> list[int]:
+        """The units that stay. limit: the net's threshold, None: each layer has its own."""
+        if of.spared:
+            return list(range(len(of.units)))
+        if amount.key == "threshold":
+            return keep_above(of.scores, amount.value)
+        own = threshold(of.scores, share(amount)) if limit is None else limit
+        return keep(of.scores, own, self._multiple(of), self._least(of))
+
+    def _multiple(self, of: Outputs) -> int:
+        return multiple_of(of.units, self.pruning.multiple or MULTIPLE)
+
+    def _in_dense(self, of: Outputs) -> Fraction:
+        """How many units there would be if the layers were as wide as in the dense net."""
+        return len(of.units) * max(self.grown[name] for name in of.units.layers)
+
+    def _least(self, of: Outputs) -> int:
+        return max(1, math.ceil(Fraction(str(self.pruning.least or 0)) * self._in_dense(of)))
+
+    def on_floor(self, kept: dict[str, list[int]]) -> list[str]:
+        """The layers that keep as little as they can, and less than in the dense net."""
+        rounded = self.pruning.amount.key != "threshold"
+        floors: dict[str, int] = {}
+        for of in self.outputs:
+            floor = min(len(of.units), _rounded_up(self._least(of), self._multiple(of)) if rounded else 1)
+            cut = not of.spared and floor < self._in_dense(of)
+            for name, places in of.units.places.items():
+                floors[name] = floors.get(name, 0) + len(places[0]) * (floor if cut else len(of.units) + 1)
+        return [name for name, floor in floors.items() if len(kept[name]) == floor]
+
+
 def kept_channels(net: nn.Module, pruning: Pruning, size: int, data: Data | None = None) -> dict[str, list[int]]:
     """Which output channels each conv layer (or which neurons each hidden linear layer) keeps: name -> sorted indices.
 
-    The score of an output channel is that of its own filter, of the input channel of the conv that follows, or the
-    better of both, as the prune type says. For one threshold all groups are pooled, those that cannot go (the image's
-    channels) too. size: side of an image, for tracing the net. data: for scores by gradients. Raises ValueError if no
-    channel of the net can go.
+    size: side of an image, for tracing the net. data: for scores by gradients. Raises ValueError if no channel of the
+    net can go.
+    """
+    return ranked(net, pruning, size, data).kept(pruning.amount)
+
+
+def ranked(
+    net: nn.Module, pruning: Pruning, size: int, data: Data | None = None, dense: nn.Module | None = None
+) -> Ranking:
+    """The ranking of a net's output channels. The score of a channel is that of its own filter, of the input channel of
+    the conv that follows, or the better of both, as the prune type says. For one threshold all groups are pooled, those
+    that cannot go (the image's channels) too.
+
+    dense: the net that `least` is a share of, if it is another one.
     """
     import torch
 
-    by, amount = pruning.prune_type.by, pruning.amount
-    found = importance(net, by, pruning.score, data=data, seed=pruning.seed)
-    if by in (("filters",), ("neurons",)):
+    outputs, pool = scored(net, pruning, size, data)
+    layers = grouping.LAYERS["neurons" if pruning.prune_type.by == ("neurons",) else "filters"](net)
+    before = dict((dense or net).named_modules())  # where blocks were removed, what is left of them has another name
+    grown = {
+        name: Fraction(structure.width(before.get(name, layer)), structure.width(layer))
+        for name, layer in layers.items()
+    }
+    return Ranking(outputs, list(layers), torch.cat(pool) if pruning.scope == "global" else None, pruning, grown)
+
+
+def scored(net: nn.Module, pruning: Pruning, size: int, data: Data | None) -> tuple[list[Outputs], list[Tensor]]:
+    """The outputs of a net with their scores, and the scores of all groups that compete for one threshold."""
+    by, score = pruning.prune_type.by, pruning.score
+    norm = normalized if pruning.normalize else _as_they_are
+    if score.coupled:
+        outputs = scored_together(net, score, size, by[0])
+    else:
+        found = importance(net, by, score, data=data, seed=pruning.seed)
+        if by not in (("filters",), ("neurons",)):
+            found = {kind: [norm(scores) for scores in of_kind] for kind, of_kind in found.items()}
+            return scored_in_chain(net, pruning.prune_type, found), [scores for kind in by for scores in found[kind]]
         outputs = scored_by_filters(net, found[by[0]], size, by[0])
-        pool = [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
-    else:
-        outputs = scored_in_chain(net, pruning.prune_type, found)
-        pool = [scores for kind in by for scores in found[kind]]
-    limit = None
-    if amount.key == "ratio" and pruning.scope == "global":
-        limit = threshold(torch.cat(pool), float(amount.value))
-    kept: dict[str, list[int]] = {}
-    for of in outputs:
-        for name, indices in _kept(of, pruning, limit):
-            kept[name] = sorted([*kept.get(name, []), *indices])
-    return {name: kept[name] for name in grouping.LAYERS["neurons" if by == ("neurons",) else "filters"](net)}
+    outputs = [replace(of, scores=norm(of.scores)) for of in outputs]
+    return outputs, [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
 
 
-def _kept(outputs: Outputs, pruning: Pruning, limit: float | None) -> list[tuple[str, list[int]]]:
-    """The indices of the channels that each of the layers keeps. limit: the net's threshold, None: each layer has its
-    own."""
-    units = outputs.units
-    if outputs.spared:
-        chosen = list(range(len(units)))
-    elif pruning.amount.key == "threshold":
-        chosen = keep_above(outputs.scores, pruning.amount.value)
-    else:
-        own = threshold(outputs.scores, float(pruning.amount.value)) if limit is None else limit
-        chosen = keep(outputs.scores, own, multiple_of(units))
-    return [(name, [index for unit in chosen for index in units.places[name][unit]]) for name in units.layers]
+def _as_they_are(scores: Tensor) -> Tensor:
+    return scores
 
 
-def multiple_of(units: coupling.Coupled) -> int:
-    """The number of units of which a multiple is kept, so that layers keep a multiple of MULTIPLE channels."""
-    return MULTIPLE // math.gcd(MULTIPLE, units.channels)
+def share(amount: Amount) -> float | Fraction:
+    """A ratio as a number: a text or number as the nearest float, as published; a fraction exactly."""
+    return amount.value if isinstance(amount.value, Fraction) else float(amount.value)
+
+
+def multiple_of(units: coupling.Coupled, multiple: int = MULTIPLE) -> int:
+    """The number of units of which a multiple is kept, so that layers keep a multiple of so many channels."""
+    return multiple // math.gcd(multiple, units.channels)
 
 
 def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str = "filters") -> list[Outputs]:
@@ -163,10 +267,25 @@ def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str
     for units in coupling.coupled(net, size, kind):
         of_layers = [by_name[name][torch.tensor(places).T] for name, places in units.places.items()]
         outputs.append(Outputs(units, torch.cat(of_layers).mean(0), bool(units.why)))
+    _check_not_all_spared(outputs)
+    return outputs
+
+
+def scored_together(net: nn.Module, score: Score, size: int, kind: str = "filters") -> list[Outputs]:
+    """The outputs of convs (or neurons of linear layers) with the scores of all parameters that go with them: filters,
+    norms, and the weights by which other layers read them."""
+    sets = coupling.coupled(net, size, kind)
+    found = [score(matrix, 1) for matrix in coupled_parameters.matrices(net, sets, size)]
+    check_finite(found, score, kind)
+    outputs = [Outputs(units, scores, bool(units.why)) for units, scores in zip(sets, found, strict=True)]
+    _check_not_all_spared(outputs)
+    return outputs
+
+
+def _check_not_all_spared(outputs: list[Outputs]) -> None:
     if all(of.spared for of in outputs):
         reasons = list(dict.fromkeys(of.units.why for of in outputs))
         raise ValueError(f"no channel of the net can go: {'; '.join(reasons[:5]) or 'it has no such layers'}")
-    return outputs
 
 
 def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, list[Tensor]]) -> list[Outputs]:
@@ -187,7 +306,7 @@ def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, lis
     return outputs
 
 
-def threshold(scores: Tensor, ratio: float) -> float:
+def threshold(scores: Tensor, ratio: float | Fraction) -> float:
     """The value at index int(n * ratio) of the sorted scores: groups must score strictly more to be kept.
 
     >>> import torch
@@ -197,18 +316,23 @@ def threshold(scores: Tensor, ratio: float) -> float:
     return scores.sort().values[int(len(scores) * ratio)].item()
 
 
-def keep(scores: Tensor, limit: float, multiple: int = MULTIPLE) -> list[int]:
-    """Sorted indices of the groups of one layer that are kept; the count is rounded up to a multiple, at least one.
+def keep(scores: Tensor, limit: float, multiple: int = MULTIPLE, least: int = 1) -> list[int]:
+    """Sorted indices of the groups of one layer that are kept: those above the limit, at least so many, rounded up to a
+    multiple.
 
     >>> import torch
-    >>> keep(torch.tensor([4.0, 1.0, 3.0, 2.0]), 3.0, multiple=2)
-    [0, 2]
+    >>> scores = torch.tensor([4.0, 1.0, 3.0, 2.0])
+    >>> keep(scores, 3.0, multiple=2), keep(scores, 3.0, multiple=1), keep(scores, 3.0, multiple=1, least=3)
+    ([0, 2], [0], [0, 2, 3])
     """
-    total = len(scores)
     above = int((scores > limit).sum())
-    wanted = min(total, max(multiple, -(-above // multiple) * multiple))
+    wanted = min(len(scores), _rounded_up(max(above, least), multiple))
     best_first = scores.argsort(descending=True, stable=True)
     return sorted(best_first[:wanted].tolist())
+
+
+def _rounded_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def keep_above(scores: Tensor, below: float) -> list[int]:

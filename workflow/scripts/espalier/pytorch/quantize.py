@@ -1,4 +1,4 @@
-"""Quantization after training: a PyTorch net exported to ONNX, in one of four number formats, for ONNX Runtime.
+"""Quantization: a PyTorch net exported to ONNX, in one of four number formats, for ONNX Runtime.
 
 A scheme is called with the float32 export (batch norms folded into the convs by the exporter) and calibration batches,
 and returns the ONNX model that is written. Weights are symmetric around zero in every scheme, so that weights that
@@ -8,7 +8,7 @@ pruning set to zero stay zero.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
 from espalier.registry import Scheme, register
 from espalier.run.threads import threads
-from espalier.training.calibration import Quantization, calibration
+from espalier.training.calibration import Calibrator, Further, Quantization, calibration
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ COMPARED = 256  # test images on which the export's outputs are compared with Py
 BATCH = 32  # calibration images per call; the smallest and largest values do not depend on it
 TOLERANCE = 1e-4  # largest difference, as a share of the largest logit: float32 sums in another order stay far below
 LARGEST = 2**31 - 1  # bytes of a protobuf message, which an ONNX file with its weights inside is
+MINMAX = Calibrator()
 ONNX = "ONNX Runtime, onnxruntime.ai/docs/performance/model-optimizations"
 # Operators of ONNX Runtime with weights, and which of their inputs these are.
 INTEGER = {"QLinearConv": 3, "QGemm": 3, "QLinearMatMul": 3, "ConvInteger": 1, "MatMulInteger": 1}
@@ -48,32 +49,40 @@ def quantize_model(
 ) -> dict[str, Any]:
     """Export the net in `parent` to ONNX, quantize it by a scheme and write it to `out`.
 
-    data: prepared data set. dense, keeping: not used, since no scheme here trains. step: what `Quantization` says.
+    data: prepared data set. dense: not read. keeping: of a scheme that trains. step: what `Quantization` says.
 
-    Returns what was measured: `export_difference`, the largest |difference| of the float32 export's logits from
-    PyTorch's over the first 256 test images; `int8_operators`, how many of the operators with weights ONNX Runtime
-    computes in int8 when it runs the file; and `calibration_images`, if there are any. Raises RuntimeError if the
-    export's outputs are not PyTorch's, or if of a scheme of int8 an operator with weights is computed in float;
-    ValueError if the net is too large for one ONNX file.
+    Returns the "history" of a training, and what was "measured": `export_difference`, the largest |difference| of the
+    float32 export's logits from PyTorch's over the first 256 test images; `int8_operators`, how many of the operators
+    with weights ONNX Runtime computes in int8 when it runs the file; `calibration_images`, if there are any; and
+    `float_layers`, those that were to stay in float. Raises RuntimeError if the export's outputs are not PyTorch's, or
+    if of a scheme of int8 another operator with weights is computed in float; ValueError if the net is too large for
+    one ONNX file, or has too few layers for `keep_float`.
     """
     import onnx
 
     from espalier.pytorch.models import load
+    from espalier.pytorch.static import weighted_nodes
 
     quantization, prepared, net = Quantization.of(step, "pytorch"), load_data(data), load(parent)
     scheme = quantization.scheme
     model = export(net, prepared.test.images.shape[1:])
-    measured = {"export_difference": compare(net, model, prepared)}
+    measured: dict[str, Any] = {"export_difference": compare(net, model, prepared)}
     batches = _calibration_batches(quantization, prepared)
     if scheme.calibrated:
         measured["calibration_images"] = sum(map(len, batches))
-    model = anonymous(scheme(model, batches))
+    further = Further(net, prepared, quantization, keeping, parent)
+    model = anonymous(scheme(model, batches, **quantization.options(further=further)))
     Path(out).write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(out), full_check=True)
-    quantized, left = int8_operators(optimized(out))
-    if scheme.int8 and (left or not quantized):
+    in_int8, left = int8_operators(optimized(out))
+    if quantization.keep_float:
+        kept = [layer for _, layer in weighted_nodes(model)]
+        measured["float_layers"] = " ".join(kept)
+        left = [] if len(left) == len(kept) == quantization.keep_float else left
+    if scheme.int8 and (left or not in_int8):
         raise RuntimeError(f"{scheme.name} left {', '.join(left) or 'every operator'} of {parent} in float")
-    return {"measured": measured | {"int8_operators": len(quantized)}}
+    measured |= {"int8_operators": len(in_int8)} | further.details.get("measured", {})
+    return further.details | {"measured": measured}
 
 
 def _calibration_batches(quantization: Quantization, data: Data) -> list[np.ndarray]:
@@ -226,15 +235,18 @@ def dynamic_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto
     from onnxruntime.quantization import quantize_dynamic
 
     # Linear layers (Gemm) have no dynamic form; naming MatMul makes the quantizer turn them into MatMul and Add.
-    return _quantized(quantize_dynamic, model, op_types_to_quantize=["Conv", "MatMul"], per_channel=True)
+    return quantized(quantize_dynamic, model, op_types_to_quantize=["Conv", "MatMul"], per_channel=True)
 
 
 @register(
     Scheme("static_int8", backend="pytorch", title="static int8", cite=INT8, calibrated=True, trains=False, int8=True)
 )
-def static_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
+def static_int8(
+    model: ModelProto, batches: Sequence[np.ndarray], calibrator: Calibrator = MINMAX, keep_float: int = 0
+) -> ModelProto:
     """Weights (each output channel with its own scale) and activations in 8 bits, the ranges of activations fixed: the
-    smallest and largest values on the calibration images.
+    smallest and largest values on the calibration images, or as the calibrator says. Of so many layers as `keep_float`
+    says weights and outputs stay in float.
 
     Activations are unsigned: only these residual additions are fused by ONNX Runtime. With signed activations it ran 20
     of 53 convs of ResNet50, and all additions, in float.
@@ -245,31 +257,44 @@ def static_int8(model: ModelProto, batches: Sequence[np.ndarray]) -> ModelProto:
     """
     from onnxruntime.quantization import QuantType, quantize_static
 
+    from espalier.pytorch import static
+
+    if calibrator != MINMAX or keep_float:
+        return static.static_int8(model, batches, calibrator, keep_float)
     options = {"per_channel": True, "activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    return _quantized(quantize_static, model, _Reader(batches), **options)
+    return quantized(quantize_static, model, static.Reader(batches), **options)
 
 
-class _Reader:
-    """Calibration batches as ONNX Runtime asks for them: one by one, then None."""
+@register(
+    Scheme(
+        "qat_int8",
+        backend="pytorch",
+        title="quantization-aware int8",
+        cite=f"{INT8}; Nagel et al. 2021, arXiv:2106.08295",
+        calibrated=True,
+        trains=True,
+        int8=True,
+    )
+)
+def qat_int8(model: ModelProto, batches: Sequence[np.ndarray], further: Further) -> ModelProto:
+    """As static int8, after a training in which the net rounds as int8 does, by the ranges that it was trained with.
 
-    def __init__(self, batches: Iterable[np.ndarray]) -> None:
-        self.batches = iter(batches)
+    Batch norms are folded into the convs before it (static folding).
+    """
+    from espalier.pytorch import qat
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        images = next(self.batches, None)
-        return None if images is None else {"images": images}
+    return qat.qat_int8(further, batches)
 
 
-def _quantized(quantize: Callable[..., None], model: ModelProto, *arguments: Any, **options: Any) -> ModelProto:
+def quantized(quantize: Callable[..., None], model: ModelProto, *arguments: Any, **options: Any) -> ModelProto:
     """The model that a function of onnxruntime.quantization makes of another; these functions work on files."""
     import onnx
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as folder:
-        exported, prepared, out = (Path(folder) / name for name in ("exported.onnx", "prepared.onnx", "quantized.onnx"))
-        onnx.save(model, exported)
-        quant_pre_process(exported, prepared, skip_symbolic_shape=True)  # no size is unknown but the number of images
-        quantize(prepared, out, *arguments, **options)
+    from espalier.pytorch.static import prepared
+
+    with prepared(model) as path:
+        out = path.with_name("quantized.onnx")
+        quantize(path, out, *arguments, **options)
         return onnx.load(out)
 
 

@@ -5,11 +5,14 @@ A score reduces a weight over `dims` to one number per group; groups with the lo
 channels, blocks, or weights one by one. It may ask for more by naming it as a parameter:
 
 - `scale`: |gamma| of the batch norm that follows the group's conv, one number per group
+- `gates`: how the loss of each of some training images changes with a factor on each output, (groups, images)
 - `gradient`: of the loss on training images with respect to the weight, of the weight's shape
+- `batch_gradient`: like `gradient`, with batch norms that normalise by each batch, as they do in training
 - `generator`: a torch.Generator that the step's seed started
 
 `scope` is the one that a score was published with, where that is not its prune type's first: `layer`, a share of each
-layer goes.
+layer goes. `normalize` says the same of `normalize: layer`. Of a `coupled` score a row of `weight` holds all parameters
+that go with a channel.
 """
 
 from __future__ import annotations
@@ -45,13 +48,13 @@ def sum_abs(weight: Tensor, dims: Dims) -> Tensor:
     return _l1(weight, dims)
 
 
-@register(Score("mean", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS))
+@register(Score("mean", backend="pytorch", title="Mean weight (signed)", cite=SSL, of=GROUPS, signed=True))
 def mean(weight: Tensor, dims: Dims) -> Tensor:
     """Mean of w over `dims`, with its sign."""
     return weight.mean(dims)
 
 
-@register(Score("sum", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS))
+@register(Score("sum", backend="pytorch", title="Sum of weights (signed)", cite=SSL, of=GROUPS, signed=True))
 def sum_signed(weight: Tensor, dims: Dims) -> Tensor:
     """Sum of w over `dims`, with its sign."""
     return weight.sum(dims)
@@ -141,8 +144,78 @@ def fpgm(weight: Tensor, dims: Dims) -> Tensor:
 )
 def taylor(weight: Tensor, dims: Dims, gradient: Tensor) -> Tensor:
     """(Sum of gradient * w over `dims`)^2: to first order, the square of how much the loss changes without the group.
-    Of the paper's two forms for groups this is the contribution of the group, which a gate on its output would have."""
+    Of the paper's two forms for groups this is the contribution of the group, which a gate on its output would have.
+    The gradient is that of the mean loss, so that what images want differently cancels out; `taylor_gates` squares
+    before it sums over the images."""
     return (gradient * weight).sum(dims).square()
+
+
+@register(
+    Score(
+        "taylor_gates",
+        backend="pytorch",
+        title="First-order Taylor expansion at gates behind the batch norm",
+        cite="Molchanov et al. 2019, arXiv:1906.10771",
+        of=("filters", "neurons"),
+    )
+)
+def taylor_gates(weight: Tensor, dims: Dims, gates: Tensor) -> Tensor:
+    """Sum over the images of (d loss / d gate)^2, where a gate is a factor, 1, on an output behind its batch norm: its
+    slope is the sum over the positions of activation * gradient. The weights do not count."""
+    return gates.square().sum(1)
+
+
+@register(
+    Score(
+        "depgraph",
+        backend="pytorch",
+        title="Group norm of all coupled parameters (DepGraph)",
+        cite="Fang et al. 2023, DepGraph, arXiv:2301.12900; Torch-Pruning's GroupMagnitudeImportance",
+        of=("filters", "neurons"),
+        normalize="layer",
+        coupled=True,
+    )
+)
+def depgraph(weight: Tensor, dims: Dims) -> Tensor:
+    """Sum of w^2 over all parameters that go with a channel: the filters, the scales of their norms, and the weights by
+    which each layer that follows reads the channel."""
+    return weight.square().sum(dims)
+
+
+@register(
+    Score(
+        "lamp",
+        backend="pytorch",
+        title="Layer-adaptive magnitude (LAMP)",
+        cite="Lee et al. 2021, Layer-Adaptive Sparsity for the Magnitude-based Pruning, arXiv:2010.07611",
+        of=("weights",),
+    )
+)
+def lamp(weight: Tensor, dims: Dims) -> Tensor:
+    """w^2 / sum of the squares of all weights of the layer that are at least as large: what the weight is worth in a
+    layer that has lost the smaller ones. Equal weights have equal scores; the paper tells them apart by place."""
+    import torch
+
+    squares = weight.double().square().sum(dims)
+    ordered = squares.sort().values
+    from_here = ordered.flip(0).cumsum(0).flip(0)
+    at_least = from_here[torch.searchsorted(ordered, squares)]
+    return torch.where(squares > 0, squares / at_least, squares)
+
+
+@register(
+    Score(
+        "snip",
+        backend="pytorch",
+        title="Connection sensitivity (SNIP)",
+        cite="Lee et al. 2019, SNIP: Single-shot Network Pruning, arXiv:1810.02340",
+        of=("weights",),
+    )
+)
+def snip(weight: Tensor, dims: Dims, batch_gradient: Tensor) -> Tensor:
+    """|gradient * w|: how much the loss changes with a factor on the weight. The paper has it of the net before any
+    training, so that batch norms have no statistics yet but those of the batch."""
+    return (batch_gradient * weight).abs().sum(dims)
 
 
 @register(

@@ -16,19 +16,22 @@ from torch.nn import functional
 from espalier.datasets.prepare import Data, Split
 from espalier.datasets.prepare import load as load_data
 from espalier.pytorch import runtime
-from espalier.pytorch.augment import augment
+from espalier.pytorch.average import Average
+from espalier.pytorch.cutting import tensors_of
 from espalier.pytorch.evaluate import evaluate, resident, to_input, to_tensor
 from espalier.pytorch.given import initial_net
-from espalier.pytorch.groups import groups
-from espalier.pytorch.models import load, redrawn, save, tensors_of, weighted
+from espalier.pytorch.groups import groups, scales
+from espalier.pytorch.models import load, redrawn, save, weighted
 from espalier.registry import Penalty, get
+from espalier.run import software
 from espalier.training import loop
+from espalier.training.augmentation import augment, mixes_labels
 from espalier.training.checkpoint import Arrays, Row
 from espalier.training.recipe import KEEP_NOTHING, Keeping, Recipe, Training
 from espalier.training.schedule import learning_rate, stretched
 
 Masks = dict[nn.Parameter, torch.Tensor]  # parameter -> where it may change (1) or stays zero (0)
-# (logits in float32, labels, the images as the net saw them) -> the mean loss of the batch
+# (logits in float32, labels or each class's share (n, classes), the images as the net saw them) -> mean loss of a batch
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -63,8 +66,11 @@ def train_model(
     if training.scratch:
         draw_again(net, masks, training.seed, training.model["width"])
         weights = "random"
+    if training.origin:
+        rewind_weights(net, masks, training.model, prepared, **training.origin)
     learner = Learner(net, prepared, recipe, training.seed, masks)
-    trained = loop.run(learner, [training.model, training.seed, weights], keeping, parent=parent)
+    identity = [training.model, training.seed, weights, *([training.origin] if training.origin else [])]
+    trained = loop.run(learner, identity, keeping, parent=parent)
     save(net, out)
     details = trained | ({"weights": weights} if weights else {})
     return details | ({"epochs": recipe.epochs} if training.scratch else {})
@@ -92,10 +98,30 @@ def zero_masks(net: nn.Module) -> Masks:
 
 def draw_again(net: nn.Module, masks: Masks, seed: int, width: float) -> None:
     """Give a net new initial weights, in place; masked ones stay zero. width: that of the dense net."""
-    new = tensors_of(redrawn(net, seed, width=width))
+    _fill(net, tensors_of(redrawn(net, seed, width=width)), masks)
+
+
+def rewind_weights(
+    net: nn.Module, masks: Masks, model: dict[str, Any], data: Data, *, recipe: dict[str, Any], seed: int, epochs: int
+) -> None:
+    """Give a net the weights that its training had after so many epochs, in place; masked ones stay zero.
+
+    The epochs are trained again, from the same seed. model, recipe, seed: of that training.
+    """
+    torch.manual_seed(seed)
+    first, _ = initial_net(model, data.manifest)
+    to_device(first)
+    learner, history = Learner(first, data, Recipe(**recipe), seed, {}), []
+    for epoch in range(1, epochs + 1):
+        history.append({"epoch": epoch} | learner.train_epoch(history))
+    _fill(net, tensors_of(first), masks)
+
+
+def _fill(net: nn.Module, values: dict[str, torch.Tensor], masks: Masks) -> None:
+    """Give every parameter and buffer of a net a value, in place; masked weights stay zero."""
     with torch.no_grad():
         for name, tensor in tensors_of(net).items():
-            tensor.copy_(new[name])
+            tensor.copy_(values[name])
         for weight, mask in masks.items():
             weight *= mask
 
@@ -142,7 +168,9 @@ def penalty_of(net: nn.Module, recipe: Recipe) -> torch.Tensor | float:
     """The recipe's penalty times its coefficient; 0 without one."""
     if not recipe.penalty or not recipe.prune_type or not recipe.coefficient:
         return 0.0
-    return recipe.coefficient * get(Penalty, recipe.penalty, "pytorch")(groups(net, recipe.prune_type))
+    penalty = get(Penalty, recipe.penalty, "pytorch")
+    rows = scales(net) if penalty.of == "scales" else groups(net, recipe.prune_type)
+    return recipe.coefficient * penalty(rows)
 
 
 class Learner:
@@ -158,6 +186,9 @@ class Learner:
         self.net, self.data, self.recipe, self.seed, self.masks = net, data, recipe, seed, masks
         self.loss = loss or self._cross_entropy
         self.optimizer = make_optimizer(net, recipe)
+        if recipe.precision == "bf16" and self.device == "cpu" and software.lacks_bf16():
+            print(f"warning: {software.SLOW_BF16}", flush=True)
+        self.average = Average(net, recipe.ema) if recipe.ema else None
         self._resident: dict[str, Split] = {}
 
     @property
@@ -172,8 +203,8 @@ class Learner:
         return self._resident[name]
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """`loss`, `top1` and `top5` of the net on a split."""
-        return evaluate(self.net, self.split(split), self.data.manifest)
+        """`loss`, `top1` and `top5` on a split, of the net that the training would end with now."""
+        return evaluate(self.average.net if self.average else self.net, self.split(split), self.data.manifest)
 
     def train_epoch(self, history: list[Row]) -> Row:
         """One pass over the training images: mean loss (without the penalty), accuracy and last learning rate."""
@@ -188,16 +219,24 @@ class Learner:
             chosen = order[step * size : (step + 1) * size]
             if len(chosen) == 1 and steps > 1:
                 continue  # batch norm cannot train on a single image
-            rate = learning_rate(self.recipe, (epoch - 1) * steps + step, steps, history)
-            penalty = self._step(self._images(split, chosen, generator), split.labels[chosen], rate, sums)
+            number = (epoch - 1) * steps + step
+            rate = learning_rate(self.recipe, number, steps, history)
+            penalty = self._step(*self._batch(split, chosen, generator), rate, sums)
+            if self.average:
+                self.average.update(self.net, number)
         row = {"learning_rate": rate} | sums.row(epoch, self.recipe)
         return row | {"penalty": float(penalty)}
 
-    def _images(self, split: Split, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """The chosen images of a split, augmented, as the net takes them."""
+    def _batch(
+        self, split: Split, chosen: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The chosen images of a split, augmented, as the net takes them, and their labels."""
+        steps, labels = self.recipe.augment, torch.as_tensor(split.labels[chosen])
+        if mixes_labels("pytorch", steps):
+            labels = functional.one_hot(labels, len(self.data.classes)).float()
         with runtime.one_thread():
-            images = augment(to_tensor(split.images[chosen]), self.recipe.augment, generator)
-            return to_input(images, self.data.manifest)
+            images, labels = augment("pytorch", to_tensor(split.images[chosen]), labels, steps, generator)
+            return to_input(images, self.data.manifest), labels
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, rate: float, sums: _Sums) -> torch.Tensor | float:
         """One step of the optimizer; returns the penalty."""
@@ -212,40 +251,40 @@ class Learner:
             if weight.grad is not None:
                 weight.grad *= mask
         self.optimizer.step()
-        sums.add(loss, logits, labels)
+        sums.add(loss, logits, labels if labels.dim() == 1 else labels.argmax(1))
         return penalty.detach() if isinstance(penalty, torch.Tensor) else penalty
 
     def _cross_entropy(self, logits: torch.Tensor, labels: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
 
     def weights(self) -> Arrays:
-        """Every parameter and buffer of the net."""
-        return {name: _array(tensor) for name, tensor in tensors_of(self.net).items()}
+        """Every parameter and buffer that the net would end with now."""
+        return _arrays(self.average.net if self.average else self.net)
 
     def set_weights(self, weights: Arrays) -> None:
         """Give the net these, in place."""
-        with torch.no_grad():
-            for name, tensor in tensors_of(self.net).items():
-                tensor.copy_(torch.from_numpy(weights[name]))
+        _assign(self.net, weights)
 
     def state(self) -> Arrays:
-        """The net's parameters and buffers, and what the optimizer remembers of each parameter."""
+        """The net's parameters and buffers, their average, and what the optimizer remembers of each parameter."""
         remembered = {
             f"optimizer.{index}.{key}": _array(torch.as_tensor(value))
             for index, values in self.optimizer.state_dict()["state"].items()
             for key, value in values.items()
             if value is not None
         }
-        return {f"net.{name}": array for name, array in self.weights().items()} | remembered
+        nets = {"net": self.net} | ({"average": self.average.net} if self.average else {})
+        return {f"{part}.{name}": a for part, net in nets.items() for name, a in _arrays(net).items()} | remembered
 
     def restore(self, state: Arrays) -> None:
         """Go back to a state; tensors have the same order in memory as before."""
-        self.set_weights({name.removeprefix("net."): a for name, a in state.items() if name.startswith("net.")})
+        self.set_weights(_part(state, "net."))
+        if self.average:
+            _assign(self.average.net, _part(state, "average."))
         remembered: dict[int, dict[str, torch.Tensor]] = {}
-        for name, array in state.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".", 2)
-                remembered.setdefault(int(index), {})[key] = torch.from_numpy(array)
+        for name, array in _part(state, "optimizer.").items():
+            index, key = name.split(".", 1)
+            remembered.setdefault(int(index), {})[key] = torch.from_numpy(array)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": remembered})
         for parameter, values in self.optimizer.state.items():
             for key, value in values.items():
@@ -275,6 +314,23 @@ class _Sums:
                 f"lower learning_rate (now {recipe.learning_rate}) or lengthen warmup_epochs"
             )
         return {"train_loss": loss / self.seen, "train_top1": 100 * int(self.hits) / self.seen}
+
+
+def _part(state: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
+
+
+def _arrays(net: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of every parameter and buffer of a net."""
+    return {name: _array(tensor) for name, tensor in tensors_of(net).items()}
+
+
+def _assign(net: nn.Module, arrays: Arrays) -> None:
+    """Give a net these parameters and buffers, in place."""
+    with torch.no_grad():
+        for name, tensor in tensors_of(net).items():
+            tensor.copy_(torch.from_numpy(arrays[name]))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import nn
 
 from espalier.datasets.prepare import Data
+from espalier.pytorch.importance import normalized
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import weighted
 from espalier.training.portion import portion
 from espalier.training.pruning import Pruning
+from espalier.training.sparsity import erdos_renyi
 
 
 def zero_weights(net: nn.Module, pruning: Pruning, data: Data | None = None) -> None:
     """Set the weights that go to zero, in place.
 
-    A ratio is of all conv and linear weights together, or of each tensor's if the scope is "layer": the int(ratio * n)
-    with the lowest scores go; those that are zero already are the first of them. Below a threshold every weight and
-    bias of these layers goes, by its absolute value. Of a pattern "N:M", of each M consecutive weights along a layer's
-    inputs, the N with the highest scores stay; layers whose number of inputs is no multiple of M are left. Of equal
-    scores the earlier weights go. data: for scores by gradients.
+    A ratio is of all conv and linear weights together, or of each tensor's if the scope is "layer" (with "erk" each has
+    its own ratio): the int(ratio * n) with the lowest scores go; those that are zero already are the first of them.
+    Below a threshold every weight and bias of these layers goes, by its absolute value. Of a pattern "N:M", of each M
+    consecutive weights along a layer's inputs, the N with the highest scores stay; layers whose number of inputs is no
+    multiple of M are left. Of equal scores the earlier weights go. data: for scores by gradients.
     """
     amount, layers = pruning.amount, weighted(net)
     if amount.key == "threshold":
@@ -33,16 +36,28 @@ def zero_weights(net: nn.Module, pruning: Pruning, data: Data | None = None) -> 
         return
     found = importance(net, ["weights"], pruning.score, data=data, seed=pruning.seed)["weights"]
     scores = {name: s.reshape(layers[name].weight.shape) for name, s in zip(layers, found, strict=True)}
+    if pruning.normalize:
+        scores = {name: normalized(of_layer) for name, of_layer in scores.items()}
     for name, layer in layers.items():  # a weight that is zero stays so, whatever its score
         scores[name] = torch.where(layer.weight.detach() == 0, -torch.inf, scores[name])
     if amount.key == "pattern":
         gone = pattern_masks(scores, amount.value)
-    elif pruning.scope == "layer":
-        gone = {name: lowest([score], amount.value)[0] for name, score in scores.items()}
     else:
-        gone = dict(zip(scores, lowest(list(scores.values()), amount.value), strict=True))
+        gone = {}
+        for names, ratio in shares(net, pruning):
+            gone |= zip(names, lowest([scores[name] for name in names], ratio), strict=True)
     for name, mask in gone.items():
         layers[name].weight.detach()[mask] = 0
+
+
+def shares(net: nn.Module, pruning: Pruning) -> list[tuple[list[str], str]]:
+    """The layers whose weights compete with each other, and the share of these weights that goes: all layers together,
+    each by itself, or (erk) each by itself with a share that follows from the layers' shapes."""
+    layers, ratio = weighted(net), str(pruning.amount.value)
+    if pruning.scope == "erk":
+        numbers = erdos_renyi({name: layer.weight.shape for name, layer in layers.items()}, ratio)
+        return [([name], str(Fraction(number, layers[name].weight.numel()))) for name, number in numbers.items()]
+    return [([name], ratio) for name in layers] if pruning.scope == "layer" else [(list(layers), ratio)]
 
 
 def tensors(net: nn.Module) -> list[torch.Tensor]:
@@ -112,9 +127,9 @@ def check(net: nn.Module, before: dict[str, int], pruning: Pruning) -> None:
         checks[pruning.amount.key](net, pruning.amount.value)
         return
     after, layers = zeros(net), weighted(net)
-    for names in [[name] for name in layers] if pruning.scope == "layer" else [list(layers)]:
+    for names, ratio in shares(net, pruning):
         total = sum(layers[name].weight.numel() for name in names)
-        asked = max(portion(pruning.amount.value, total), sum(before[name] for name in names))
+        asked = max(portion(ratio, total), sum(before[name] for name in names))
         found = sum(after[name] for name in names)
         if found != asked:
             raise RuntimeError(f"{found} of {total} weights of {', '.join(names)} are zero in the file, not {asked}")

@@ -44,9 +44,10 @@ def code(text: str) -> str:
 def _words(column: Column, row: Row) -> str:
     """What stands in a cell."""
     plain = isinstance(column, Text)
+    warning = f" ({escape(column.warning(row))})" if column.warning(row) else ""
     words = code(column.text(row)) if plain and column.code else escape(column.text(row))
     if plain and column.link:
         words = f"[{words}]({row[column.link]})"
     if plain and column.remark and row[column.remark]:
         words += f" ({escape(row[column.remark])})"
-    return words
+    return words + warning

@@ -22,4 +22,30 @@
       body.append(...rows);
     }
   });
+
+  // The buttons above the table choose its columns. On a narrow page, a net's whole name stands for the columns that say
+  // how it came about; in the view of all columns, both are there.
+  const buttons = [...document.querySelectorAll(".views button")], wide = matchMedia("(min-width: 1100px)");
+  const groups = [...table.querySelectorAll("thead .groups > *")].map(cell => ({cell, span: cell.colSpan}));
+  let view = buttons.length ? buttons[0].dataset.view : "all";
+  const shows = head => view === "all" || ((!head.dataset.views || head.dataset.views.split(" ").includes(view))
+    && (!head.dataset.room || head.dataset.room === (wide.matches ? "wide" : "narrow")));
+  const choose = () => {
+    const shown = heads.map(shows);
+    for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.view === view);
+    for (const row of [heads[0].parentElement, ...bodies.flatMap(({original}) => original)])
+      [...row.cells].forEach((cell, i) => { cell.hidden = !shown[i]; });
+    let column = 0;
+    for (const {cell, span} of groups) {
+      const visible = shown.slice(column, column += span).filter(Boolean).length;
+      cell.hidden = !visible;
+      if (visible) cell.colSpan = visible;
+    }
+    for (const heading of table.querySelectorAll(".section th")) heading.colSpan = shown.filter(Boolean).length;
+  };
+  for (const button of buttons) button.addEventListener("click", () => { view = button.dataset.view; choose(); });
+  if (buttons.length) {
+    wide.addEventListener("change", choose);
+    choose();
+  }
 })();

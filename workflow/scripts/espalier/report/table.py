@@ -25,7 +25,10 @@ class Column:
     """A shown column, of one of the types `Text` and `Number`.
 
     key: the column of the table's data; title: its heading; group: a heading over several columns; help: what the
-    column means, shown when the pointer rests on the heading.
+    column means, shown when the pointer rests on the heading; flag: the key of a warning that stands below the value.
+
+    views: the choices of columns that it is in on a page, all if none is named; room: whether it is in them on wide
+    pages only, or on narrow ones only; header: whether its cells are headings of their rows.
     """
 
     align: ClassVar[Literal["left", "right"]] = "left"
@@ -36,6 +39,15 @@ class Column:
     group: str = ""
     unit: str = ""  # shown in brackets after the heading
     help: str = ""
+    views: tuple[str, ...] = ()
+    room: Literal["", "wide", "narrow"] = ""
+    header: bool = False
+    flag: str = ""
+
+    def warning(self, row: Row) -> str:
+        """The words below the value of a row; "" for none."""
+        words = row[self.flag] if self.flag else None
+        return "" if _absent(words) else str(words)
 
     def text(self, row: Row) -> str:
         """The value of a row as readers see it; a dash, if it is absent."""
@@ -97,7 +109,8 @@ class Table:
 
     setup: the line above it (data, resolution, epochs, weights, seeds). data: exact values; the CSV holds all of them.
     notes: sentences below the table. shown: the rows for readers, where they sum up those of `data`. section: a column
-    whose values stand as headings above the rows that share them.
+    whose values stand as headings above the rows that share them. cards: a page shows each row as a question, the first
+    column, with its answer, the second one; the others are folded.
     """
 
     title: str
@@ -107,6 +120,12 @@ class Table:
     notes: tuple[str, ...] = ()
     shown: pd.DataFrame | None = None
     section: Text | None = None
+    cards: bool = False
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The choices of columns that a page of the table offers; the first one is what it begins with."""
+        return tuple(dict.fromkeys(view for column in self.columns for view in column.views))
 
     def rows(self) -> list[Row]:
         """What readers see, from top to bottom."""

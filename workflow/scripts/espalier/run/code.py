@@ -248,11 +248,8 @@ def _name(node: ast.expr) -> str:
 
 
 def _changes_nothing(node: ast.stmt) -> bool:
-    """The register's list of modules (which others there are changes nothing that a job computes), and what is there
-    for a type checker only."""
-    if isinstance(node, ast.If):
-        return _name(node.test) == "TYPE_CHECKING" and not node.orelse
-    return isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "SOURCES" for t in node.targets)
+    """What is there for a type checker only."""
+    return isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING" and not node.orelse
 
 
 @functools.cache

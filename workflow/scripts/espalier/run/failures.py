@@ -15,6 +15,7 @@ from espalier.run.files import write_json
 
 KILLED = "it was killed: stopped by hand or by the machine, which may have run out of memory or time"
 SUFFIX = ".failed.json"
+SHOWN = 3  # logs that are named of jobs which failed for one reason
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,29 @@ def since(logs: Path, began: float) -> list[Failure]:
     logs: the folder of all logs."""
     notes = [note for path in logs.rglob(f"*{SUFFIX}") if (note := _read(path))]
     return sorted((note for note in notes if note.began >= began), key=_began)
+
+
+def in_words(failed: list[Failure]) -> list[str]:
+    """What failed, for the user: each reason once, with what to do where that is not a part of it, and the logs.
+
+    >>> print(in_words([Failure("a.log", "no such file", 0.0, 1.0), Failure("b.log", "no such file", 0.0, 1.0)])[0])
+    failed: no such file
+            a.log
+            b.log
+    """
+    logs: dict[str, list[str]] = {}
+    for failure in failed:
+        logs.setdefault(failure.reason, []).append(failure.log)
+    return ["\n        ".join([f"failed: {reason}", *_remedy(reason), *_few(names)]) for reason, names in logs.items()]
+
+
+def _remedy(reason: str) -> list[str]:
+    return ["If it was memory: a smaller number after --cores runs fewer jobs at once."] if reason == KILLED else []
+
+
+def _few(names: list[str]) -> list[str]:
+    more = len(names) - SHOWN
+    return [*names[:SHOWN], *([f"and {more} more for the same reason"] if more > 0 else [])]
 
 
 def _began(failure: Failure) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.backends import BACKENDS
+from espalier.plan import sensitivity
 from espalier.plan.study import dataset_id, weights_of
 from espalier.run import failures
 
@@ -36,7 +37,7 @@ def only(grid: Grid, results: Path) -> tuple[Grid, list[Unfinished]]:
         studies[name] = studies[name] | {"seeds": [seed for seed in studies[name]["seeds"] if seed in seeds]}
     run = [name for name in grid.config["run"] if studies[name]["seeds"]]
     finished = replace(grid, config=grid.config | {"run": run, "studies": studies}, jobs=jobs)
-    return _without_failed_times(finished, results), list(missing.values())
+    return _without_failed_scans(_without_failed_times(finished, results), results), list(missing.values())
 
 
 def _without_failed_times(grid: Grid, results: Path) -> Grid:
@@ -52,6 +53,16 @@ def _without_failed_times(grid: Grid, results: Path) -> Grid:
         if all((name, seed) in untimed for seed in study["seeds"]):
             studies[name] = {key: value for key, value in study.items() if key != "latency"}
     return replace(grid, config=grid.config | {"studies": studies}, untimed=frozenset(untimed))
+
+
+def _without_failed_scans(grid: Grid, results: Path) -> Grid:
+    """The grid without the `sensitivity` of studies of which a job of it failed."""
+    studies = dict(grid.config["studies"])
+    for name, study in grid.studies.items():
+        nodes = sensitivity.roots(study, grid.of(name))
+        if any(failed(results / "logs" / f"{node}.sensitivity.log") for node in nodes):
+            studies[name] = {key: value for key, value in study.items() if key != "sensitivity"}
+    return replace(grid, config=grid.config | {"studies": studies})
 
 
 def failed(log: Path) -> bool:

@@ -45,6 +45,11 @@ TABLES = (
     ("Files", "Under `files` in a record.", columns.FILES),
     ("What a job cost", "Under `timing` in a record; in the tables, each with `timing_` before it.", columns.TIMING),
     ("Latency", "Rows of `latency.csv`.", columns.LATENCY),
+    (
+        "Sensitivity of layers",
+        "Rows of `sensitivity.csv`, of studies with `sensitivity`.",
+        columns.SENSITIVITY,
+    ),
     ("Which images were classified correctly", "With `node`, rows of `outcomes.csv`.", columns.OUTCOMES),
 )
 
@@ -67,7 +72,7 @@ def schema() -> dict[str, Any]:
         "title": "Record of a node",
         "type": "object",
         "additionalProperties": False,
-        "required": [*node, *parts],
+        "required": [*(column.name for column in NODE if not column.sparse), *parts],
         "properties": node | parts | sealed,
     }
 

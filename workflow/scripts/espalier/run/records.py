@@ -20,7 +20,8 @@ def _validator() -> Draft202012Validator:
     import yaml  # here, since the jobs of the report only read records
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # tenfold as fast, where PyYAML has libyaml
+    return Draft202012Validator(yaml.load(SCHEMA.read_text(encoding="utf-8"), loader))
 
 
 def write(

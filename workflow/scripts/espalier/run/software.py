@@ -13,6 +13,11 @@ from pathlib import Path
 
 EVERYWHERE = ("numpy", "pandas", "snakemake")  # in the environments of all jobs
 CPUINFO = Path("/proc/cpuinfo")
+BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # flags of processors that compute in bfloat16, the last of ARM's
+SLOW_BF16 = (
+    "precision bf16 on a processor without instructions for bfloat16 (AVX512_BF16, AMX): they are emulated, and a "
+    "training takes about 12 times as long as in float32. Use precision: float32 there"
+)
 
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # packages that are installed by another name
 CALLED_BY = {"onnx": ("onnxscript",)}  # packages that another one calls: torch.onnx.export writes ONNX by ONNX Script
@@ -59,3 +64,10 @@ def processor() -> str:
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or platform.machine()
+
+
+def lacks_bf16() -> bool:
+    """Whether the processor is known to have no instructions for bfloat16; False where the kernel does not tell."""
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), None)
+    return flags is not None and not BF16.intersection(flags)

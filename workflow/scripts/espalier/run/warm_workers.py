@@ -7,8 +7,8 @@ folder, output and error streams. To Snakemake the job is still the process that
 child, passes signals on to it, and ends as it ends.
 
 A worker serves the jobs of one Snakemake process, one interpreter and one number of threads, on the CPU. It computes
-nothing itself and forgets this library before a job runs, so a job sees what it would see in a process of its own. It
-ends soon after its Snakemake; where it cannot be started, a job imports the framework itself.
+nothing itself, and of this library it keeps only what is on disk as it was imported, so a job sees what it would see in
+a process of its own. It ends soon after its Snakemake; where it cannot be started, a job imports the framework itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from espalier.run.threads import VARIABLES, use
 
 OWNER = "ESPALIER_WORKERS_OF"  # environment variable: the process id of the Snakemake whose jobs share workers
 SHARED = "ESPALIER_SHARED_MIB"  # environment variable: the memory of its worker that a job uses and does not count
+LIBRARY = Path(__file__).resolve().parents[2]  # the folder that this library is imported from
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
 
 
@@ -73,6 +74,7 @@ def run_in_worker(kind: str, threads: int, cores: int | None = None) -> None:
 def _child(connection: socket.socket, answers: TextIO) -> int:
     """The process id of the child that runs this process's script. Raises OSError if the worker forks none."""
     request = {"script": sys.argv[0], "path": sys.path, "folder": str(Path.cwd()), "environment": dict(os.environ)}
+    request["library"] = str(LIBRARY)
     text = f"{json.dumps(request)}\n".encode()
     sent = socket.send_fds(connection, [text], [0, 1, 2])
     connection.sendall(text[sent:])
@@ -160,8 +162,7 @@ def _start(kind: str, address: Path) -> None:
     if log.exists() and not address.exists():
         raise OSError(_last_line(log))
     address.unlink(missing_ok=True)
-    library = Path(__file__).parents[2]
-    code = f"import sys; sys.path.append({str(library)!r}); from espalier.run.worker import serve; serve({kind!r})"
+    code = f"import sys; sys.path.append({str(LIBRARY)!r}); from espalier.run.worker import serve; serve({kind!r})"
     # Of this process, but for the sign by which a killed run's lock is known to have jobs: a worker is none.
     environment = {name: value for name, value in os.environ.items() if name != locks.MARK}
     with log.open("w") as output:

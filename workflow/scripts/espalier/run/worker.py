@@ -1,4 +1,4 @@
-"""A warm worker: the process that imports a framework once, and forks a child for each job that connects.
+"""A warm worker: the process that imports a framework and this library once, and forks a child for each job.
 
 What it is for, and how a job starts it and waits for its child, is in `run.warm_workers`.
 """
@@ -22,7 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from espalier.run.warm_workers import OWNER, SHARED, forbid
+from espalier.run.code import stamp
+from espalier.run.warm_workers import LIBRARY, OWNER, SHARED, forbid
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 LARGEST = 2**20  # bytes of a request: a path, a folder, and an environment
@@ -45,10 +46,12 @@ def serve(kind: str) -> None:
             listening.listen(1024)
             unfinished.rename(address)  # it is there when it can be connected to
             gc.disable()
+            before = stamp()
             importlib.import_module(f"espalier.{kind}.preload")
+            imported = before if stamp() == before else ""  # edited meanwhile: nobody knows what was imported
             gc.freeze()
             gc.enable()
-            script = _Worker(listening, owner).next_script()
+            script = _Worker(listening, owner, imported).next_script()
         if not script:
             address.with_suffix(".log").unlink()  # one that stays says why no other worker is to be started
     finally:
@@ -70,8 +73,8 @@ def _remove(address: Path) -> None:
 class _Script:
     """The script of a job, in the child that is to run it."""
 
-    def __init__(self, request: dict[str, Any], streams: list[int], shared: float) -> None:
-        self.request, self.streams, self.shared = request, streams, shared
+    def __init__(self, request: dict[str, Any], streams: list[int], shared: float, imported: str) -> None:
+        self.request, self.streams, self.shared, self.imported = request, streams, shared, imported
 
     def run(self) -> NoReturn:
         """Run the script as a process of its own would, and end this process."""
@@ -84,8 +87,10 @@ class _Script:
         os.environ[SHARED] = str(self.shared)
         os.chdir(self.request["folder"])
         sys.argv, sys.path[:] = [self.request["script"]], self.request["path"]
-        for name in [name for name in sys.modules if name.partition(".")[0] == "espalier"]:
-            del sys.modules[name]  # imported anew: it may have been edited since, which the job must see
+        if self.request["library"] != str(LIBRARY) or stamp() != self.imported:
+            # Another copy of the library, or edited since: the job must see that, and imports it anew.
+            for name in [name for name in sys.modules if name.partition(".")[0] == "espalier"]:
+                del sys.modules[name]
         runpy.run_path(self.request["script"], run_name="__main__")
         sys.exit(0)
 
@@ -93,8 +98,8 @@ class _Script:
 class _Worker:
     """The loop of a worker: connections come in, children end, Snakemake ends."""
 
-    def __init__(self, listening: socket.socket, owner: int) -> None:
-        self.listening, self.owner = listening, owner
+    def __init__(self, listening: socket.socket, owner: int, imported: str) -> None:
+        self.listening, self.owner, self.imported = listening, owner, imported
         self.resident = resident_mib()
         self.children: dict[int, socket.socket] = {}  # process id -> the connection of its job
         self.selector = selectors.DefaultSelector()
@@ -164,7 +169,7 @@ class _Worker:
             self.selector.close()
             for other in (connection, *self.children.values()):
                 other.close()
-            return _Script(json.loads(text), streams, max(0.0, self.resident - resident_mib()))
+            return _Script(json.loads(text), streams, max(0.0, self.resident - resident_mib()), self.imported)
         for stream in streams:
             os.close(stream)
         self.children[child] = connection

@@ -37,7 +37,7 @@ class Learner(Protocol):
         ...
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """`loss` and `top1` (percent) of the net on the split of that name."""
+        """`loss` and `top1` (percent) on the split of that name, of the net with its `weights`."""
         ...
 
     def state(self) -> Arrays:
@@ -49,7 +49,7 @@ class Learner(Protocol):
         ...
 
     def weights(self) -> Arrays:
-        """A copy of the net's parameters and buffers."""
+        """A copy of the parameters and buffers that the training would end with now: the net's, or their average."""
         ...
 
     def set_weights(self, weights: Arrays) -> None:
@@ -90,8 +90,7 @@ def run(
             best = learner.weights()
         if checkpoint.path:
             checkpoint.keep(learner.state(), history, best)
-    if best:
-        learner.set_weights(best)
+    learner.set_weights(best or learner.weights())
     return {"history": history} | best_epoch.chosen(history, decides)
 
 

@@ -10,13 +10,16 @@ from typing import Any
 from espalier.registry import PruneType, Score, get
 from espalier.training.recipe import Recipe
 
-AMOUNTS = ("ratio", "blocks", "threshold", "pattern")
+COSTS = ("macs", "params", "speed_up", "compression", "size_mib")
+AMOUNTS = ("ratio", "blocks", "threshold", "pattern", *COSTS)
 
 
 @dataclass(frozen=True)
 class Amount:
     """How much goes: ratio, the share of the groups, best as a string ("0.40"), from 0 up to, not including, 1; blocks,
-    how many residual blocks; threshold, groups that score below it; pattern, "2:4" to keep 2 of each 4 weights."""
+    how many residual blocks; threshold, groups that score below it; pattern, "2:4" to keep 2 of each 4 weights. Or what
+    is left: macs, params, shares of the dense net's; speed_up, compression, the dense net's MACs and parameters divided
+    by those that are left; size_mib, the most that the file takes."""
 
     key: str
     value: Any
@@ -36,20 +39,25 @@ class Gradual:
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
     """A step that prunes. scope: "global", groups of all layers compete, or "layer"; None if the prune type has none.
-    seed: of what is drawn. gradual, recipe: to prune while the net is trained further."""
+    multiple: layers keep a multiple of so many channels; None: of the usual number. least: share of the dense net's
+    channels that each layer keeps in any case. normalize: "layer", before groups compete each layer's scores are
+    divided by their mean. seed: of what is drawn. gradual, recipe: to prune while the net is trained further."""
 
     prune_type: PruneType
     score: Score
     amount: Amount
     scope: str | None
+    multiple: int | None = None
+    least: float | None = None
+    normalize: str | None = None
     seed: int = 0
     gradual: Gradual | None = None
     recipe: Recipe | None = None
 
     @classmethod
     def of(cls, step: Mapping[str, Any], backend: str) -> Pruning:
-        """A step's params: prune_type, method (registered names), one amount, and optionally scope, seed, gradual,
-        recipe. Raises ValueError for what does not go together, registry.UnknownName for an unknown name."""
+        """A step's params: prune_type, method (registered names), one amount, and optionally scope, normalize, seed,
+        gradual, recipe. Raises ValueError for what does not go together, registry.UnknownName for an unknown name."""
         prune_type = get(PruneType, step["prune_type"], backend)
         score = get(Score, step["method"], backend)
         if not set(prune_type.by) <= set(score.of):
@@ -63,6 +71,9 @@ class Pruning:
             score=score,
             amount=_amount(prune_type, step),
             scope=_scope(prune_type, step.get("scope")),
+            multiple=step.get("multiple"),
+            least=step.get("least"),
+            normalize=step.get("normalize"),
             seed=step.get("seed", 0),
             gradual=Gradual(**gradual) if gradual else None,
             recipe=Recipe(**recipe) if recipe else None,

@@ -34,6 +34,9 @@ class Recipe:
     penalty: str | None = None
     prune_type: str | None = None
     coefficient: float | None = None
+    schedule: str = "milestones"
+    rise: float = 0.25
+    ema: float | None = None
     offset: int = 0  # epochs of the schedule that are over when the training begins
 
 
@@ -45,12 +48,15 @@ class Training:
     file of ImageNet weights that a new net begins with}.
     scratch: "epochs" or "flops", to train a pruned net from new weights (Liu et al. 2019, arXiv:1810.05270), for the
     recipe's epochs, or for as many as cost the MACs that the recipe costs the dense net.
+    origin: {"recipe", "seed"} of the training whose weights, after so many of its "epochs", a pruned net goes back to
+    (Frankle et al. 2020, arXiv:1912.05671).
     """
 
     model: dict[str, Any]
     recipe: Recipe
     seed: int
     scratch: str | None = None
+    origin: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, step: dict[str, Any]) -> Training:

@@ -11,16 +11,19 @@ from typing import Any
 from espalier.plan.steps.distill import DISTILL
 from espalier.plan.steps.finetune import FINETUNE
 from espalier.plan.steps.given import GIVEN
+from espalier.plan.steps.init import INIT
 from espalier.plan.steps.prune import PRUNE
 from espalier.plan.steps.quantize import QUANTIZE
 from espalier.plan.steps.regularize import REGULARIZE
 from espalier.plan.steps.scratch import SCRATCH
 from espalier.plan.steps.step import Step
 from espalier.plan.steps.train import TRAIN
+from espalier.plan.steps.train_pruned import TRAIN_PRUNED
 
 # In the order in which errors and the schema list them.
 STEPS: dict[str, Step] = {
-    step.kind: step for step in (TRAIN, GIVEN, REGULARIZE, PRUNE, FINETUNE, SCRATCH, DISTILL, QUANTIZE)
+    step.kind: step
+    for step in (TRAIN, GIVEN, INIT, REGULARIZE, PRUNE, FINETUNE, TRAIN_PRUNED, SCRATCH, DISTILL, QUANTIZE)
 }
 
 

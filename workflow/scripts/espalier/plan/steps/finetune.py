@@ -9,9 +9,11 @@ from espalier.plan import recipe
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Job
 from espalier.plan.keys import key
+from espalier.plan.steps import rewinding
 from espalier.plan.steps.step import Place, Planned, Step
 
-RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau")  # of a recipe: its schedule
+# Keys of a recipe: its learning rates.
+RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau", "schedule", "rise")
 WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
 
 
@@ -23,9 +25,18 @@ class Finetune(recipe.Changes):
         bool,
         key(
             "Learning-rate rewinding (Renda et al. 2020): k epochs of fine-tuning follow the learning rates that the "
-            "training had in its last k epochs, its warm-up and milestones with them; all its epochs, if none are "
+            "training had in its last k epochs, its warm-up and schedule with them; all its epochs, if none are "
             "given. Batch size and optimizer are the training's too, unless given. The weights stay as they are. Of "
             "`finetune` steps only.",
+            default=False,
+        ),
+    ]
+    rewind_weights: Annotated[
+        bool,
+        key(
+            "With rewind: the weights that are left go back to what they were in the training k epochs before its end, "
+            "to the initial ones for all its epochs (lottery tickets, Frankle et al. 2020). After pruning of single "
+            "weights, with PyTorch.",
             default=False,
         ),
     ]
@@ -38,13 +49,18 @@ def plan(at: Place) -> Planned:
     if rewinds:
         draft = _rewound(draft, at.before)
     trained = recipe.checked(penalised(draft))
-    columns = recipe.further(trained, at.columns) | {"retraining": "rewind" if rewinds else "finetune"}
-    return Planned({"recipe": trained.recipe.params(), "model": at.study["model"]}, columns, trained.uses)
+    params, uses = {"recipe": trained.recipe.params(), "model": at.study["model"]}, trained.uses
+    retraining = "rewind" if rewinds else "finetune"
+    if draft.values.get("rewind_weights", False):
+        began = rewinding.training_of_weights(draft, at.before)
+        params["origin"] = {key: began.params[key] for key in ("recipe", "seed")} | {"epochs": trained.recipe.offset}
+        retraining, uses = "rewind_weights", uses | set(began.uses)
+    return Planned(params, recipe.further(trained, at.columns) | {"retraining": retraining}, uses)
 
 
 def inside(at: Place, **given: Any) -> recipe.Trained:
     """Fine-tuning inside a step of another kind: its recipe with what that step gives, never rewound."""
-    draft = recipe.draft(at, "finetune", given | {"rewind": False}).but(init=None)
+    draft = recipe.draft(at, "finetune", given | {"rewind": False, "rewind_weights": False}).but(init=None)
     return recipe.checked(penalised(draft))
 
 
@@ -69,7 +85,7 @@ def _rewound(draft: recipe.Draft, before: Sequence[Job]) -> recipe.Draft:
     """
     began = next(job for job in reversed(before) if "scratch" in job.params or not job.parent)
     _check_training(draft, began)
-    origin = began.params["recipe"]
+    origin = recipe.USUAL | began.params["recipe"]
     _check_rates(draft)
     _check_schedule(draft, began)
     epochs = draft.own.get("epochs", origin["epochs"])
@@ -129,6 +145,8 @@ def words(columns: dict[str, Any]) -> Iterator[str]:
     """Whether a net was rewound; fine-tuning is what is usual."""
     if columns["retraining"] == "rewind":
         yield "rewound"
+    if columns["retraining"] == "rewind_weights":
+        yield "weights rewound"
 
 
 FINETUNE = Step(
@@ -142,7 +160,7 @@ FINETUNE = Step(
     keys=Finetune,
     named=recipe.NAMED,
     trains="further",
-    retraining={"finetune": "fine-tuned", "rewind": "rewound"},
+    retraining={"finetune": "fine-tuned", "rewind": "rewound", "rewind_weights": "weights rewound"},
     plan=plan,
     words=words,
     reads=("parent", "data"),

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from espalier import registry
-from espalier.plan import naming
+from espalier.plan import amounts
 from espalier.plan.explain import ConfigError
 from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
+from espalier.plan.steps.ranking import NORMALIZED, check_shares, normalization
 from espalier.plan.steps.step import Place, Planned, Step
 
-# The keys that say how much is pruned, each with what it means and an example.
-AMOUNTS = {
-    "ratio": ("ratio: the share to remove, from 0 up to, not including, 1", 0.5),
-    "blocks": ("blocks: how many go", 1),
-    "threshold": ("threshold: what scores below it goes", 0.001),
-    "pattern": ('pattern: how many of how many stay, as text in quotes: "2:4"', "2:4"),
-}
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
 GRADUAL = (*SCHEDULE, "epochs", "learning_rate")  # keys that only gradual pruning has a use for
 
@@ -50,17 +43,59 @@ class Prune(Table):
             examples=["2:4"],
         ),
     ]
+    macs: Annotated[
+        float,
+        key(
+            "Share of the dense net's MACs to leave (PyTorch; channels and neurons).",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.5],
+        ),
+    ]  # fmt: skip
+    params: Annotated[
+        float,
+        key(
+            "Share of the dense net's parameters to leave (PyTorch); of single weights, of those that are not zero.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.25],
+        ),
+    ]  # fmt: skip
+    speed_up: Annotated[
+        float, key("MACs of the dense net / MACs to leave (PyTorch).", exclusiveMinimum=1, examples=[2.0])
+    ]
+    compression: Annotated[
+        float, key("Parameters of the dense net / parameters to leave (PyTorch).", exclusiveMinimum=1, examples=[4.0])
+    ]
+    size_mib: Annotated[
+        float, key("The most that the net's file may take, in MiB (PyTorch).", exclusiveMinimum=0, examples=[1.5])
+    ]
+    multiple: Annotated[
+        Literal[1, 2, 4, 8, 16],
+        key("Each layer keeps a multiple of this many channels, rounded up (PyTorch).", default=8),
+    ]
+    least: Annotated[
+        float,
+        key(
+            "Share of each layer's channels in the dense net that always stays (PyTorch); rounded up to the multiple. "
+            "Without it, the multiple itself is the least.",
+            exclusiveMinimum=0, exclusiveMaximum=1, examples=[0.1],
+        ),
+    ]  # fmt: skip
     scope: Annotated[
-        Literal["global", "layer"],
+        Literal["global", "layer", "erk"],
         key(
             "Whether one threshold is found for the whole net, or one for each layer; the prune type's own, if not "
-            "given."
+            "given. erk: one for each layer, of which a share by its shape stays (weight, PyTorch)."
+        ),
+    ]
+    normalize: Annotated[
+        Literal["none", "layer"],
+        key(
+            "layer: each layer's scores are divided by their mean before the layers compete (scope global), as "
+            "Torch-Pruning does by default; the score's own, if not given (PyTorch)."
         ),
     ]
     schedule: Annotated[
         Literal["at_once", "gradual"],
         key(
-            "At once, or gradually while training further by the `finetune` recipe (weight, Keras).",
+            "At once, or gradually while training further by the `finetune` recipe (weight).",
             default="at_once",
         ),
     ]
@@ -87,27 +122,27 @@ class Prune(Table):
 
 
 @dataclass(frozen=True)
-class Amount:
-    """How much is pruned: one of AMOUNTS and its value."""
-
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True)
 class Pruning:
     """What is pruned, by which importance score, and how much."""
 
     prune_type: registry.PruneType
     score: registry.Score
-    amount: Amount
+    amount: amounts.Amount
     scope: str | None  # None: the prune type has none
+    normalize: str | None  # "layer": each layer's scores are divided by their mean
     gradual: bool
+    kept: dict[str, Any]  # what layers keep whatever the amount, where that is not the usual: `multiple`, `least`
 
     def params(self) -> dict[str, Any]:
         """What the library is called with."""
         params = {"prune_type": self.prune_type.name, "method": self.score.name, self.amount.key: self.amount.value}
-        return params if self.scope is None else params | {"scope": self.scope}
+        optional = {"scope": self.scope, "normalize": self.normalize}
+        return params | self.kept | {name: value for name, value in optional.items() if value is not None}
+
+    def columns(self) -> dict[str, Any]:
+        """What the node is known by, its amount aside."""
+        scope = {"scope": NORMALIZED if self.normalize else self.scope}
+        return {"prune_type": self.prune_type.name, "method": self.score.name} | scope
 
     def uses(self, backend: str) -> set[Use]:
         """The registered entries."""
@@ -118,7 +153,8 @@ def plan(at: Place) -> Planned:
     """The pruning, and for gradual pruning its schedule and the recipe that it trains by."""
     pruning = _pruning(at)
     params, uses = pruning.params(), pruning.uses(at.backend)
-    columns = {"scope": None, **dict.fromkeys(AMOUNTS), "schedule": None, "retraining": None, "budget": None} | params
+    columns = {"scope": None, **amounts.columns(pruning.amount), "schedule": None, "retraining": None, "budget": None}
+    columns |= pruning.columns()
     if pruning.gradual:
         values = defaults(Prune) | at.given
         params["gradual"] = {name: values[name] for name in SCHEDULE}
@@ -128,8 +164,16 @@ def plan(at: Place) -> Planned:
         params["recipe"] = trained.recipe.params()
         columns |= {"schedule": "gradual"} | {key: trained.columns[key] for key in ("epochs", "select")}
         uses |= trained.uses
-    amount = {"ratio": pruning.amount.value} if pruning.amount.key == "ratio" else {}
-    return Planned(params, columns, uses, at.given | {"method": pruning.score.name} | amount)
+    given = {key: value for key, value in at.given.items() if key not in amounts.KEPT} | pruning.kept
+    given |= {"method": pruning.score.name, pruning.amount.key: pruning.amount.value}
+    return Planned(params, columns, uses, given, _function(pruning, at.backend))
+
+
+def _function(pruning: Pruning, backend: str) -> str | None:
+    """The library function, where it is not the step's usual one."""
+    if pruning.amount.key in registry.COSTS:
+        return "amounts.prune_model"
+    return "gradual.prune_model" if pruning.gradual and backend == "pytorch" else None
 
 
 def _pruning(at: Place) -> Pruning:
@@ -138,15 +182,17 @@ def _pruning(at: Place) -> Pruning:
     prune_type = prune_type_of(at.study, given["prune_type"], [*path, "prune_type"])
     _check_schedule(prune_type, given, path)
     score = _score(prune_type, at)
-    amount = _amount(prune_type, given, path)
-    for check in (_check_pattern, _check_scope_of_amount, _check_threshold):
-        check(amount, score, given, path)
-    scope = score.scope if score.scope in prune_type.scopes else next(iter(prune_type.scopes), None)
+    amount = amounts.of_step(prune_type, score, given, path)
     gradual = given.get("schedule") == "gradual"
-    pruning = Pruning(prune_type, score, amount, given.get("scope", scope) if prune_type.scopes else None, gradual)
+    scope = "layer" if gradual else prune_type.usual_scope(score)
+    chosen = given.get("scope", scope) if prune_type.scopes else None
+    normalize = normalization(prune_type, score, amount.key, chosen, given, path)
+    kept = amounts.kept(prune_type, given, path)
+    pruning = Pruning(prune_type, score, amount, chosen, normalize, gradual, kept)
     _check_settled(pruning, scope, given, path)
-    _check_blocks(amount, at)
+    amounts.check_before(amount, at)
     _check_scope(prune_type, given, path)
+    check_shares(amount.key, chosen, path)
     return pruning
 
 
@@ -175,60 +221,6 @@ def _methods(study: dict[str, Any], prune_type: registry.PruneType) -> list[str]
     ]
 
 
-def _amount(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> Amount:
-    """How much is pruned: by a key that the prune type takes, and by no other."""
-    allowed, there = prune_type.amounts, [key for key in AMOUNTS if key in given]
-    if len(there) == 1 and there[0] in allowed:
-        return Amount(there[0], naming.text("ratio", given["ratio"]) if there[0] == "ratio" else given[there[0]])
-    others = " and ".join(key for key in there if key not in allowed)
-    wrong = f"takes {' or '.join(allowed)}, not {others}" if there else f"needs {' or '.join(allowed)}"
-    if len(there) > 1 and set(there) <= set(allowed):
-        wrong = f"takes one of {' and '.join(there)}, not both"
-    use = next((key for key in there if key in allowed), allowed[0])
-    rest = {k: v for k, v in given.items() if k not in AMOUNTS}
-    raise ConfigError(
-        path,
-        f"{prune_type.name} {wrong}",
-        allowed="; ".join(AMOUNTS[key][0] for key in allowed),
-        corrected={"prune": {**rest, use: given.get(use, AMOUNTS[use][1])}},
-    )
-
-
-def _check_pattern(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
-    """A pattern removes something."""
-    if amount.key != "pattern":
-        return
-    kept, of = map(int, amount.value.split(":"))
-    if kept >= of:
-        raise ConfigError(
-            [*path, "pattern"],
-            f"{amount.value!r} keeps {kept} of {of} weights",
-            allowed='fewer than there are, such as "2:4"',
-            corrected={"pattern": "2:4"},
-        )
-
-
-def _check_scope_of_amount(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
-    """A scope beside an amount that leaves no choice of it."""
-    if amount.key in ("pattern", "threshold") and "scope" in given:
-        raise ConfigError(
-            [*path, "scope"],
-            f"makes no difference beside a {amount.key}, which every layer is held to by itself",
-            allowed="scope beside a ratio",
-        )
-
-
-def _check_threshold(amount: Amount, score: registry.Score, given: dict[str, Any], path: list) -> None:
-    """A threshold of scores that are drawn."""
-    if amount.key == "threshold" and "generator" in inspect.signature(score.function).parameters:
-        raise ConfigError(
-            [*path, "method"],
-            f"{score.name} draws its scores: a threshold means nothing to it",
-            allowed="a score of the weights, such as max_abs",
-            corrected={"method": "max_abs"},
-        )
-
-
 def _check_settled(pruning: Pruning, scope: str | None, given: dict[str, Any], path: list) -> None:
     """Gradual pruning, and single weights below a threshold, go by the prune type's own score and scope."""
     prune_type = pruning.prune_type
@@ -243,21 +235,6 @@ def _check_settled(pruning: Pruning, scope: str | None, given: dict[str, Any], p
         if value != wanted[name]:
             own = wanted[name]
             raise ConfigError([*path, name], f"{what} goes by {own}", allowed=own or "", corrected={name: own})
-
-
-def _check_blocks(amount: Amount, at: Place) -> None:
-    """Not more blocks than the net has, and has left."""
-    model = model_of(at.study)
-    if amount.key != "blocks" or registry.ANY in model.has:  # how many an imported net has, its job finds out
-        return
-    left = model.blocks - sum(job.params.get("blocks", 0) for job in at.before)
-    if amount.value > left:
-        raise ConfigError(
-            [*at.path, "blocks"],
-            f"{amount.value}, but {at.study['model']['name']} has {left} blocks" + (" left" if left else ""),
-            allowed=f"a whole number from 1 to {left}" if left else "no block is left to remove",
-            corrected={"blocks": left} if left else None,
-        )
 
 
 def _check_scope(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
@@ -286,11 +263,11 @@ def _check_schedule(prune_type: registry.PruneType, given: dict[str, Any], path:
 def _check_gradual(prune_type: registry.PruneType, given: dict[str, Any], path: list) -> None:
     if "gradual" in prune_type.schedules and "ratio" in given:
         return
-    able = [e.name for e in registry.entries(registry.PruneType, "keras").values() if e.schedules]
+    able = [e.name for e in registry.entries(registry.PruneType, prune_type.backend).values() if e.schedules]
     raise ConfigError(
         [*path, "schedule"],
-        f"{prune_type.name} by {' and '.join(key for key in AMOUNTS if key in given)} is not pruned gradually",
-        allowed=f"at_once; gradual for {', '.join(able)} of backend keras, by ratio",
+        f"{prune_type.name} by {' and '.join(key for key in amounts.AMOUNTS if key in given)} is not pruned gradually",
+        allowed=f"at_once; gradual for {', '.join(able)}, by ratio",
         corrected={"schedule": "at_once"},
     )
 
@@ -318,8 +295,7 @@ def _check_course(given: dict[str, Any], path: list) -> None:
 def words(columns: dict[str, Any]) -> Iterator[str]:
     """What was pruned, by which score, how much, and whether gradually."""
     if columns["prune_type"]:
-        amount = next(str(columns[key]) for key in AMOUNTS if columns[key] is not None)
-        parts = (columns["prune_type"], columns["method"], amount, columns["schedule"])
+        parts = (columns["prune_type"], columns["method"], amounts.words(columns), columns["schedule"])
         yield " ".join(part for part in parts if part)
 
 
@@ -328,13 +304,15 @@ PRUNE = Step(
     noun="pruning",
     about=(
         "Removes groups of weights, at once or gradually while the net is trained further.\n"
+        "[How much](how_much_to_prune.md) is a ratio, or what is to be left: MACs, parameters, a file size.\n"
         "`regularize`, `prune` and `finetune` may follow in any order and number, so that iterative pruning "
         "is a chain like any other:\n"
-        "`[train, prune: {...}, finetune, prune: {...}, finetune]`."
+        "`[train, prune: {...}, finetune, prune: {...}, finetune]`, in short "
+        "`[train, rounds: {number: 2, steps: [prune: {...}, finetune]}]`."
     ),
     message="pruning {params.label}",
     keys=Prune,
-    named=("prune_type", "method", *AMOUNTS, "scope", "schedule"),
+    named=("prune_type", "method", *amounts.NAMED, "scope", "schedule"),
     plan=plan,
     words=words,
     reads=("parent", "dense", "data"),

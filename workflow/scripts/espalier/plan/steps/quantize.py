@@ -7,8 +7,9 @@ kernels (FakeQuantWithMinMaxVarsGradient).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from espalier import registry
 from espalier.plan.explain import ConfigError
@@ -18,6 +19,11 @@ from espalier.plan.steps import finetune
 from espalier.plan.steps.step import Place, Planned, Step, kind_of
 
 TRAINING = ("epochs", "learning_rate")  # keys of schemes that train
+ASKED = {
+    "calibration": "calibrator",
+    "percentile": "calibrator",
+    "keep_float": "keep_float",
+}  # by parameters of schemes
 
 
 class Quantize(Table):
@@ -34,6 +40,31 @@ class Quantize(Table):
     ]
     calibration_images: Annotated[
         int, key("Training images that static quantization takes its ranges from.", default=128, minimum=1)
+    ]
+    calibration: Annotated[
+        Literal["minmax", "entropy", "percentile"],
+        key(
+            "How static quantization of PyTorch nets takes the range of an activation from its values: minmax, the "
+            "smallest and the largest; entropy, the range that loses least by the Kullback-Leibler divergence; "
+            "percentile, the one that holds `percentile` of the values.",
+            default="minmax",
+        ),
+    ]
+    percentile: Annotated[
+        float,
+        key(
+            "calibration percentile: percent of an activation's values that its range holds.",
+            default=99.999, minimum=90, exclusiveMaximum=100,
+        ),
+    ]  # fmt: skip
+    keep_float: Annotated[
+        int,
+        key(
+            "Static quantization of PyTorch nets: so many layers stay in float, those whose quantization alone changes "
+            "the logits of the calibration images most. The record names them.",
+            default=0,
+            minimum=0,
+        ),
     ]
     epochs: Annotated[
         int,
@@ -58,16 +89,17 @@ def check_place(chain: list, number: int, path: list) -> None:
 
 def plan(at: Place) -> Planned:
     """The scheme, and what it needs: calibration images, a recipe."""
-    given = at.given
+    given, usual = at.given, defaults(Quantize)
     scheme = known(registry.Scheme, given["scheme"], at.backend, [*at.path, "scheme"])
     _check_training(scheme, at)
     _check_calibration(scheme, at)
+    _check_asked(scheme, at)
     params: dict[str, Any] = {"scheme": scheme.name}
     columns: dict[str, Any] = {"scheme": scheme.name}
     uses = {("scheme", scheme.name, at.backend)}
     if scheme.calibrated:
-        default = defaults(Quantize)["calibration_images"]
-        params["calibration_images"] = given.get("calibration_images", default)
+        params["calibration_images"] = given.get("calibration_images", usual["calibration_images"])
+    params |= {key: given[key] for key in ASKED if given.get(key, usual[key]) != usual[key]}
     if scheme.trains:
         trained = finetune.inside(at, **{key: given[key] for key in TRAINING if key in given})
         params["recipe"] = trained.recipe.params()
@@ -98,6 +130,27 @@ def _check_calibration(scheme: registry.Scheme, at: Place) -> None:
             f"{scheme.name} needs no calibration, and calibration_images are given",
             allowed="calibration_images with a scheme that is calibrated",
             corrected={"quantize": {k: v for k, v in at.given.items() if k != "calibration_images"}},
+        )
+
+
+def _check_asked(scheme: registry.Scheme, at: Place) -> None:
+    """Of how it is calibrated and which layers it leaves in float, what its function takes."""
+    able = registry.entries(registry.Scheme, at.backend).values()
+    for name, parameter in ASKED.items():
+        if name in at.given and parameter not in inspect.signature(scheme.function).parameters:
+            others = [e.name for e in able if parameter in inspect.signature(e.function).parameters]
+            raise ConfigError(
+                at.path,
+                f"{scheme.name} of backend {at.backend} has no {name}",
+                allowed=f"{name} with {', '.join(others) or 'a scheme of backend pytorch'}",
+                corrected={"quantize": {k: v for k, v in at.given.items() if k != name}},
+            )
+    if "percentile" in at.given and at.given.get("calibration") != "percentile":
+        raise ConfigError(
+            [*at.path, "percentile"],
+            f"{at.given['percentile']}, but the calibration is {at.given.get('calibration', 'minmax')}",
+            allowed="percentile with calibration: percentile",
+            corrected={"calibration": "percentile", "percentile": at.given["percentile"]},
         )
 
 

@@ -35,6 +35,7 @@ class Planned:
     columns: dict[str, Any]  # what the step changes in the columns of its node
     uses: set[Use] = field(default_factory=set)  # the registered entries that its job reaches
     given: dict[str, Any] | None = None  # the keys that its folder is named by, where they are not those of the chain
+    function: str | None = None  # of the backend, where it is not the one of the kind of step
 
 
 def anywhere(chain: list, number: int, path: list) -> None:
@@ -58,6 +59,7 @@ class Step:
     named: tuple[str, ...]  # keys whose values name its folder without the key, in this order
     first: bool = False  # a chain begins with it, and has it nowhere else
     trains: Literal["new", "further"] | None = None  # of a training: new weights, or those that the net has
+    like_train: bool = False  # it draws what the `train` of the same seed draws: the same weights, the same batches
     retraining: dict[str, str] = field(default_factory=dict)  # the values that it gives the column, in words
 
     # Raises ConfigError if the step may not stand where it does: (chain, number, place of the chain in the config).
@@ -73,8 +75,8 @@ class Step:
     runtime: int = 60  # minutes that its job may take, where the config says nothing else
     device: bool = True  # it computes on the study's device; if not, on the CPU
 
-    # Functions of the backend: one writes the model's file, the other, in a job of its own, measures it, given these of
-    # the read files too.
+    # Functions of the backend: one (where a step's plan names no other) writes the model's file, the other, in a job of
+    # its own, measures it, given these of the read files too.
     function: str = "train.train_model"
     measure: str = "profile.measure_model"
     measured_with: tuple[str, ...] = ()

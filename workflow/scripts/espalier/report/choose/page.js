@@ -35,7 +35,9 @@ function drawControls() {
     slider.setAttribute("aria-valuetext", words(state[id]));
     byId(`${id}_says`).textContent = all.length < 2 ? "not measured" : words(state[id]);
   }
-  byId("setup").textContent = `${study().setup}.`;
+  byId("setup").replaceChildren(`${study().setup}. `);
+  if (location.protocol.startsWith("http") || location.protocol === "file:")  // inside a report, nothing lies beside it
+    byId("setup").append(make("a", {href: `studies/${encodeURIComponent(study().name)}.html`}, "Questions and answers"));
 }
 function drawFits() {
   const key = axis(), list = fitting(), all = study().nets.filter(visible), first = list[0];

@@ -18,7 +18,7 @@ from espalier.report.findings.finding import Fact, Finding, fact_of_contest
 from espalier.report.findings.words import comparisons, lead, listed, percent, scatter
 from espalier.report.table import number
 
-AMOUNTS = ["ratio", "blocks"]
+AMOUNTS = ["ratio", "blocks", "asked"]
 NEAREST = 0.05  # how far the share that went may be from a baseline's, where it was not asked for
 BASELINES = ("random", "global magnitude")  # as selections.baselines names them
 

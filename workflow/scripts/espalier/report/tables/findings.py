@@ -41,4 +41,4 @@ def findings(view: StudyView) -> Table:
     )
     words = [field.name for field in fields(Finding) if field.name in {column.key for column in columns}]
     shown = pd.DataFrame([{key: getattr(answer, key) or None for key in words} for answer in answers], columns=words)
-    return Table(f"{view.title}: findings", view.setup, columns, frame(view.name, answers), shown=shown)
+    return Table(f"{view.title}: findings", view.setup, columns, frame(view.name, answers), shown=shown, cards=True)

@@ -13,9 +13,11 @@ from espalier.analysis.speed import slow_words
 from espalier.analysis.study import StudyView
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Number, Table, Text, without_constant
+from espalier.report.tables import facts
 
-Time = partial(Number, digits=3, group="Time of a call", unit="ms")
-SpeedUp = partial(Number, digits=2, group="Speed-up, baseline / this net")
+TIMES, SETTING = "times", "how it was measured"  # the choices of columns that the page offers
+Time = partial(Number, digits=3, group="Time of a call", unit="ms", views=(TIMES,))
+SpeedUp = partial(Number, digits=2, group="Speed-up, baseline / this net", views=(TIMES,))
 
 
 @register(
@@ -38,24 +40,24 @@ def latency(view: StudyView) -> Table:
     times["per_image_ms"] = times["median_ms"] / times["batch_size"]
     times.insert(0, "name", net_names(times))
     times["against"] = times["baseline"].map(dict(zip(times["node"], times["name"], strict=True)))
-    columns = tuple(_columns(times))
-    columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats"))
+    times = facts.with_facts(times)
+    columns = (*facts.columns(times), *_columns(times))
+    columns, alike = without_constant(columns, times, ("runtime", "against", "threads", "repeats", "training"))
     slow = slow_words(times)
     notes = ("Times are of this machine, and of this run only.", *alike, *([slow] if slow else []))
     return Table(f"{view.title}: prediction time", view.setup, columns, times, notes)
 
 
 def _columns(times: pd.DataFrame) -> Iterator[Column]:
-    yield Text("name", "Net")
-    yield Text("runtime", "Run by")
+    yield Text("runtime", "Run by", views=(SETTING,))
     yield Number("batch_size", "Images per call")
     yield Time("median_ms", "Median")
     yield Time("p90_ms", "90th percentile")
-    yield Number("per_image_ms", "Per image", 4, unit="ms")
+    yield Number("per_image_ms", "Per image", 4, unit="ms", views=(TIMES,))
     yield SpeedUp("speed_up", "Measured")
     yield SpeedUp("promised", "Theoretical")
-    yield Text("against", "Baseline")
-    yield Number("threads", "Threads")
-    yield Number("repeats", "Repeats")
+    yield Text("against", "Baseline", views=(SETTING,))
+    yield Number("threads", "Threads", views=(SETTING,))
+    yield Number("repeats", "Repeats", views=(SETTING,))
     if times["seed"].nunique() > 1:
         yield Number("seed", "Seed")

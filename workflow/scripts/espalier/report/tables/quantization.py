@@ -15,10 +15,11 @@ from espalier.analysis.tidy import MIB
 from espalier.backends import BACKENDS
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Number, Table, Text, without_constant
-from espalier.report.tables import note_on_seeds
+from espalier.report.tables import facts, note_on_seeds
 
+RESULT, FILES = "accuracy and time", "files"  # the choices of columns that the page offers
 Accuracy = partial(Number, digits=2, group="Test accuracy", unit="%")
-File = partial(Number, digits=3, group="Saved file", unit="MiB")
+File = partial(Number, digits=3, group="Saved file", unit="MiB", views=(FILES,))
 Smaller = partial(Number, digits=2, group="Times smaller than dense")
 
 
@@ -38,12 +39,14 @@ Smaller = partial(Number, digits=2, group="Times smaller than dense")
 def quantization(view: StudyView) -> Table:
     """One row per quantized net, and one before them for the net they were made from. Means over seeds."""
     nets = _with_sources(view.nets)
+    nets = facts.with_facts(nets.assign(name=net_names(nets))).assign(name=nets["net"])
     nets["scheme"] = nets["scheme"].fillna("as trained")
     nets["gain"] = (-nets["drop"]).where(nets["node"] != nets["reference"])
     nets["runtime"] = [runtime_of(row) for _, row in view.nets.loc[nets.index].iterrows()]
     nets["size_mib"], nets["zipped_mib"] = nets["size_bytes"] / MIB, nets["zipped_bytes"] / MIB
     nets = nets[["net", "scheme", *(column for column in nets if column not in ("net", "scheme"))]]
-    columns, alike = without_constant(tuple(_columns(nets)), nets, ("timed_threads",))
+    named = facts.columns(nets, "quantized")
+    columns, alike = without_constant((*named, *_columns(nets)), nets, ("timed_threads", "training"))
     notes = tuple(_notes(view, nets, alike))
     return Table(f"{view.title}: quantization", view.setup, columns, nets.reset_index(drop=True), notes)
 
@@ -60,19 +63,18 @@ def _with_sources(nets: pd.DataFrame) -> pd.DataFrame:
 
 
 def _columns(nets: pd.DataFrame) -> Iterator[Column]:
-    yield Text("net", "Net")
     yield Text("scheme", "Scheme")
     yield Accuracy("top1", "Top-1", spread="top1_sd")
-    yield Accuracy("change", "By quantization", signed=True, spread="change_sd", help="Points")
+    yield Accuracy("change", "By quantization", signed=True, spread="change_sd", help="Points", views=(RESULT,))
     yield Accuracy("gain", "Against dense", signed=True, spread="drop_sd", help="Points")
     yield File("size_mib", "Raw")
     yield File("zipped_mib", "Zipped")
-    yield Smaller("smaller_raw", "Raw")
+    yield Smaller("smaller_raw", "Raw", views=(FILES,))
     yield Smaller("smaller", "Zipped")
-    yield Number("int8_operators", "8-bit operators", 0)
+    yield Number("int8_operators", "8-bit operators", 0, views=(RESULT,))
     if nets["ms_per_image"].notna().any():
-        yield Number("ms_per_image", "Time for one image", 3, unit="ms")
-        yield Number("timed_threads", "Threads", 0)
+        yield Number("ms_per_image", "Time for one image", 3, unit="ms", views=(RESULT,))
+        yield Number("timed_threads", "Threads", 0, views=(RESULT,))
     if nets["n"].max() > 1:
         yield Number("n", "Seeds")
 

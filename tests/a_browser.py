@@ -17,9 +17,9 @@ BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 needs_a_browser = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
 
 
-def run(page: Path, script: str, address: str = "") -> Any:
+def run(page: Path, script: str, address: str = "", width: int = 800) -> Any:
     """What the body of an asynchronous function returns (as JSON) in a page. Errors of the page, and files that it
-    cannot load, are errors here. address: what stands after the file's name ("#x=macs")."""
+    cannot load, are errors here. address: what stands after the file's name ("#x=macs"); width: of the window."""
     tried = page.with_name(f"tried_{page.name}")
     before = (
         "<script>window.wrong = [];"
@@ -32,11 +32,12 @@ def run(page: Path, script: str, address: str = "") -> Any:
         ".then(all => { const place = document.createElement('pre'); place.id = 'returned';"
         " place.textContent = JSON.stringify(all); document.body.append(place); });</script>"
     )
-    text = (
-        page.read_text(encoding="utf-8").replace("<head>", f"<head>{before}", 1).replace("</body>", f"{after}</body>")
-    )
+    text = page.read_text(encoding="utf-8").replace("<head>", f"<head>{before}", 1)
+    content, _, end = text.rpartition("</body>")  # the last one: a script of the page may hold another
+    text = f"{content}{after}</body>{end}"
     tried.write_text(text, encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    command += [f"--window-size={width},600"]
     command += [f"--user-data-dir={page.parent / 'browser'}", "--dump-dom", f"{tried.as_uri()}{address}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     found = re.search(r'<pre id="returned">(.*?)</pre>', done.stdout, flags=re.S)
