@@ -154,6 +154,11 @@ def both_bounds(study: str, dense: str, net: str) -> tuple[float, float, float]:
     return fell, 2 * fell - upper, upper
 
 
+def positive(found: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A number and its ends without their sign: the prose has a real minus sign."""
+    return found[0], abs(found[1]), found[2]
+
+
 def sparse(layer: str) -> float:
     rows = published("cifar10_filter_pruning").query("run == 1 and layer == @layer").iloc[0]
     return 100 * rows["sparse"] / rows["total"]
@@ -185,9 +190,34 @@ def times_of(study: str, scheme: str, source: str, batch: int) -> float:
 
 
 CLAIMS: list[tuple[str, str, Callable[[], object]]] = [
-    (FIRST, "up to a sparsity of {:.0f} % in each of the three seeds", lambda: set(knees(NORMAL, "weight"))),
-    (FIRST, "stays there up to {:.0f}, {:.0f} and {:.0f} %", lambda: knees(GLOROT, "weight")),
-    (FIRST, "at a sparsity of {:.0f} %, pruning costs {:.1f} points [{:.1f}, {:.1f}] more", dearer),
+    (
+        FIRST,
+        "**{:.1f} times smaller; {:.1f} times as fast as measured**",
+        lambda: (
+            smaller("cifar10_cnn", f"{TUNED}/quantize~dynamic_int8", TUNED),
+            times_of("cifar10_cnn", "dynamic_int8", TUNED, 1),
+        ),
+    ),
+    (
+        FIRST,
+        "It costs {:.2f} points of top-1 [−{:.2f}, {:.2f}]",
+        lambda: positive(both_bounds("cifar10_cnn", TUNED, f"{TUNED}/quantize~dynamic_int8")),
+    ),
+    (
+        FIRST,
+        "**{:.1f} times smaller** | Pruned to 80 %",
+        lambda: [smaller("cifar10_cnn", f"{GRADUAL.format('0.80')}/quantize~static_int8", TUNED)],
+    ),
+    (
+        FIRST,
+        "It costs {:.2f} points [−{:.2f}, {:.2f}]:",
+        lambda: positive(both_bounds("cifar10_cnn", TUNED, f"{GRADUAL.format('0.80')}/quantize~static_int8")),
+    ),
+    (
+        FIRST,
+        "**{:.1f} points** [{:.2f}, {:.2f}]",
+        lambda: lead("cifar10_cnn", GLOBAL, "train/prune~weight~random~0.80~global/finetune"),
+    ),
     # MNIST
     (REFERENCE, "At {:.0f} % sparsity weight pruning costs {:.1f} points [{:.1f}, {:.1f}] more", dearer),
     (REFERENCE, "up to {:.0f} % sparsity", lambda: set(knees(NORMAL, "weight"))),

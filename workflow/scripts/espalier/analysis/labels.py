@@ -180,6 +180,18 @@ def remark_on(row: Row) -> str | None:
     return "best epoch on test" if row["select"] == "best_test" else None
 
 
+def floor_label(row: Row) -> str:
+    """A remark on a net of which pruning cut layers down to the least that a layer keeps; "" if it cut none so far.
+
+    >>> floor_label({"layers_on_floor": 4.0}), floor_label({"layers_on_floor": float("nan")})
+    ('4 layers cut down to the least that a layer keeps', '')
+    """
+    number = row.get("layers_on_floor")
+    if number is None or pd.isna(number) or not number:
+        return ""
+    return f"{number:.3g} layer{'' if number == 1 else 's'} cut down to the least that a layer keeps"
+
+
 def data_name(dataset: dict) -> str:
     """A data set in words: "digits", or with those of its classes that are used.
 

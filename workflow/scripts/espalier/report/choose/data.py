@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from espalier.analysis import floors, labels, operators, registered, speed, tidy, tradeoffs, variants
+from espalier.analysis import labels, operators, registered, speed, tidy, tradeoffs, variants
 from espalier.analysis.labels import net_names, pruning_label, scheme_label, training_label
 from espalier.analysis.nets import untouched
 from espalier.analysis.speed import Gain
@@ -74,7 +74,7 @@ def study(view: StudyView, origin: Origin) -> dict[str, Any]:
     for (_, net), note in zip(nets.iterrows(), _notes(nets), strict=True):
         name = str(net["variant"])
         rows.append(
-            _what(view, net)
+            _what(net)
             | _numbers(view, net)
             | {
                 "note": note,
@@ -104,7 +104,7 @@ def study(view: StudyView, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _what(view: StudyView, net: pd.Series) -> dict[str, Any]:
+def _what(net: pd.Series) -> dict[str, Any]:
     """What a net is, and how it came about."""
     backend, quantized = BACKENDS[net["backend"]], pd.notna(net["scheme"])
     return {
@@ -124,7 +124,7 @@ def _what(view: StudyView, net: pd.Series) -> dict[str, Any]:
         "runtime": labels.runtime_of(net),
         "reference": _text(net["reference_variant"]),
         "epochs": _number(net["epochs_total"]),
-        "remark": "; ".join(filter(None, (labels.remark_on(net), floors.remark(view, net)))) or None,
+        "remark": "; ".join(filter(None, (labels.remark_on(net), labels.floor_label(net)))) or None,
     }
 
 

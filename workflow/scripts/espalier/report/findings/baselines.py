@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from espalier.analysis import floors, matched, registered, selections
+from espalier.analysis import matched, registered, selections
 from espalier.analysis.labels import net_names
 from espalier.analysis.matched import Method
 from espalier.analysis.nets import untouched
@@ -15,7 +15,7 @@ from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import RULE, Contest, estimated, overall, tally
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Fact, Finding, fact_of_contest
-from espalier.report.findings.words import comparisons, lead, listed, percent, scatter
+from espalier.report.findings.words import comparisons, floors, lead, listed, percent, scatter
 from espalier.report.table import number
 
 AMOUNTS = ["ratio", "blocks", "asked"]
@@ -55,7 +55,7 @@ def baselines(view: StudyView) -> Finding | None:
         evidence=" ".join(
             f"Against {name}: {'; '.join(each.words for each in of_one)}." for name, of_one in by_baseline.items()
         )
-        + floors.sentence(view, (net for _, net in nets[~masked].iterrows())),
+        + floors(nets[~masked]),
         definition=DEFINITION,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from espalier.analysis import choices, selections, variants
+from espalier.analysis.chance import beats_chance
 from espalier.analysis.choices import Standings
 from espalier.analysis.labels import net_names
 from espalier.analysis.statistics import SEEDS
@@ -84,14 +85,14 @@ def _fact(name: str, found: Range, **of: str) -> Fact:
 
 
 def _frontier(view: StudyView, each: Standings) -> str:
-    """The nets that are named, those on the frontier first, then the most accurate, and where each stands."""
+    """The nets that are named, the most costly and most accurate first, and where each stands; but for those at chance:
+    the smallest file of all is on the frontier, however little its net can do."""
     places = {place.name: place for place in each.places}
-    rows = [row for _, row in each.named.iloc[::-1].iterrows()]
-    rows.sort(key=lambda row: places[row["variant"]].standing != Standing.FRONTIER)
+    rows = [row for _, row in each.named.iloc[::-1].iterrows() if beats_chance(row)]
     words = [_words(view, row, each.axis, places[row["variant"]] if _known(each) else None) for row in rows]
     more = f"; {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     remark = "" if _known(each) else f" ({ONE_SEED})"
-    return f"In {AXES[each.axis]}{remark}: {'; '.join(words[:SHOWN])}{more}"
+    return f"In {AXES[each.axis]}{remark}: {'; '.join(words[:SHOWN]) or 'none is above chance'}{more}"
 
 
 def _words(view: StudyView, row: pd.Series, axis: str, place: Place | None) -> str:

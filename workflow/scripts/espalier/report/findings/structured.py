@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from espalier.analysis import floors, matched, selections
+from espalier.analysis import matched, selections
 from espalier.analysis.labels import Row, net_names, pruning_label, retraining_label, way_of
 from espalier.analysis.matched import Match, Method
 from espalier.analysis.nets import NEAR, untouched
@@ -22,6 +22,7 @@ from espalier.report.findings.words import (
     comparable,
     comparisons,
     drop,
+    floors,
     lead,
     listed,
     percent,
@@ -52,7 +53,7 @@ def filter_wise_wins(view: StudyView) -> Finding | None:
         n=int(nets["n"].min()),
         answer=f"filter_wise is ahead in {comparisons(verdicts)}{_unless_tuned(when)}. {_turning_words(found)}"
         f"{scatter(nets)}",
-        evidence=" ".join(map(_match_words, found)) + floors.sentence(view, (net for _, net in nets.iterrows())),
+        evidence=" ".join(map(_match_words, found)) + floors(nets),
         definition=f"Top-1 {when} of filter_wise less that of each other prune type, at the same penalty and method. "
         f"{matched.RULE} {RULE}",
         published=_published_words(published),

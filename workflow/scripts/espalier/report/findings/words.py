@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from espalier.analysis.labels import floor_label
 from espalier.analysis.nets import untouched
 from espalier.analysis.statistics import Interval, Verdict
 from espalier.analysis.study import StudyView
@@ -153,6 +154,13 @@ def reference(nets: pd.DataFrame) -> tuple[str, str]:
         f" Nothing was removed, and so not compared: {_some(nets[nothing])}." if nothing.any() else "",
     ]
     return name, "".join(remarks)
+
+
+def floors(nets: pd.DataFrame) -> str:
+    """A sentence on the nets with layers at the least that a layer keeps, where nothing was left to choose; it begins
+    with a space; "" if there are none. nets: with the column `net`, their name."""
+    remarks = [f"{net['net']} ({words})" for _, net in nets.iterrows() if (words := floor_label(net))]
+    return f" Nothing was left to choose in some layers: {'; '.join(remarks)}." if remarks else ""
 
 
 def comparable(nets: pd.DataFrame) -> pd.DataFrame:
