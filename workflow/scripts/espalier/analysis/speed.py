@@ -111,7 +111,7 @@ def bounds(times: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
     >>> times = {"median_ms": [1.0], "dense_ms": [2.0], "noise": [1.21], "ratio_low": [1.6], "ratio_high": [2.1]}
     >>> low, high = bounds(pd.DataFrame(times))  # 1 / 1.1 and 2 / 2.1; 1.1 and 2 / 1.6
-    >>> round(low[0], 3), round(high[0], 3)
+    >>> round(float(low[0]), 3), round(float(high[0]), 3)
     (0.909, 1.25)
     """
     times = times.reindex(columns=["median_ms", "dense_ms", "noise", "ratio_low", "ratio_high"]).astype(float)

@@ -23,10 +23,12 @@ class Trial:
         self.model = min(suiting, key=lambda model: (model.blocks, model.smallest), default=None)
 
     def study(self) -> tiny_study.Chains:
-        """The model trained for an epoch and pruned, by each of the amounts that the prune type takes."""
+        """The model trained for an epoch and pruned, by each of the amounts that the prune type takes: of those that
+        say what is left only by the size of its file, since a net this narrow may be left no smaller."""
         if self.model is None:
             raise NotChecked(f"no registered model has {self.entry.needs!r}")
-        steps = [{"prune": {"prune_type": self.entry.name, key: AMOUNTS[key]}} for key in self.entry.amounts]
+        keys = [key for key in self.entry.amounts if key not in registry.COSTS or key == "size_mib"]
+        steps = [{"prune": {"prune_type": self.entry.name, key: AMOUNTS[key]}} for key in keys]
         size, channels = max(USUAL, self.model.smallest), self.model.channels[-1]
         return tiny_study.Chains(
             tiny_study.study(

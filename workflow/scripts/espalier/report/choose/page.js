@@ -36,7 +36,7 @@ function drawControls() {
     byId(`${id}_says`).textContent = all.length < 2 ? "not measured" : words(state[id]);
   }
   byId("setup").replaceChildren(`${study().setup}. `);
-  if (location.protocol.startsWith("http") || location.protocol === "file:")  // inside a report, nothing lies beside it
+  if (location.protocol !== "data:" && location.protocol !== "blob:")  // inside a report, nothing lies beside it
     byId("setup").append(make("a", {href: `studies/${encodeURIComponent(study().name)}.html`}, "Questions and answers"));
 }
 function drawFits() {
