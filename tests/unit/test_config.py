@@ -685,6 +685,19 @@ MISTAKES = {
         at="studies.vgg.chains[0][1].quantize",
         corrected={"quantize": {"scheme": "float16"}},
     ),
+    "penalty on batch norms that are folded": Mistake(
+        VGG,
+        VALID["studies"]["vgg"]
+        | {
+            "finetune": {"keep_penalty": True},
+            "chains": [
+                [{"train": {"penalty": "slimming", "prune_type": "filter_wise"}}, {"quantize": {"scheme": "qat_int8"}}]
+            ],
+        },
+        ("qat_int8 folds batch norms", "slimming", "keep_penalty: false"),
+        at="studies.vgg.chains[0][1].quantize.scheme",
+        corrected={"scheme": "static_int8"},
+    ),
     "percentile of another calibration": Mistake(
         CHAIN,
         ["train", {"quantize": {"scheme": "static_int8", "percentile": 99.9}}],

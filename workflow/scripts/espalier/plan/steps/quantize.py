@@ -102,6 +102,7 @@ def plan(at: Place) -> Planned:
     params |= {key: given[key] for key in ASKED if given.get(key, usual[key]) != usual[key]}
     if scheme.trains:
         trained = finetune.inside(at, **{key: given[key] for key in TRAINING if key in given})
+        _check_penalty(trained.recipe.penalty, at)
         params["recipe"] = trained.recipe.params()
         columns |= {key: trained.columns[key] for key in ("epochs", "select")}
         uses |= trained.uses
@@ -120,6 +121,17 @@ def _check_training(scheme: registry.Scheme, at: Place) -> None:
         allowed=f"epochs and learning_rate with a scheme that trains: {', '.join(able) or 'none'}",
         corrected={"quantize": {k: v for k, v in at.given.items() if k not in there}},
     )
+
+
+def _check_penalty(penalty: str | None, at: Place) -> None:
+    """No penalty on the scales of batch norms: these are folded into convs before the net is trained further."""
+    if penalty and registry.get(registry.Penalty, penalty, at.backend).of == "scales":
+        raise ConfigError(
+            [*at.path, "scheme"],
+            f"{at.given['scheme']} folds batch norms into convs, and {penalty}, which stays on, is of their scales",
+            allowed="a fine-tuning without that penalty (keep_penalty: false), or another scheme",
+            corrected={"scheme": "static_int8"},
+        )
 
 
 def _check_calibration(scheme: registry.Scheme, at: Place) -> None:
