@@ -80,7 +80,7 @@ def test_a_single_weight_is_gone_if_it_is_zero_or_its_layer_has_become_smaller()
 @pytest.mark.parametrize("name", registry.entries(registry.PruneType, "pytorch"))
 def test_every_prune_type_declares_what_the_config_is_checked_against(name):
     entry = registry.get(registry.PruneType, name, "pytorch")
-    assert entry.amounts and set(entry.amounts) <= {"ratio", "blocks", "threshold", "pattern"}
+    assert entry.amounts and set(entry.amounts) <= set(registry.AMOUNTS)
     assert entry.scopes in ((), ("global", "layer"), ("global", "layer", "erk"))
     assert entry.by and set(entry.by) <= set(groups.KINDS)
     assert any(entry.needs in model.has for model in registry.entries(registry.Model, "pytorch").values())

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 TABLES = {"make_table", "make_run_table", "write_overview", "write_study"}
-REPORT = {"collect_records", "collect_run", "draw_figure", "make_runtime_table", "write_choose", *TABLES}
+REPORT = {"collect_records", "collect_run", "draw_figure", "make_runtime_table", "write_choose", "write_study", *TABLES}
 FOLLOW_PRUNING = {"prune", "finetune", "scratch", "quantize", "measure", "measure_latency"}
 # An edit of a file of the library, a statement more, and the rules that have jobs then: the table in docs/outputs.md.
 EDITS = {
@@ -101,7 +101,8 @@ def test_measuring_again_trains_nothing_and_finds_the_same(finished):
 
 def test_editing_a_score_reruns_only_what_is_scored_by_it(finished):
     scores = "workflow/scripts/espalier/pytorch/scores.py"
-    finished.edit(scores, "return weight.square().sum(dims)\n", "return weight.pow(2).sum(dims)\n")
+    lasso = 'penalises."""\n    return weight.square().sum(dims)\n'
+    finished.edit(scores, lasso, lasso.replace("square()", "pow(2)"))
     assert finished.planned() == {}  # no chain of this config uses it
     finished.edit(scores, "return weight.abs().mean(dims)", "return weight.abs().mean(dim=dims)")
     assert finished.planned()["prune"] == 2
@@ -143,7 +144,7 @@ def test_editing_a_figure_redraws_that_figure_only(finished):
     path.write_text(path.read_text() + "\n\nANOTHER = 1\n")
     drawn = {p.parent.name for p in finished.folder.glob("results/figures/*/layer_widths.svg")}
     assert drawn == {"vgg", "resnet", "mlp"}
-    assert finished.planned() == {"draw_figure": 3}
+    assert finished.planned() == {"draw_figure": 3, "write_study": 3}  # and the pages that show it
     finished.run("--cores", "2")
     assert finished.planned() == {}
 
