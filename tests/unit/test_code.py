@@ -299,7 +299,7 @@ def versions(library):
     return {
         job: code.code_of_job(
             library / "run_step.py",
-            ["espalier.pytorch.runtime", f"espalier.pytorch.{STEPS[kind].module}"],
+            ["espalier.pytorch.runtime", f"espalier.pytorch.{STEPS[kind].function.partition('.')[0]}"],
             [(*use, "pytorch") for use in uses],
         )["digest"]
         for job, (kind, uses) in JOBS.items()

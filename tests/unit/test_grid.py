@@ -548,9 +548,22 @@ def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense
         "a/seed0/init/prune~weight~snip~0.90/train_pruned~epochs=3",
     ]
     assert dense.params["seed"] == start.params["seed"] == trained.params["seed"] != pruned.params["seed"]
-    assert start.function == "given.write_model" and start.params["model"] == dense.params["model"]
+    assert start.function == "given.write_initial_model" and start.params["model"] == dense.params["model"]
     assert trained.params["recipe"] == dense.params["recipe"] | {"epochs": 3}
     assert (trained.columns["retraining"], trained.columns["epochs"]) == ("train_pruned", 3)
+
+
+@pytest.mark.parametrize(
+    "short, spelt_out",
+    [
+        ({"quantize": {"scheme": "static_int8"}}, {"calibration": "minmax", "keep_float": 0}),
+        ({"prune": PRUNE}, {"normalize": "none", "multiple": 8}),
+        ({"prune": PRUNE | {"method": "depgraph"}}, {"normalize": "layer"}),
+    ],
+)
+def test_a_default_that_is_spelt_out_is_the_same_node(short, spelt_out):
+    ((kind, keys),) = short.items()
+    assert nodes(["train", {kind: keys | spelt_out}]) == nodes(["train", short])
 
 
 def test_pytorch_prunes_gradually_in_each_layer_by_a_function_of_its_own():

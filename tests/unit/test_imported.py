@@ -46,6 +46,11 @@ def nothing(num_classes):
 
 def raising(num_classes):
     raise RuntimeError("no licence")
+
+def flat(num_classes):
+    net = Net(num_classes)
+    nn.init.zeros_(net.head.weight)
+    return net
 """
 
 
@@ -137,6 +142,13 @@ def test_a_given_net_computes_what_its_author_s_file_does(folder, digits):
     assert given.write_model(folder / "model.safetensors", data=digits(16, 3), **step) == {"weights": "file"}
     images = torch.rand(4, 3, 16, 16)
     assert torch.equal(models.load(folder / "model.safetensors")(images), author(images))
+
+
+def test_a_net_that_begins_with_zeros_is_not_pruned_before_it_is_trained(folder, digits):
+    files = {"out": folder / "model.safetensors", "data": digits(16, 3)}
+    with pytest.raises(ValueError, match=r"^head of own_nets:flat begin"):
+        given.write_initial_model(**files, model={"name": "own_nets:flat"}, seed=0)
+    assert given.write_initial_model(**files, model={"name": "own_nets:Net"}, seed=0) == {"weights": "random"}
 
 
 def test_weights_of_a_file_are_not_silently_random(folder, digits):

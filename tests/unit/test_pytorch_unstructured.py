@@ -299,3 +299,16 @@ def test_dead_filters_of_a_masked_net_go_and_it_computes_the_same(digits, tmp_pa
     images = (torch.tensor(test.images[:64]).permute(0, 3, 1, 2) / 255 - 0.45) / 0.225
     with torch.no_grad():
         torch.testing.assert_close(smaller(images), masked(images), rtol=1e-4, atol=1e-5)
+
+
+def test_scores_that_are_all_zero_are_an_error_and_no_order_of_places(net, digits):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 10))
+    nn.init.zeros_(net[2].weight)
+    net[1].weight.data.zero_()
+    net[1].bias.data.zero_()
+    with pytest.raises(ValueError, match="no gradient"):
+        unstructured.zero_weights(
+            net,
+            Pruning.of({"prune_type": "weight", "method": "snip", "ratio": "0.5"}, "pytorch"),
+            load_data(digits(8, 1)),
+        )

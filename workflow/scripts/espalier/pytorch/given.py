@@ -11,7 +11,7 @@ from torch import nn
 from espalier.datasets.prepare import load as load_data
 from espalier.imports import is_imported
 from espalier.pytorch.imported import check_net
-from espalier.pytorch.models import build_model, save
+from espalier.pytorch.models import build_model, load, save, weighted
 from espalier.training.pretrained import is_file, is_missing
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
@@ -48,3 +48,18 @@ def write_model(
     net, weights = initial_net(model, load_data(data).manifest)
     save(net, out)
     return {"weights": weights}
+
+
+def write_initial_model(
+    out: str | Path, *, data: str | Path, keeping: Keeping = KEEP_NOTHING, model: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """The same, for a net that is pruned before any training. Raises ValueError if layers begin with weights of zero:
+    what is pruned could not be told from them."""
+    written = write_model(out, data=data, keeping=keeping, model=model, seed=seed)
+    zero = [name for name, layer in weighted(load(out)).items() if not layer.weight.detach().all()]
+    if zero:
+        raise ValueError(
+            f"{', '.join(zero)} of {model['name']} begin with weights of zero, which could not be told from pruned "
+            "ones: prune the net after a training, in chains that begin with train"
+        )
+    return written

@@ -60,6 +60,11 @@ def scores(
     return found
 
 
+def by_gradients(score: Score) -> bool:
+    """Whether a score asks for gradients of the loss."""
+    return bool({"gradient", "batch_gradient", "gates"} & set(inspect.signature(score.function).parameters))
+
+
 def check_finite(found: Sequence[torch.Tensor], score: Score, kind: str) -> None:
     """Raise ValueError if a score of a kind of groups is not finite."""
     if not all(vector.isfinite().all() for vector in found):
@@ -168,7 +173,7 @@ def _drawn(data: Data, seed: int) -> list[np.ndarray]:
     """The indices of GRADIENT_IMAGES training images, drawn by the seed, in batches."""
     number = min(GRADIENT_IMAGES, len(data.train))
     chosen = np.sort(np.random.default_rng(seed).choice(len(data.train), number, replace=False))
-    return np.split(chosen, range(BATCH, number, BATCH))
+    return np.split(chosen, range(BATCH, number - 1, BATCH))  # no last batch of one, which a batch norm refuses
 
 
 def _loss(net: nn.Module, data: Data, batch: np.ndarray) -> torch.Tensor:

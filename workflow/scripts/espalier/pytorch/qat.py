@@ -33,5 +33,5 @@ def qat_int8(further: Further, batches: Sequence[np.ndarray]) -> ModelProto:
     further.details |= loop.run(learner, ["qat_int8", seed, number], further.keeping, parent=further.parent)
     ranges = rounding.plain(net)
     model = export(net, data.test.images.shape[1:])
-    compare(net, model, data)
+    further.details.setdefault("measured", {})["export_difference"] = compare(net, model, data)
     return static.static_int8(model, batches, ranges=ranges)

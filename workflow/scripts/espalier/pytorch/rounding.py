@@ -102,7 +102,7 @@ def _ends(found: Iterable[Any]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _rounded(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     """What a layer computes of its rounded input by its rounded weights; in training its range follows the input."""
-    inputs = inputs.float()  # under autocast, too
+    inputs = inputs.float()
     if layer.training:
         low, high = inputs.detach().aminmax()
         getattr(layer, LOW).lerp_(low.clamp(max=0), MOVES)
@@ -111,7 +111,8 @@ def _rounded(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     weight = layer.weight
     layer.__dict__["weight"] = _per_channel(weight)  # found before the parameter of that name
     try:
-        return type(layer).forward(layer, inputs)
+        with torch.autocast(inputs.device.type, enabled=False):  # bf16 has no more digits than int8
+            return type(layer).forward(layer, inputs)
     finally:
         del layer.__dict__["weight"]
 

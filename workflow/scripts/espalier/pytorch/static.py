@@ -114,7 +114,7 @@ def _of_tensors(path: Path, ranges: Mapping[str, tuple[float, float]]) -> dict[s
 
     model = onnx.load(path)
     made_by = {output: node for node in model.graph.node for output in node.output}
-    found = {}
+    found, missing = {}, set(ranges)
     for node, layer in weighted_nodes(model):
         if layer in ranges:
             tensor = node.input[0]
@@ -122,6 +122,9 @@ def _of_tensors(path: Path, ranges: Mapping[str, tuple[float, float]]) -> dict[s
                 tensor = made_by[tensor].input[0]
             low, high = (np.array(end, np.float32) for end in ranges[layer])
             found[tensor] = [{"rmin": low, "rmax": high}]
+            missing.discard(layer)
+    if missing:
+        raise RuntimeError(f"the export does not name {', '.join(sorted(missing))}, whose trained ranges it is to have")
     return found
 
 

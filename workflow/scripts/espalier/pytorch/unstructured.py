@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from espalier.datasets.prepare import Data
-from espalier.pytorch.importance import normalized
+from espalier.pytorch.importance import by_gradients, normalized
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import weighted
 from espalier.training.portion import portion
@@ -35,6 +35,11 @@ def zero_weights(net: nn.Module, pruning: Pruning, data: Data | None = None) -> 
             tensor[tensor.abs() < amount.value] = 0
         return
     found = importance(net, ["weights"], pruning.score, data=data, seed=pruning.seed)["weights"]
+    if by_gradients(pruning.score) and not any(of_layer.any() for of_layer in found):
+        raise ValueError(
+            f"{pruning.score.name} of all weights is 0, so that none is more important than another: no gradient "
+            "reaches them, because a layer behind them is dead or has weights of zero"
+        )
     scores = {name: s.reshape(layers[name].weight.shape) for name, s in zip(layers, found, strict=True)}
     if pruning.normalize:
         scores = {name: normalized(of_layer) for name, of_layer in scores.items()}

@@ -44,6 +44,6 @@ INIT = Step(
     like_train=True,
     plan=plan,
     reads=("data",),
-    function="given.write_model",
+    function="given.write_initial_model",
     runtime=10,
 )

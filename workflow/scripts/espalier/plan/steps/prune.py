@@ -13,7 +13,7 @@ from espalier.plan.job import Use
 from espalier.plan.keys import Table, defaults, key, named
 from espalier.plan.lookup import known, model_of, prune_type_of
 from espalier.plan.steps import finetune
-from espalier.plan.steps.ranking import NORMALIZED, check_shares, normalization
+from espalier.plan.steps.ranking import NORMALIZED, check_shares, normalization, usual_normalization
 from espalier.plan.steps.step import Place, Planned, Step
 
 SCHEDULE = ("initial", "begin", "end", "every")  # of gradual pruning
@@ -166,6 +166,8 @@ def plan(at: Place) -> Planned:
         uses |= trained.uses
     given = {key: value for key, value in at.given.items() if key not in amounts.KEPT} | pruning.kept
     given |= {"method": pruning.score.name, pruning.amount.key: pruning.amount.value}
+    if pruning.normalize == usual_normalization(pruning.prune_type, pruning.score, pruning.amount.key, pruning.scope):
+        given.pop("normalize", None)
     return Planned(params, columns, uses, given, _function(pruning, at.backend))
 
 

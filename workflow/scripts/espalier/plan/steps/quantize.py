@@ -106,7 +106,9 @@ def plan(at: Place) -> Planned:
         params["recipe"] = trained.recipe.params()
         columns |= {key: trained.columns[key] for key in ("epochs", "select")}
         uses |= trained.uses
-    return Planned(params, columns, uses)
+    # A default that is spelt out makes no other node.
+    own = {key: value for key, value in given.items() if key not in ASKED or value != usual[key]}
+    return Planned(params, columns, uses, own)
 
 
 def _check_training(scheme: registry.Scheme, at: Place) -> None:

@@ -23,13 +23,24 @@ def normalization(
 
     amount: the key that says how much goes. scope: of the step, None if the prune type has none.
     """
-    compete = scope == "global" and amount not in ALONE and prune_type.backend == "pytorch"
     if given.get("normalize") == "layer":
-        if not compete:
+        if not _compete(prune_type, amount, scope):
             raise _without_competition(prune_type, amount, scope, path)
         _check_sign(score, prune_type, path)
-    usual = score.normalize if compete else ""
+    usual = usual_normalization(prune_type, score, amount, scope)
     return "layer" if given.get("normalize", usual) == "layer" else None
+
+
+def usual_normalization(
+    prune_type: registry.PruneType, score: registry.Score, amount: str, scope: str | None
+) -> str | None:
+    """ "layer" if each layer's scores are divided by their mean where the step says nothing."""
+    return "layer" if score.normalize == "layer" and _compete(prune_type, amount, scope) else None
+
+
+def _compete(prune_type: registry.PruneType, amount: str, scope: str | None) -> bool:
+    """Whether the scores of layers are ranked against each other."""
+    return scope == "global" and amount not in ALONE and prune_type.backend == "pytorch"
 
 
 def _without_competition(prune_type: registry.PruneType, amount: str, scope: str | None, path: list) -> ConfigError:

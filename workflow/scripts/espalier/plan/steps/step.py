@@ -81,11 +81,6 @@ class Step:
     measure: str = "profile.measure_model"
     measured_with: tuple[str, ...] = ()
 
-    @property
-    def module(self) -> str:
-        """The module of the backend that its job imports by name."""
-        return self.function.partition(".")[0]
-
     def folder(self, given: dict[str, Any]) -> str:
         """The name of its folder: its kind and what the chain says of it.
 
