@@ -548,7 +548,7 @@ def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense
         "a/seed0/init/prune~weight~snip~0.90/train_pruned~epochs=3",
     ]
     assert dense.params["seed"] == start.params["seed"] == trained.params["seed"] != pruned.params["seed"]
-    assert start.function == "given.write_initial_model" and start.params["model"] == dense.params["model"]
+    assert start.function == "given.write_model" and start.params["model"] == dense.params["model"]
     assert trained.params["recipe"] == dense.params["recipe"] | {"epochs": 3}
     assert (trained.columns["retraining"], trained.columns["epochs"]) == ("train_pruned", 3)
 

@@ -147,8 +147,8 @@ def test_a_given_net_computes_what_its_author_s_file_does(folder, digits):
 def test_a_net_that_begins_with_zeros_is_not_pruned_before_it_is_trained(folder, digits):
     files = {"out": folder / "model.safetensors", "data": digits(16, 3)}
     with pytest.raises(ValueError, match=r"^head of own_nets:flat begin"):
-        given.write_initial_model(**files, model={"name": "own_nets:flat"}, seed=0)
-    assert given.write_initial_model(**files, model={"name": "own_nets:Net"}, seed=0) == {"weights": "random"}
+        given.write_model(**files, untrained=True, model={"name": "own_nets:flat"}, seed=0)
+    assert given.write_model(**files, untrained=True, model={"name": "own_nets:Net"}, seed=0) == {"weights": "random"}
 
 
 def test_weights_of_a_file_are_not_silently_random(folder, digits):

@@ -86,7 +86,7 @@ def test_editing_its_model_leaves_the_data_alone_and_editing_its_data_leaves_not
 
 def test_editing_its_figure_redraws_it(example):
     example.edit(PLUGIN, "error (%)", "wrong (%)")
-    assert planned(example) == {"draw_figure": 1}
+    assert planned(example) == {"draw_figure": 1, "write_study": 1}  # and the page that shows it
 
 
 def test_a_module_that_it_imports_beside_it_counts(example):

@@ -11,12 +11,19 @@ from espalier.training.recipe import KEEP_NOTHING, Keeping
 
 
 def write_model(
-    out: str | Path, *, data: str | Path, keeping: Keeping = KEEP_NOTHING, model: dict[str, Any], seed: int
+    out: str | Path,
+    *,
+    data: str | Path,
+    keeping: Keeping = KEEP_NOTHING,
+    model: dict[str, Any],
+    seed: int,
+    untrained: bool = False,
 ) -> dict[str, Any]:
     """Write the net as it is to `out`.
 
     data: a prepared data set, whose classes the net has to have. model: as `Training` has it. seed: of what the net's
-    function draws, where no file has its weights. Returns {"weights": "file", or "random" if its function set them}.
+    function draws, where no file has its weights. untrained: of PyTorch's chains alone. Returns {"weights": "file", or
+    "random" if its function set them}.
     """
     prepared = load_data(data)
     pixels = {key: prepared.manifest[key] for key in ("mean", "std")}

@@ -11,7 +11,7 @@ from torch import nn
 from espalier.datasets.prepare import load as load_data
 from espalier.imports import is_imported
 from espalier.pytorch.imported import check_net
-from espalier.pytorch.models import build_model, load, save, weighted
+from espalier.pytorch.models import build_model, save, weighted
 from espalier.training.pretrained import is_file, is_missing
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
@@ -37,29 +37,28 @@ def initial_net(model: dict[str, Any], manifest: dict[str, Any]) -> tuple[nn.Mod
 
 
 def write_model(
-    out: str | Path, *, data: str | Path, keeping: Keeping = KEEP_NOTHING, model: dict[str, Any], seed: int
+    out: str | Path,
+    *,
+    data: str | Path,
+    keeping: Keeping = KEEP_NOTHING,
+    model: dict[str, Any],
+    seed: int,
+    untrained: bool = False,
 ) -> dict[str, Any]:
     """Write the net as it is to `out`.
 
     data: a prepared data set, whose classes the net has to have. model: as `Training` has it. seed: of what the net's
-    function draws, where no file has its weights. Returns {"weights": "file", or "random" if its function set them}.
+    function draws, where no file has its weights. untrained: the net is pruned before any training; raises ValueError
+    if layers begin with weights of zero, which could not be told from pruned ones. Returns {"weights": "file", or
+    "random" if its function set them}.
     """
     torch.manual_seed(seed)
     net, weights = initial_net(model, load_data(data).manifest)
-    save(net, out)
-    return {"weights": weights}
-
-
-def write_initial_model(
-    out: str | Path, *, data: str | Path, keeping: Keeping = KEEP_NOTHING, model: dict[str, Any], seed: int
-) -> dict[str, Any]:
-    """The same, for a net that is pruned before any training. Raises ValueError if layers begin with weights of zero:
-    what is pruned could not be told from them."""
-    written = write_model(out, data=data, keeping=keeping, model=model, seed=seed)
-    zero = [name for name, layer in weighted(load(out)).items() if not layer.weight.detach().all()]
+    zero = [name for name, layer in weighted(net).items() if not layer.weight.detach().all()] if untrained else []
     if zero:
         raise ValueError(
             f"{', '.join(zero)} of {model['name']} begin with weights of zero, which could not be told from pruned "
             "ones: prune the net after a training, in chains that begin with train"
         )
-    return written
+    save(net, out)
+    return {"weights": weights}

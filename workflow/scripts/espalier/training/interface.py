@@ -50,7 +50,14 @@ class GivenModule(Protocol):
     """A net that was trained elsewhere."""
 
     def write_model(
-        self, out: str | Path, *, data: str | Path, keeping: Keeping = ..., model: dict[str, Any], seed: int
+        self,
+        out: str | Path,
+        *,
+        data: str | Path,
+        keeping: Keeping = ...,
+        model: dict[str, Any],
+        seed: int,
+        untrained: bool = False,
     ) -> dict[str, Any]: ...
 
 

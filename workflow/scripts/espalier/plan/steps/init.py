@@ -25,7 +25,10 @@ def plan(at: Place) -> Planned:
             allowed="random; or chains that begin with train or given",
             corrected={"weights": "random"},
         )
-    return Planned({"model": at.study["model"]}, {"init": None, "retraining": None, "epochs": None, "select": None})
+    return Planned(
+        {"model": at.study["model"], "untrained": True},
+        {"init": None, "retraining": None, "epochs": None, "select": None},
+    )
 
 
 INIT = Step(
@@ -44,6 +47,6 @@ INIT = Step(
     like_train=True,
     plan=plan,
     reads=("data",),
-    function="given.write_initial_model",
+    function="given.write_model",
     runtime=10,
 )
