@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from a_clock import Clock
 from a_run import Run, by_ratio
 
 from espalier.plan import grid
@@ -21,13 +22,6 @@ CONFIG = {
         }
     }
 }
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

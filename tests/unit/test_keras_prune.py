@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from an_interruption import interrupted
 
 from espalier import registry
 from espalier.datasets.prepare import write_manifest
 from espalier.keras import gradual, groups, models, prune
 from espalier.keras.runtime import keras, start, toolkit
-from espalier.run import progress
 from espalier.training.pruning import Gradual
 from espalier.training.recipe import Keeping
 from espalier.training.sparsity import Course
@@ -387,17 +387,9 @@ def test_the_same_seed_prunes_to_the_same_file(halves, tmp_path):
     assert files[0] == files[1] != files[2]
 
 
-def test_interrupted_pruning_ends_where_uninterrupted_pruning_ends(halves, tmp_path, monkeypatch, capsys):
+def test_interrupted_pruning_ends_where_uninterrupted_pruning_ends(halves, tmp_path, capsys):
     whole = gradually(tmp_path / "whole.keras", halves)
-    real = progress.line
-
-    def stop(row, epochs):
-        if row["epoch"] == 3:
-            raise InterruptedError
-        real(row, epochs)
-
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr(progress, "line", stop)
+    with interrupted(3):
         gradually(tmp_path / "resumed.keras", halves, checkpoint=tmp_path / "state")
     resumed = gradually(tmp_path / "resumed.keras", halves, checkpoint=tmp_path / "state")
     assert "going on after epoch 2" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import torch_pruning
 from torch import nn
 
 from espalier.pytorch import models, prune, structure
+from espalier.pytorch import outputs as outputs_of
 from espalier.training.pruning import Pruning
 
 
@@ -120,11 +121,11 @@ def test_a_channel_counts_with_its_filters_its_norms_and_all_that_reads_it():
     net[1].weight.data = torch.tensor([2.0, 1])
     net[3].weight.data[0, :, 0, 0] = torch.tensor([1.0, 2])
     net[6].weight.data[0] = torch.arange(16.0)  # four pixels for each of the four channels
-    outputs, _ = prune.scored(net, depgraph("global"), 2, None)
+    outputs, _ = outputs_of.scored(net, depgraph("global"), 2, None)
     first, second = (of.scores.tolist() for of in outputs)
     assert first == [9 + 16 + 4 + 1, 1 + 1 + 4]
     assert second == [1 + 4 + 1 + 4 + 9, *(sum(n * n for n in range(i, i + 4)) for i in (4, 8, 12))]
-    normalized, _ = prune.scored(net, depgraph("global", "layer"), 2, None)
+    normalized, _ = outputs_of.scored(net, depgraph("global", "layer"), 2, None)
     assert normalized[0].scores.tolist() == pytest.approx([30 / 18, 6 / 18])
 
 
@@ -135,5 +136,5 @@ def test_neurons_count_with_what_reads_them():
     net[1].weight.data[:, 0] = torch.tensor([1.0, 3])
     net[3].weight.data[1] = torch.tensor([4.0, 0])
     step = {"prune_type": "neuron_wise", "method": "depgraph", "ratio": "0.50"}
-    outputs, _ = prune.scored(net, Pruning.of(step, "pytorch"), 2, None)
+    outputs, _ = outputs_of.scored(net, Pruning.of(step, "pytorch"), 2, None)
     assert [of.scores.tolist() for of in outputs] == [[1 + 16, 9]]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from a_recipe import DEFAULTS
+from an_interruption import interrupted
 from safetensors.torch import load_file
 from torch import nn
 
 from espalier import registry
 from espalier.pytorch import gradual, models
 from espalier.pytorch.runtime import start
-from espalier.run import progress
 from espalier.training.recipe import Keeping
 
 RECIPE = DEFAULTS | {"epochs": 4, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
@@ -87,17 +87,9 @@ def test_what_was_zero_in_the_parent_stays_zero(prune):
     assert zeros(out)["0.weight"] == 54
 
 
-def test_the_same_seed_gives_the_same_bits_interrupted_or_not(prune, tmp_path, monkeypatch, capsys):
+def test_the_same_seed_gives_the_same_bits_interrupted_or_not(prune, tmp_path, capsys):
     whole, found = prune("whole")
-    real = progress.line
-
-    def stop(row, epochs):
-        if row["epoch"] == 3:
-            raise InterruptedError
-        real(row, epochs)
-
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr(progress, "line", stop)
+    with interrupted(3):
         prune("resumed", checkpoint=tmp_path / "state")
     resumed, again = prune("resumed", checkpoint=tmp_path / "state")
     assert "going on after epoch 2" in capsys.readouterr().out

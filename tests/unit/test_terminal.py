@@ -4,18 +4,12 @@ import io
 import logging
 
 import pytest
+from a_clock import Clock
 
 from espalier.run import terminal
 from espalier.run.expected import Planned, Progress, Times
 
 JOBS = {1: Planned("train", "a", "t"), 2: Planned("measure", "a", "t"), 3: Planned("prune", "a", "p")}
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

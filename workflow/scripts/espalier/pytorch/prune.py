@@ -5,31 +5,26 @@ layers are pooled and sorted, the threshold is the value at index int(groups * r
 strictly above it. The number kept in a layer is rounded up to a multiple of 8, at least 8, with the best of the groups
 below the threshold (ties: the lower index); layers of 8 or fewer are left as they are. With scope "layer" the same
 happens within each layer. A step may ask for another multiple, and for a share of each layer that always stays. A
-threshold that is given is no share: groups below it go, and nothing is rounded.
-
-Where residual connections add up the outputs of several convs, a channel can go only from all of them: they have one
-score, the mean of their scores for that channel. A `coupled` score sees all parameters that go with a channel, as in
-DepGraph (Fang et al. 2023, arXiv:2301.12900). With `normalize: layer` the scores of each layer, or of each set of
-coupled channels, are divided by their mean before they are pooled.
+threshold that is given is no share: groups below it go, and nothing is rounded. Which channels can go only together,
+and how they are scored, is in `outputs`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espalier.datasets.prepare import Data
 from espalier.datasets.prepare import load as load_data
-from espalier.pytorch import coupled_parameters, coupling, structure, unstructured
+from espalier.pytorch import coupling, structure, unstructured
 from espalier.pytorch import groups as grouping
 from espalier.pytorch.images import image_channels
-from espalier.pytorch.importance import check_finite, normalized
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import load, remove_blocks, residual_blocks, save
-from espalier.registry import PruneType, Score
+from espalier.pytorch.outputs import Outputs, scored
 from espalier.training.pruning import Amount, Pruning
 from espalier.training.recipe import KEEP_NOTHING, Keeping
 
@@ -143,15 +138,6 @@ def _check_runs(net: nn.Module, size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Output channels of a layer, or of several that can lose a channel only together."""
-
-    units: coupling.Coupled
-    scores: Tensor  # (units,)
-    spared: bool  # all of them stay
-
-
-@dataclass(frozen=True)
 class Ranking:
     """The output channels of a net's convs (or the neurons of its hidden linear layers) with their scores: what stays
     by a ratio, or by a threshold, follows from it.
@@ -239,26 +225,6 @@ def ranked(
     return Ranking(outputs, list(layers), torch.cat(pool) if pruning.scope == "global" else None, pruning, grown)
 
 
-def scored(net: nn.Module, pruning: Pruning, size: int, data: Data | None) -> tuple[list[Outputs], list[Tensor]]:
-    """The outputs of a net with their scores, and the scores of all groups that compete for one threshold."""
-    by, score = pruning.prune_type.by, pruning.score
-    norm = normalized if pruning.normalize else _as_they_are
-    if score.coupled:
-        outputs = scored_together(net, score, size, by[0])
-    else:
-        found = importance(net, by, score, data=data, seed=pruning.seed)
-        if by not in (("filters",), ("neurons",)):
-            found = {kind: [norm(scores) for scores in of_kind] for kind, of_kind in found.items()}
-            return scored_in_chain(net, pruning.prune_type, found), [scores for kind in by for scores in found[kind]]
-        outputs = scored_by_filters(net, found[by[0]], size, by[0])
-    outputs = [replace(of, scores=norm(of.scores)) for of in outputs]
-    return outputs, [of.scores for of in outputs for places in of.units.places.values() for _ in places[0]]
-
-
-def _as_they_are(scores: Tensor) -> Tensor:
-    return scores
-
-
 def share(amount: Amount) -> float | Fraction:
     """A ratio as a number: a text or number as the nearest float, as published; a fraction exactly."""
     return amount.value if isinstance(amount.value, Fraction) else float(amount.value)
@@ -267,54 +233,6 @@ def share(amount: Amount) -> float | Fraction:
 def multiple_of(units: coupling.Coupled, multiple: int = MULTIPLE) -> int:
     """The number of units of which a multiple is kept, so that layers keep a multiple of so many channels."""
     return multiple // math.gcd(multiple, units.channels)
-
-
-def scored_by_filters(net: nn.Module, scores: list[Tensor], size: int, kind: str = "filters") -> list[Outputs]:
-    """The outputs of convs (or neurons of linear layers) with the scores of their own filters, of coupled ones the
-    mean."""
-    import torch
-
-    by_name, outputs = dict(zip(grouping.LAYERS[kind](net), scores, strict=True)), []
-    for units in coupling.coupled(net, size, kind):
-        of_layers = [by_name[name][torch.tensor(places).T] for name, places in units.places.items()]
-        outputs.append(Outputs(units, torch.cat(of_layers).mean(0), bool(units.why)))
-    _check_not_all_spared(outputs)
-    return outputs
-
-
-def scored_together(net: nn.Module, score: Score, size: int, kind: str = "filters") -> list[Outputs]:
-    """The outputs of convs (or neurons of linear layers) with the scores of all parameters that go with them: filters,
-    norms, and the weights by which other layers read them."""
-    sets = coupling.coupled(net, size, kind)
-    found = [score(matrix, 1) for matrix in coupled_parameters.matrices(net, sets, size)]
-    check_finite(found, score, kind)
-    outputs = [Outputs(units, scores, bool(units.why)) for units, scores in zip(sets, found, strict=True)]
-    _check_not_all_spared(outputs)
-    return outputs
-
-
-def _check_not_all_spared(outputs: list[Outputs]) -> None:
-    if all(of.spared for of in outputs):
-        reasons = list(dict.fromkeys(of.units.why for of in outputs))
-        raise ValueError(f"no channel of the net can go: {'; '.join(reasons[:5]) or 'it has no such layers'}")
-
-
-def scored_in_chain(net: nn.Module, prune_type: PruneType, scores: dict[str, list[Tensor]]) -> list[Outputs]:
-    """The outputs of each conv of a chain with the scores of its filters, of the next conv's input channels, or the
-    better of the two."""
-    import torch
-
-    layers, outputs = structure.chain(net), []
-    by_name = {kind: dict(zip(grouping.convs(net), of_kind, strict=True)) for kind, of_kind in scores.items()}
-    for number, layer in enumerate(layers):
-        found = [by_name["filters"][layer.name]] if "filters" in prune_type.by else []
-        if "channels" in prune_type.by and number + 1 < len(layers):
-            found.append(by_name["channels"][layers[number + 1].name])
-        spared = not found or bool(prune_type.spares and layer.before_max_pool)
-        of_layer = torch.stack(found).amax(0) if found else torch.zeros(layer.width)
-        alone = coupling.Coupled([layer.name], {layer.name: [[index] for index in range(layer.width)]})
-        outputs.append(Outputs(alone, of_layer, spared))
-    return outputs
 
 
 def threshold(scores: Tensor, ratio: float | Fraction) -> float:

@@ -14,6 +14,7 @@ from espalier.pytorch import prune, runtime, structure, unstructured
 from espalier.pytorch.evaluate import evaluate
 from espalier.pytorch.importance import scores as importance
 from espalier.pytorch.models import load, weighted
+from espalier.pytorch.outputs import Outputs
 from espalier.training.portion import portion
 from espalier.training.pruning import Pruning
 
@@ -73,7 +74,7 @@ def _top1(net: nn.Module, split: Split, manifest: dict[str, Any]) -> float:
     return evaluate(net.to(runtime.device()), split, manifest)["top1"]
 
 
-def _pruned(net: nn.Module, of: prune.Outputs, ratios: Sequence[float], size: int) -> Rows:
+def _pruned(net: nn.Module, of: Outputs, ratios: Sequence[float], size: int) -> Rows:
     """A layer's row and the net without the channels that score lowest there, for each ratio."""
     units, number = of.units, len(of.units)
     best_first = of.scores.argsort(descending=True, stable=True).tolist()
