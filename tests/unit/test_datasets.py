@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -23,6 +24,7 @@ from espalier import datasets
 from espalier.datasets import fetch as files
 from espalier.datasets import idx
 from espalier.datasets import prepare as data
+from espalier.datasets.contents import Contents
 
 PLAIN = {"size": 6, "channels": 3, "validation": 0, "mean": 0.45, "std": 0.225}
 RANDOM = np.random.default_rng(0)
@@ -628,22 +630,25 @@ def test_the_data_root_is_what_the_config_says_else_the_variable_else_data(monke
 
 
 def test_sources_are_the_files_that_are_read_and_not_what_was_downloaded(tmp_path, digits_as_idx):
-    assert datasets.sources("digits", tmp_path) == datasets.sources("mnist", tmp_path) == []
+    assert datasets.sources("digits", tmp_path) == datasets.sources("mnist", tmp_path) == {}
     put(tmp_path / "downloads" / "mnist", digits_as_idx)
-    assert datasets.sources("mnist", tmp_path) == []
+    assert datasets.sources("mnist", tmp_path) == {}
     put(tmp_path / "mnist", digits_as_idx)
-    assert [p.name for p in datasets.sources("mnist", tmp_path)] == [f"{name}.gz" for name in idx.FILES]
+    assert [p.name for p in datasets.sources("mnist", tmp_path).values()] == [f"{name}.gz" for name in idx.FILES]
     as_zips(tmp_path / "cifar10_jpeg", pets())
-    assert [p.name for p in datasets.sources("cifar10", tmp_path)] == ["train.zip", "validation.zip"]
+    assert [p.name for p in datasets.sources("cifar10", tmp_path).values()] == ["train.zip", "validation.zip"]
     archive = tar(tmp_path / "cifar-10-binary.tar.gz", cifar10_members())
-    assert datasets.sources("cifar10", tmp_path) == [archive]
+    assert list(datasets.sources("cifar10", tmp_path).values()) == [archive]
 
 
-def test_the_stamp_of_images_in_folders_changes_with_them(tmp_path):
-    assert datasets.stamp("digits", tmp_path) is None and datasets.stamp("cats_vs_dogs", tmp_path) is None
+def contents(name, root, path=None):
+    return Contents(root / "store.json").digest(datasets.sources(name, root, path))
+
+
+def test_images_in_folders_are_other_contents_when_one_of_them_changes(tmp_path):
+    assert not datasets.sources("digits", tmp_path) and not datasets.sources("cats_vs_dogs", tmp_path)
     folder = as_folder(tmp_path / "cats_vs_dogs", pets())
-    assert datasets.sources("cats_vs_dogs", tmp_path) == []
-    stamps = []
+    found = []
     for change in (
         lambda: None,
         lambda: (folder / "train/cats/cats.0.png").rename(folder / "train/cats/x.png"),
@@ -653,20 +658,53 @@ def test_the_stamp_of_images_in_folders_changes_with_them(tmp_path):
         lambda: as_folder(folder, {"train/birds/a.png": b"1"}),
     ):
         change()
-        stamps.append(datasets.stamp("cats_vs_dogs", tmp_path))
-        assert stamps[-1] == datasets.stamp("image_folder", tmp_path, "cats_vs_dogs")
-    assert len(set(stamps)) == len(stamps)
+        found.append(contents("cats_vs_dogs", tmp_path))
+        assert found[-1] == contents("image_folder", tmp_path, "cats_vs_dogs")
+    assert len(set(found)) == len(found)
 
 
-def test_the_stamp_of_a_file_changes_when_an_older_one_takes_its_place(tmp_path, digits_as_idx):
+def test_a_file_is_other_contents_when_an_older_one_takes_its_place(tmp_path, digits_as_idx):
     folder = put(tmp_path / "mnist", digits_as_idx)
-    first = datasets.stamp("mnist", tmp_path)
-    assert first and datasets.stamp("mnist", tmp_path) == first
+    first = contents("mnist", tmp_path)
+    assert first == contents("mnist", tmp_path)
     file = next(folder.glob("train-images*"))
     status, content = file.stat(), file.read_bytes()
     file.write_bytes(content[::-1])
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns - 10**9))
-    assert datasets.stamp("mnist", tmp_path) != first
+    assert contents("mnist", tmp_path) != first
+    file.write_bytes(content)
+    assert contents("mnist", tmp_path) == first
+
+
+def test_a_copy_with_other_times_in_another_place_is_the_same_contents(tmp_path, digits_as_idx):
+    put(tmp_path / "here" / "mnist", digits_as_idx)
+    shutil.copytree(tmp_path / "here", tmp_path / "there" / "again")
+    for file in (tmp_path / "there").rglob("*.gz"):
+        os.utime(file, ns=(0, 0))
+    assert contents("mnist", tmp_path / "here") == contents("mnist", tmp_path / "there" / "again")
+
+
+def test_a_file_is_read_once_and_again_when_the_store_is_lost_or_damaged(tmp_path):
+    (tmp_path / "file").write_bytes(b"1")
+    found = Contents(tmp_path / "store").digest({"file": tmp_path / "file"})
+    store = json.loads((tmp_path / "store").read_text())
+    assert store[str(tmp_path / "file")].pop() == hashlib.sha256(b"1").hexdigest()
+    store[str(tmp_path / "file")].append("remembered")
+    (tmp_path / "store").write_text(json.dumps(store))
+    assert Contents(tmp_path / "store").digest({"file": tmp_path / "file"}) != found
+    for damaged in (b"", b"[1]", b"{", b"\xff", json.dumps({str(tmp_path / "file"): 1}).encode()):
+        (tmp_path / "store").write_bytes(damaged)
+        assert Contents(tmp_path / "store").digest({"file": tmp_path / "file"}) == found
+
+
+def test_of_very_large_sets_sizes_and_times_stand_for_the_contents(tmp_path, monkeypatch):
+    monkeypatch.setattr("espalier.datasets.contents.LARGE", 3)
+    file = tmp_path / "file"
+    file.write_bytes(b"1234")
+    found = Contents(tmp_path / "store").digest({"file": file})
+    assert not (tmp_path / "store").exists()
+    os.utime(file, ns=(0, 0))
+    assert Contents(tmp_path / "store").digest({"file": file}) != found
 
 
 def test_the_manifest_does_not_say_where_the_data_root_is(tmp_path, digits_as_idx):

@@ -1,6 +1,7 @@
-"""Data sets from files, in the real workflow: found below the data root, prepared anew when they change."""
+"""Data sets from files, in the real workflow: found below the data root, prepared again when their contents change."""
 
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -63,5 +64,10 @@ def test_images_in_a_zip_where_the_environment_says(pets, monkeypatch):
     zipped(archive, images())
     pets.run("--cores", "1", TARGET)
     assert pets.planned(TARGET) == {}
+    other = shutil.copytree(pets.folder / "elsewhere", pets.folder / "scratch")  # with time stamps of now
+    monkeypatch.setenv("ESPALIER_DATA", str(other))
+    (other / "pets" / "all.zip").touch()
+    assert pets.planned(TARGET) == {}  # the same data
+    archive = other / "pets" / "all.zip"
     zipped(archive, images() | {"train/cats/0.png": picture(99)})
     assert pets.planned(TARGET) == {"prepare_dataset": 1}

@@ -4,6 +4,7 @@ import functools
 import re
 
 from espalier.backends import BACKENDS
+from espalier.datasets.contents import Contents
 from espalier.plan.naming import sorted_keys
 from espalier.plan.steps import STEPS
 from espalier.plan.study import weights_of
@@ -13,6 +14,8 @@ from espalier.training.pretrained import is_file
 SHARED = (
     workflow.enable_cache
 )  # whether results may come from the cache: asked here, since Snakemake tells of each such rule
+
+CONTENTS = Contents(Path(".snakemake/espalier_contents.json"))  # of the files that data and weights are read from
 
 # Of a prepared data set; the last is no input.
 FILES_OF_DATA = ("manifest.json", "images.npy", "labels.npy", "timing.json")
@@ -64,22 +67,27 @@ def looked_up(function, dataset):
         raise WorkflowError(f"the data set {dataset['name']}: {error}") from None
 
 
-def sources_of_data(wildcards):
-    """The files that a data set is read from, those that are there: a changed one is read anew. What is not there, the
-    job downloads, or says what is missing. Images in folders are too many to be inputs; see the next function. The
-    files are `local`: neither in a module's prefix nor in remote storage."""
-    dataset = GRID.datasets()[wildcards.dataset]
-    return [local(str(path)) for path in looked_up(datasets.sources, dataset)]
-
-
 def parameters_of_data(wildcards):
-    """How a data set is prepared, and for one that is read from files where from, and a stamp of these files: one that is
-    replaced by an older file is another one, too."""
+    """How a data set is prepared, and for one that is read from files what they contain: a copy elsewhere, or one with
+    another time stamp, is the same data. These files are no inputs, as Snakemake compares inputs by path and time. What
+    is not there, the job downloads, or says what is missing."""
     dataset = sorted_keys(GRID.datasets()[wildcards.dataset])
     if not datasets.reads_files(dataset["name"]):
         return {"how": dataset}
-    stamp = looked_up(datasets.stamp, dataset)
-    return {"how": dataset | {"data_root": DATA_ROOT}, "stamp": stamp}
+    return {"how": dataset, "contents": contents_of(looked_up(datasets.sources, dataset))}
+
+
+def contents_of(files):
+    """Digest of what files contain; None if there are none."""
+    try:
+        return CONTENTS.digest(files) if files else None
+    except OSError as error:
+        raise WorkflowError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def place_of_data(wildcards, resources):
+    """Where data is looked for, and downloaded to."""
+    return DATA_ROOT
 
 
 def code_of_data(wildcards):

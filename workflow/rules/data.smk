@@ -2,8 +2,6 @@
 
 
 rule prepare_dataset:
-    input:
-        sources_of_data,
     output:
         manifest="<results>/data/{dataset}/manifest.json",
         images="<results>/data/{dataset}/images.npy",
@@ -20,6 +18,7 @@ rule prepare_dataset:
         **asks("data"),
     params:
         dataset=parameters_of_data,
+        place=place_of_data,
         code=code_of_data,
         execution=execution_of_job,
     message:
@@ -29,8 +28,6 @@ rule prepare_dataset:
 
 
 rule fetch_weights:
-    input:
-        given_weights,
     output:
         "<results>/weights/{weights}",  # empty, if they could not be had and the study does without
     log:
@@ -46,7 +43,8 @@ rule fetch_weights:
     params:
         backend=backend_of_weights,
         how=parameters_of_weights,
-        stamp=stamp_of_weights,
+        contents=contents_of_weights,
+        given=given_weights,
         place=place_of_weights,
         code=code_of_weights,
         execution=execution_of_job,
@@ -76,7 +74,7 @@ rule read_weights:
         backend=backend_of_study,
         model=model_with_own_weights,
         data=folder_of_data,
-        stamp=stamp_of_own_weights,
+        contents=contents_of_own_weights,
         code=code_of_own_weights,
         execution=execution_of_job,
     message:

@@ -10,24 +10,25 @@ def place_of_weights(wildcards, resources):
     return str(Path(DATA_ROOT, "weights"))
 
 
-def given_weights(wildcards):
+def file_of_weights(wildcards):
     """The user's own file of these weights, if there is one: under the name of the architecture, or under torchvision's,
     such as resnet50-0676ba61.pth."""
     study = study_of_weights(wildcards)
     name = study["model"]["name"].rpartition("/")[2]  # of torchvision/resnet18
     suffix = {"pytorch": "pth", "keras": "h5"}[study["backend"]]
     folder = Path(DATA_ROOT, "weights")
-    return [
-        local(str(path))
-        for path in (folder / f"{name}.{suffix}", *sorted(folder.glob(f"{name}-*.{suffix}")))
-        if path.exists()
-    ][:1]
+    found = (folder / f"{name}.{suffix}", *sorted(folder.glob(f"{name}-*.{suffix}")))
+    return next((path for path in found if path.exists()), None)
 
 
-def stamp_of_weights(wildcards):
-    """Of the user's file: size and time, by which one that is replaced by an older file is another one."""
-    files = [Path(file).stat() for file in given_weights(wildcards)]
-    return [[file.st_size, file.st_mtime_ns] for file in files]
+def given_weights(wildcards, resources):
+    return str(file_of_weights(wildcards) or "")
+
+
+def contents_of_weights(wildcards):
+    """Of the user's file: the same bytes elsewhere, or with another time stamp, are the same weights."""
+    file = file_of_weights(wildcards)
+    return contents_of({"": file} if file else {})
 
 
 def parameters_of_weights(wildcards):
@@ -56,13 +57,11 @@ def own_weights(wildcards):
     weights = STUDIES[wildcards.study]["model"]["weights"]
     if not is_file(weights):
         raise WorkflowError(f"{wildcards.study} begins with no file of weights")
-    return local(weights)
+    return ancient(local(weights))  # its bytes are compared, not its time stamp
 
 
-def stamp_of_own_weights(wildcards):
-    """Of that file: size and time, by which one that is replaced by an older file is another one."""
-    file = Path(STUDIES[wildcards.study]["model"]["weights"]).stat()
-    return [file.st_size, file.st_mtime_ns]
+def contents_of_own_weights(wildcards):
+    return contents_of({"": Path(STUDIES[wildcards.study]["model"]["weights"])})
 
 
 def model_with_own_weights(wildcards):

@@ -4,7 +4,7 @@ from espalier.run.files import whole
 from espalier.run.shim import job
 
 with job(snakemake) as this:
-    given = next(iter(this.input), None)
+    given = this.params.given or None
     print(f"weights from {given}" if given else f"no file of these weights in {this.params.place}: fetching them")
     (fetch,) = this.functions("pretrained.fetch_weights")
     with whole(this.output[0]) as out:

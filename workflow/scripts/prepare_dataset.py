@@ -7,5 +7,6 @@ from espalier.run.integrity import write_sealed
 from espalier.run.shim import job
 
 with job(snakemake) as this:
-    data.prepare(Path(this.output.manifest).parent, data.Preparation(**this.params.dataset["how"]))
+    how = data.Preparation(**this.params.dataset["how"], data_root=this.params.place)
+    data.prepare(Path(this.output.manifest).parent, how)
     write_sealed(this.output.timing, this.timing())

@@ -8,7 +8,6 @@ read, and the folders whose images it would. To add a data set, add a module to 
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 from pathlib import Path
@@ -41,29 +40,25 @@ def arguments(entry: Entry, root: str | Path, path: str | None) -> dict:
     return {key: value for key, value in given.items() if key in inspect.signature(entry.function).parameters}
 
 
-def sources(name: str, root: str | Path, path: str | None = None) -> list[Path]:
-    """The files that a data set is read from, as far as they are there; images in folders are left to `stamp`.
+def sources(name: str, root: str | Path, path: str | None = None) -> dict[str, Path]:
+    """The files that a data set is read from, those in folders too, by names that say nothing of where the set lies;
+    none if they are still to be downloaded.
 
-    So are files left out that were downloaded: they are what their checksum says, or they are not used.
+    Files that were downloaded are left out: they are what their checksum says, or they are not used. Raises ValueError
+    for a name or a kind of file that cannot be read.
     """
-    return [source for source in _found(name, root, path) if source.is_file()]
-
-
-def stamp(name: str, root: str | Path, path: str | None = None) -> str | None:
-    """Digest of the names, sizes and times of the files that a data set is read from, of those in folders too; None if
-    there are none."""
-    found, digest = [source for source in _found(name, root, path) if source.exists()], hashlib.sha256()
-    for source in found:
-        files = [source]
+    files = {}
+    for source in _found(name, root, path):
+        place = f"{source.parent.name}/{source.name}"
         if source.is_dir():
-            files = sorted(source.iterdir())
-            for file in files:
+            for file in sorted(source.iterdir()):
                 check_name(source, file.name)
                 if not file.is_dir():
                     check_regular(file)
-        inside = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        digest.update(f"{source.parent.name}/{source.name} {inside}\n".encode())
-    return digest.hexdigest()[:16] if found else None
+                    files[f"{place}/{file.name}"] = file
+        elif source.exists():
+            files[place] = source
+    return files
 
 
 def _found(name: str, root: str | Path, path: str | None) -> list[Path]:
