@@ -26,9 +26,9 @@ COUNTS = {
         "quantize": SEEDS * 3, "measure_latency": SEEDS,
     },
     # Keras: 3 gradual, 2 at once; those and the dense one trained on, one from scratch; 3 + 2 schemes.
-    # PyTorch: plain and group lasso, a threshold on each, filters; both trained on; 3 schemes.
+    # PyTorch: plain and group lasso, a threshold on each, filters; both trained on; 3 schemes; trained until it overfits.
     "cifar10": {
-        "train": 1 + 2, "prune": (3 + 2) + 3, "finetune": (1 + 2) + 3,
+        "train": 1 + 2 + 1, "prune": (3 + 2) + 3, "finetune": (1 + 2) + 3,
         "scratch": 1, "quantize": (3 + 2) + 3, "measure_latency": 1 + 1,
     },
     # Dense and penalised; four published filter-wise rows and two of other types, random three times, weights; all of
