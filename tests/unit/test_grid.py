@@ -559,11 +559,20 @@ def test_a_net_that_is_pruned_before_training_begins_and_is_trained_as_the_dense
         ({"quantize": {"scheme": "static_int8"}}, {"calibration": "minmax", "keep_float": 0}),
         ({"prune": PRUNE}, {"normalize": "none", "multiple": 8}),
         ({"prune": PRUNE | {"method": "depgraph"}}, {"normalize": "layer"}),
+        ({"finetune": {"epochs": 2}}, {"rewind": False, "rewind_weights": False, "keep_penalty": False}),
     ],
 )
 def test_a_default_that_is_spelt_out_is_the_same_node(short, spelt_out):
     ((kind, keys),) = short.items()
     assert nodes(["train", {kind: keys | spelt_out}]) == nodes(["train", short])
+
+
+def test_a_switch_that_differs_from_the_study_s_is_told():
+    assert nodes(["train", {"finetune": {"rewind": [True, False]}}], finetune={"epochs": 1, "rewind": True}) == [
+        "train",
+        "train/finetune",
+        "train/finetune~rewind=false",
+    ]
 
 
 def test_pytorch_prunes_gradually_in_each_layer_by_a_function_of_its_own():

@@ -26,7 +26,7 @@ COUNTS = {
         "quantize": SEEDS * 3, "measure_latency": SEEDS,
     },
     # Keras: 3 gradual, 2 at once; those and the dense one trained on, one from scratch; 3 + 2 schemes.
-    # PyTorch: plain and group lasso, a threshold on each, filters; both trained on; 3 schemes; trained until it overfits.
+    # PyTorch: plain and group lasso, a threshold on each, filters; both trained on; 3 schemes. And one that overfits.
     "cifar10": {
         "train": 1 + 2 + 1, "prune": (3 + 2) + 3, "finetune": (1 + 2) + 3,
         "scratch": 1, "quantize": (3 + 2) + 3, "measure_latency": 1 + 1,
@@ -36,6 +36,18 @@ COUNTS = {
     "cifar100": {
         "train": 2, "prune": 4 + 2 + 3 + 1, "finetune": 4 + 2 + 3 + 1 + 2 + 1, "scratch": 1,
         "quantize": 3 + 2, "measure_latency": 1,
+    },
+    # Four scores at four costs, all trained on, and the dense net; two of them rewound, and from scratch; 2 schemes of
+    # each of three nets.
+    "cifar100_methods": {
+        "train": SEEDS, "prune": SEEDS * 16, "finetune": SEEDS * (16 + 1 + 2), "scratch": SEEDS * 2,
+        "quantize": SEEDS * (2 + 2 * 2), "measure_latency": SEEDS,
+    },
+    # Five structured scores at seven costs, five unstructured ones at five; all trained on, two scores rewound too, and
+    # the dense net both ways; from scratch twice of the structured, once of the unstructured.
+    "fair": {
+        "train": SEEDS, "prune": SEEDS * (5 * 7 + 5 * 5), "finetune": SEEDS * (5 * 7 + 5 * 5 + 2 * 5 + 2),
+        "scratch": SEEDS * (2 * 5 + 5), "quantize": SEEDS * (2 + 3 * 2), "measure_latency": SEEDS,
     },
     # MobileNetV2: 4 gradual, 2 at once; 3 + 2 schemes. VGG16: 1 gradual, 2 at once; 5 + 2 + 3.
     "cats_dogs": {

@@ -14,6 +14,7 @@ from espalier.plan.steps.step import Place, Planned, Step
 
 # Keys of a recipe: its learning rates.
 RATES = ("learning_rate", "warmup_epochs", "warmup_from", "milestones", "gamma", "plateau", "schedule", "rise")
+SWITCHES = ("keep_penalty", "rewind", "rewind_weights")  # its own keys, off if nothing is said
 WORTH = ("batch_size", "optimizer", "momentum", "nesterov")  # of a recipe: what a learning rate is worth by
 
 
@@ -55,7 +56,13 @@ def plan(at: Place) -> Planned:
         began = rewinding.training_of_weights(draft, at.before)
         params["origin"] = {key: began.params[key] for key in ("recipe", "seed")} | {"epochs": trained.recipe.offset}
         retraining, uses = "rewind_weights", uses | set(began.uses)
-    return Planned(params, recipe.further(trained, at.columns) | {"retraining": retraining}, uses)
+    return Planned(params, recipe.further(trained, at.columns) | {"retraining": retraining}, uses, _told(at))
+
+
+def _told(at: Place) -> dict[str, Any]:
+    """What the chain gives the step, without switches that are so anyway: it is the same node as without them."""
+    usual = dict.fromkeys(SWITCHES, False) | at.study["finetune"]
+    return {key: value for key, value in at.given.items() if key not in SWITCHES or value != usual[key]}
 
 
 def inside(at: Place, **given: Any) -> recipe.Trained:
