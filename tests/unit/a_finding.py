@@ -107,8 +107,8 @@ TIMES = {  # net -> its baseline, and its milliseconds at batch 1 and 8; the exp
 }
 
 
-def timed(tmp_path: Path, times: dict[str, tuple[str, float, float]]) -> Run:
-    """The run of `compressed` with these times, as in TIMES."""
+def timed(tmp_path: Path, times: dict[str, tuple[str, float, float]], noise: float | None = 1.1) -> Run:
+    """The run of `compressed` with these times, as in TIMES. noise: None, if no second copy of a net was timed."""
     run, nets = compressed(tmp_path)
     run.time(
         [
@@ -118,6 +118,7 @@ def timed(tmp_path: Path, times: dict[str, tuple[str, float, float]]) -> Run:
                 "batch_size": size,
                 "median_ms": ms,
                 "p90_ms": ms,
+                "noise": noise,
             }
             for net, (base, one, eight) in times.items()
             for size, ms in ((1, one), (8, eight))

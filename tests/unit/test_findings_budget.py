@@ -8,6 +8,7 @@ from a_run import Run, by_ratio, config
 from scipy import stats
 
 from espalier.analysis import choices, operators
+from espalier.analysis import speed as speed_of
 from espalier.analysis.verdicts import ONE_SEED
 from espalier.report.findings import budget
 
@@ -208,6 +209,18 @@ def test_whether_int8_is_slower(tmp_path):
     assert published == pytest.approx({"1": 89.9 / 215, "2": 122.4 / 1048.5})
 
 
+def test_without_a_second_copy_of_the_dense_net_no_verdict_on_times_is_given(tmp_path):
+    run = timed(tmp_path, TIMES, noise=None)
+    speed = answers(run, TIMED)["int8_speed"]
+    assert values(speed, "times_faster", "batch_size", scheme="dynamic_int8") == {1: 0.25, 8: 0.5}
+    assert set(outcomes(speed)) == {"undecided"} and speed.verdict == "undecided"
+    pruned = answers(run, TIMED)["prediction_speed"]
+    assert set(outcomes(pruned)) == {"undecided"} and value(pruned, "times_faster", batch_size=1) == 2.0
+    assert value(answers(run, TIMED)["promise"], "as_fast") == 3  # the numbers alone: static at both, both at batch 1
+    low, high = speed_of.bounds(run.view(TIMED).times)
+    assert low.isna().all() and high.isna().all()
+
+
 def test_where_static_int8_is_slower(tmp_path):
     run = timed(tmp_path, TIMES | {"static": ("export", 3.0, 4.0), "both": ("export", 2.0, 4.9)})
     speed = answers(run, TIMED)["int8_speed"]  # their exports: 2 and 1 at batch 1
@@ -272,12 +285,11 @@ def test_a_scheme_without_int8_has_no_question_about_it(tmp_path):
 
 def test_prediction_is_faster_only_if_it_was_measured_to_be(tmp_path):
     for folder, unit_ms, outcome in (("fast", 0.5, "won"), ("same", 0.97, "undecided"), ("slow", 2.0, "lost")):
-        run = mlp(tmp_path / folder, {"glorot": TWO_INITS["glorot"]})  # 3 % is within what timings scatter
+        run = mlp(tmp_path / folder, {"glorot": TWO_INITS["glorot"]})  # 3 % is within the noise
         dense = "s/seed0/train~glorot"
         times = {dense: 1.0, f"{dense}/prune~weight~magnitude~0.50": 1.01, f"{dense}/prune~unit~l2~0.50": unit_ms}
-        run.time(
-            [{"node": n, "baseline": dense, "batch_size": 1, "median_ms": t, "p90_ms": 2} for n, t in times.items()]
-        )
+        of = {"baseline": dense, "batch_size": 1, "p90_ms": 2, "noise": 1.05}
+        run.time([of | {"node": node, "median_ms": ms} for node, ms in times.items()])
         speed = answers(run, config(latency={}, published="mnist_mlp"))["prediction_speed"]
         assert values(speed, "times_faster", "prune_type") == pytest.approx({"weight": 1 / 1.01, "unit": 1 / unit_ms})
         assert outcomes(speed) == ["undecided", outcome] and speed.published

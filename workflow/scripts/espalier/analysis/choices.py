@@ -4,7 +4,7 @@ images; and the Pareto set of a study."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 
 import pandas as pd
 
@@ -119,5 +119,6 @@ def _candidate(view: StudyView, net: pd.Series, axis: str) -> Candidate:
     ends = ("ms_low", "ms_high") if axis == "ms_per_image" else (axis, axis)
     pairs = [(net["variant"], seed) for seed in accuracy.top1]
     low, high = (view.by_seed[end].reindex(pairs).dropna() for end in ends)
-    cost = float(net[axis]) if low.empty else Interval(float(low.min()), float(high.max()))
-    return Candidate(net["variant"], cost, accuracy.top1, accuracy.outcomes)
+    known = Interval(float(low.min()), float(high.max())) if len(low) else None
+    unknown = Interval(0.0, inf) if axis == "ms_per_image" else float(net[axis])  # a time whose noise was not measured
+    return Candidate(net["variant"], known or unknown, accuracy.top1, accuracy.outcomes)

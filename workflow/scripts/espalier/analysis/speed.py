@@ -15,7 +15,6 @@ from espalier.analysis.statistics import Verdict
 from espalier.analysis.tidy import Tidy
 from espalier.registry import Scheme
 
-FASTER = 1.1  # where no second copy of the baseline was timed: nets of one graph differ by up to 1.08 in recorded runs
 NOISY = 0.05  # width of the interval of a ratio, as a share of it, above which it is called too noisy
 
 
@@ -23,27 +22,30 @@ NOISY = 0.05  # width of the interval of a ratio, as a share of it, above which 
 class Gain:
     """A time / that of a net, and how far it can be trusted.
 
-    low, high: its 95 % interval; NaN where it is not known. noise: the factor by which copies of one net differ.
-    same: whether both have the same graph (single weights set to zero): then neither is faster on a dense runtime.
+    low, high: its 95 % interval; NaN where it is not known. noise: the factor by which copies of one net differ; NaN
+    where no copy was timed: then it cannot be told. same: whether both have the same graph (single weights set to
+    zero): then neither is faster on a dense runtime.
     """
 
     ratio: float
     low: float = nan
     high: float = nan
-    noise: float = FASTER
+    noise: float = nan
     same: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """Whether the net is faster by more than noise.
 
-        >>> [str(Gain(ratio).verdict) for ratio in (2.0, 1.02, 0.5)]
+        >>> [str(Gain(ratio, noise=1.1).verdict) for ratio in (2.0, 1.02, 0.5)]
         ['won', 'undecided', 'lost']
+        >>> str(Gain(2.0).verdict)
+        'undecided'
         >>> str(Gain(1.3, 1.05, 1.5, noise=1.1).verdict), str(Gain(1.3, same=True).verdict)
         ('undecided', 'undecided')
         """
         low, high = (self.ratio if isnan(end) else end for end in (self.low, self.high))
-        if self.same:
+        if self.same or isnan(self.noise):
             return Verdict.UNDECIDED
         return Verdict.WON if low > self.noise else Verdict.LOST if high < 1 / self.noise else Verdict.UNDECIDED
 
@@ -57,13 +59,13 @@ class Gain:
 def gain(times: pd.DataFrame) -> Gain:
     """The median gain of several rows of `speed_ups`: of nets, seeds, or both. The noise is the largest of any."""
     ends = [float(times[end].median()) if end in times else nan for end in ("ratio_low", "ratio_high")]
-    noise = times["noise"].max() if "noise" in times else nan
-    return Gain(
-        float(times["speed_up"].median()),
-        *ends,
-        noise=FASTER if isnan(noise) else noise,
-        same=bool(times["same"].all()),
-    )
+    noise = noise_of(times).max()
+    return Gain(float(times["speed_up"].median()), *ends, noise=float(noise), same=bool(times["same"].all()))
+
+
+def noise_of(times: pd.DataFrame) -> pd.Series:
+    """For each row the factor by which copies of its baseline differ; NaN where no copy was timed."""
+    return times["noise"] if "noise" in times else pd.Series(nan, times.index)
 
 
 def speed_ups(tidy: Tidy) -> pd.DataFrame:
@@ -107,7 +109,8 @@ def bounds(times: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """The least and the most that a call may take, for two nets to be told apart only by more than the noise.
 
     Copies of one net differ by the factor `noise`: each may be off by its square root, one way or the other. Where the
-    interval of a net's ratio to its baseline is wider than that, it counts. times: as `speed_ups` gives them.
+    interval of a net's ratio to its baseline is wider than that, it counts. NaN where the noise was not measured.
+    times: as `speed_ups` gives them.
 
     >>> times = {"median_ms": [1.0], "dense_ms": [2.0], "noise": [1.21], "ratio_low": [1.6], "ratio_high": [2.1]}
     >>> low, high = bounds(pd.DataFrame(times))  # 1 / 1.1 and 2 / 2.1; 1.1 and 2 / 1.6
@@ -115,16 +118,16 @@ def bounds(times: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     (0.909, 1.25)
     """
     times = times.reindex(columns=["median_ms", "dense_ms", "noise", "ratio_low", "ratio_high"]).astype(float)
-    off = times["noise"].fillna(FASTER) ** 0.5
+    off, known = times["noise"] ** 0.5, times["noise"].notna()
     low = pd.concat([times["median_ms"] / off, times["dense_ms"] / times["ratio_high"]], axis=1).min(axis=1)
     high = pd.concat([times["median_ms"] * off, times["dense_ms"] / times["ratio_low"]], axis=1).max(axis=1)
-    return low, high
+    return low.where(known), high.where(known)
 
 
 def slow_schemes(times: pd.DataFrame) -> pd.DataFrame:
     """For each scheme that is known to be slow on a CPU the row of its slowest net, if that was slower than the dense
-    net in float32 by more than timings scatter. times: as `speed_ups` gives them."""
-    slow = times[(times["speed_up"] < 1 / FASTER) & times["scheme"].notna()]
+    net in float32 by more than the noise. times: as `speed_ups` gives them."""
+    slow = times[(times["speed_up"] < 1 / noise_of(times)) & times["scheme"].notna()]
     slow = slow[registered.known_to_be_slow(slow)]
     return slow.loc[slow.groupby("scheme", sort=False)["speed_up"].idxmin()]
 
@@ -156,6 +159,8 @@ def reason(net: pd.Series, found: Gain | None) -> str:
         return "It was not timed."
     if found.same:
         return "Not faster: it has the graph of the dense net, whose zeros are multiplied like any other number."
+    if isnan(found.noise):
+        return "Cannot be told: the noise was not measured, no second copy of the dense net was timed."
     if found.noisy:
         return f"Cannot be told: the interval of the ratio is wider than {100 * NOISY:g} % of it."
     promise = f"its MACs promise {net['speed_up']:.2f} times" if net["speed_up"] > 1 else "it has as many MACs"

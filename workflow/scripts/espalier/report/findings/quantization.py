@@ -13,7 +13,7 @@ from espalier.analysis.choices import Choice, by_validation, claims_with_drops, 
 from espalier.analysis.labels import net_names
 from espalier.analysis.nets import KINDS, LIMITS, NEAR
 from espalier.analysis.operators import Profile
-from espalier.analysis.speed import FASTER, Gain
+from espalier.analysis.speed import Gain, noise_of
 from espalier.analysis.statistics import SEEDS
 from espalier.analysis.study import StudyView
 from espalier.analysis.tidy import MIB
@@ -127,8 +127,8 @@ def int8_speed(view: StudyView) -> Finding | None:
         + _slow_static(times)
         + "".join(f" {each.words}" for each in profiles),
         definition="Median time of the same net exported as float32 / that of the quantized one, in the same runtime; "
-        "faster or slower by more than the noise, what two copies of a net differ by in the same run "
-        f"({FASTER:g} times, where it was not measured). Of intervals over rounds the medians over the nets. What a "
+        "faster or slower by more than the noise, what two copies of a net differ by in the same run; where it was not "
+        "measured, that cannot be told. Of intervals over rounds the medians over the nets. What a "
         "call is spent on: of the net that is furthest from float32 in each scheme, by ONNX Runtime's own profile; "
         "LiteRT tells which operators it runs, and not how long each takes.",
         published=_published_words(view),
@@ -190,8 +190,7 @@ def _gains(times: pd.DataFrame) -> list[Fact]:
     """The median gain of each scheme at each batch size."""
     columns = ["gain", "gain_low", "gain_high"]
     medians = times.groupby(["scheme", "batch_size"], sort=False)[columns].median()
-    known = times["noise"].dropna() if "noise" in times else pd.Series(dtype=float)
-    noise = float(known.max()) if len(known) else FASTER
+    noise = float(noise_of(times).max())
     return [
         fact_of_times("times_faster", Gain(*map(float, row), noise=noise), scheme=scheme, batch_size=batch)
         for (scheme, batch), row in zip(medians.index, medians.to_numpy(), strict=True)
@@ -208,7 +207,7 @@ def _medians(times: pd.DataFrame) -> str:
 def _slow_static(times: pd.DataFrame) -> str:
     """Which nets were slower in int8 than in float32, of schemes that are not known to be slow, in a sentence that
     begins with a space; "" if none."""
-    slow = times[(times["gain"] < 1 / FASTER) & ~registered.known_to_be_slow(times)]
+    slow = times[(times["gain"] < 1 / noise_of(times)) & ~registered.known_to_be_slow(times)]
     if slow.empty:
         return ""
     nets = zip(net_names(slow), slow["batch_size"], slow["gain"], strict=True)
@@ -225,7 +224,7 @@ def _answer(scheme: str, gains: list[Fact]) -> str:
             if f.value and f.outcome == outcome
         ]
         parts += [f"{word}, {listed(times)}"] if times else []
-    return f"{scheme}: {' but '.join(parts) or 'as fast'}"
+    return f"{scheme}: {' but '.join(parts) or 'cannot be told'}"
 
 
 def _published_gains(view: StudyView) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from espalier.analysis import selections
 from espalier.analysis.labels import net_names, pruning_label
-from espalier.analysis.speed import FASTER, NOISY, Gain, gain, slow_words
+from espalier.analysis.speed import NOISY, Gain, gain, noise_of, slow_words
 from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
 from espalier.analysis.verdicts import overall, tally
@@ -43,7 +43,7 @@ def prediction_speed(view: StudyView) -> Finding | None:
         definition="Speed-up = median time of the dense net / median time of the pruned one, in the same runtime, "
         f"timed in turns in one process. Faster: the interval of the median over a prune type's nets is above the "
         "noise, which is what two copies of the dense net differ by in the same run; where no second copy was timed, "
-        f"the median is above {FASTER:g}. Nets of the same graph are not faster, whatever was measured. {NOISY_WORDS}",
+        f"it cannot be told. Nets of the same graph are not faster, whatever was measured. {NOISY_WORDS}",
         published=view.published_remark("prediction_speed"),
     )
 
@@ -77,6 +77,9 @@ def _answer_of(kind: str, gains: list[tuple[Any, Gain]]) -> str:
     if all(each.same for _, each in gains):
         return f"{kind}: no, the graph is the dense net's: its zeros are multiplied like any other number"
     faster = [f"{each.ratio:.1f} times at batch {batch}" for batch, each in gains if each.verdict == Verdict.WON]
+    if all(np.isnan(each.noise) for _, each in gains):
+        measured = [f"{each.ratio:.1f} times at batch {batch}" for batch, each in gains]
+        return f"{kind}: cannot be told, {listed(measured)} as measured"
     noisy = [f"batch {batch}" for batch, each in gains if each.noisy]
     words = f"yes, {listed(faster)}" if faster else "not shown" if noisy else "no"
     return f"{kind}: {words}{f'; too noisy at {listed(noisy)}' if noisy else ''}"
@@ -84,12 +87,12 @@ def _answer_of(kind: str, gains: list[tuple[Any, Gain]]) -> str:
 
 def _floor(times: pd.DataFrame) -> str:
     """A sentence on the noise, by what is known of it; it begins with a space."""
-    if "noise" in times and times["noise"].notna().any():
+    if noise_of(times).notna().any():
         return f" Two copies of the dense net differ by up to {times['noise'].max():.2f} times."
     same = times[times["same"]]["speed_up"]
     if same.empty:
         return " The noise was not measured."
-    return f" Nets of the same graph differ by {same.min():.2f} to {same.max():.2f} times: smaller gains are none."
+    return f" The noise was not measured; nets of the same graph differ by {same.min():.2f} to {same.max():.2f} times."
 
 
 @register(
@@ -104,8 +107,8 @@ def promise(view: StudyView) -> Finding | None:
     if times.empty:
         return None
     times = times.assign(net=net_names(times), gap=np.log(times["speed_up"] / times["promised"]))
-    floor = times["noise"].fillna(FASTER) if "noise" in times else pd.Series(FASTER, times.index)
-    kept = int((times["gap"] >= -np.log(floor)).sum())
+    times = times.assign(scatter=np.log(noise_of(times).fillna(1)))
+    kept = int((times["gap"] >= -times["scatter"]).sum())
     quantized = times["kind"].str.contains("quantized")
     parts = {"pruned nets": times[~quantized], "quantized ones": times[quantized]}
     slow = slow_words(times)
@@ -117,9 +120,8 @@ def promise(view: StudyView) -> Finding | None:
         evidence=" ".join(f"Of the {words}, {_furthest(rows)}." for words, rows in parts.items() if len(rows)),
         definition="Promised: MACs of the dense net / those of this net; quantization does not change them. Measured: "
         "median time of the dense net in the same runtime / that of this net, same batch. At the least: a "
-        f"time below the promise by no more than the noise counts as kept ({FASTER:g} times, where the noise was not "
-        "measured). Nets at each batch size count on their "
-        "own.",
+        "time below the promise by no more than the noise counts as kept; where the noise was not measured, the "
+        "numbers alone are compared. Nets at each batch size count on their own.",
     )
 
 
@@ -133,10 +135,11 @@ def _gaps(times: pd.DataFrame) -> list[Fact]:
 
 
 def _furthest(times: pd.DataFrame) -> str:
-    """The nets that are furthest below and above what was promised, by more than timings scatter."""
-    chance, parts = np.log(FASTER), []
+    """The nets that are furthest below and above what was promised, by more than the noise."""
+    parts = []
     for side, off in (("below", -times["gap"]), ("above", times["gap"])):
-        words = _speeds(times.loc[off.idxmax()]) if off.max() > chance else "none"
+        furthest = off.idxmax()
+        words = _speeds(times.loc[furthest]) if off[furthest] > times["scatter"][furthest] else "none"
         parts.append(f"furthest {side}: {words}")
     return "; ".join(parts)
 
