@@ -35,7 +35,7 @@ RULE = (  # `contests` in words
 WITHIN_RULE = (  # `claims` in words
     f"A net is within so many points if the upper {100 * LEVEL:g} % bound of its drop is (Student, seed by seed, "
     "corrected for all nets of the question by Holm's method); it is not if the lower bound is above; else it is "
-    f"undecided. {ONE_SEED.capitalize()}."
+    f"undecided. Bounds in brackets are those of the net alone, not corrected. {ONE_SEED.capitalize()}."
 )
 
 AccuracyOf = Callable[[Row], Accuracy]

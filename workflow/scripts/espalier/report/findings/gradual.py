@@ -44,7 +44,8 @@ def collapse(view: StudyView) -> Finding | None:
         facts=(*_drops(claims), *(replace(drop, source=PUBLISHED) for drop in _published_drops(published))),
         verdict=last.verdict and OPPOSITE[last.verdict],
         n=last.n,
-        answer=f"{_collapse_word(last.verdict)}: at {_at(last.net)} {place}{interval(last.bounds, ', bounds ')}"
+        answer=f"{_collapse_word(last.verdict)}: at {_at(last.net)} {place}"
+        f"{interval(last.bounds, ', bounds of the drop ')}"
         f"{_from(claims)}.{caution}{scatter(held)}",
         evidence=f"Top-1: {_accuracies(nets)}; {dense} {number(last.net['reference_top1'], 2)}.",
         definition=f"It collapses if the sparsest net's top-1 is more than {COLLAPSE:g} points below {dense}, and does "

@@ -73,8 +73,8 @@ def lead(contest: Contest) -> str:
 
 
 def drop(claim: Claim) -> str:
-    """A drop with its bounds and the verdict: "0.79 points below, bounds [0.33, 1.25], undecided"."""
-    return f"{below(claim.drop)}{interval(claim.bounds, ', bounds ')}, {claim_word(claim.verdict)}"
+    """A drop with its bounds and the verdict: "0.79 points below, bounds of the drop [0.33, 1.25], undecided"."""
+    return f"{below(claim.drop)}{interval(claim.bounds, ', bounds of the drop ')}, {claim_word(claim.verdict)}"
 
 
 def claims_of(view: StudyView, nets: pd.DataFrame, limit: float) -> list[Claim]:
@@ -111,8 +111,8 @@ def below(points_below: float) -> str:
 def interval(of: Interval | None, name: str = " ") -> str:
     """An interval in brackets; "" where it is not known.
 
-    >>> interval(Interval(-0.4, 1.25), ", bounds ")
-    ', bounds [−0.40, +1.25]'
+    >>> interval(Interval(-0.4, 1.25), ", bounds of the drop ")
+    ', bounds of the drop [−0.40, +1.25]'
     """
     return "" if of is None else f"{name}[{_signed(of.low)}, {_signed(of.high)}]"
 
