@@ -17,6 +17,7 @@ STUDIES = {
     "cifar10_cnn": "cifar10",
     "cifar10_conv": "cifar10",
     "cats_dogs_mobilenetv2": "cats_dogs",
+    "cats_dogs_mobilenetv2_imagenet": "cats_dogs_imagenet",
     "cats_dogs_vgg16": "cats_dogs",
     "cifar100_vgg16_bn": "cifar100",
 }
