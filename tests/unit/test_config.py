@@ -118,6 +118,15 @@ MISTAKES = {
     "more blocks than there are, beside others": Mistake(
         [*DEPTH, "blocks"], [1, 17], ("17, but resnet50 has 16 blocks",), corrected={"blocks": [1, 16]}
     ),
+    "preprocessing beside what it stands for": Mistake(
+        [*VGG, "dataset"],
+        {"name": "digits", "size": 32, "preprocessing": "caffe", "mean": 0.5},
+        ("caffe says what mean", "given too"),
+        at="studies.vgg.dataset.preprocessing",
+    ),
+    "an order of grey images": Mistake(
+        [*MLP, "dataset", "order"], "bgr", ("blue, green and red", "channels: 1", "channels: 3")
+    ),
     "no ratio at all": Mistake([*PRUNE, "ratio"], [], ("the list is empty",), corrected={"ratio": 0.5}),
     "no alternative at all": Mistake(PRUNE, [], ("the list is empty", "at least one")),
     "no batch sizes": Mistake(

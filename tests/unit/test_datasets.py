@@ -25,6 +25,7 @@ from espalier.datasets import fetch as files
 from espalier.datasets import idx
 from espalier.datasets import prepare as data
 from espalier.datasets.contents import Contents
+from espalier.plan import preprocessing
 
 PLAIN = {"size": 6, "channels": 3, "validation": 0, "mean": 0.45, "std": 0.225}
 RANDOM = np.random.default_rng(0)
@@ -705,6 +706,21 @@ def test_of_very_large_sets_sizes_and_times_stand_for_the_contents(tmp_path, mon
     assert not (tmp_path / "store").exists()
     os.utime(file, ns=(0, 0))
     assert Contents(tmp_path / "store").digest({"file": file}) != found
+
+
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
+def test_what_nets_are_given_is_what_keras_preprocesses(tmp_path, mode):
+    """The pixels of a prepared set less its mean, divided by its deviation, against keras.applications."""
+    from espalier.keras.runtime import keras
+
+    as_folder(tmp_path / "pets", pets())
+    raw = prepared(tmp_path, "image_folder", path="pets", size=9, mean=0.0, std=1.0)
+    made = prepared(tmp_path, "image_folder", "again", path="pets", size=9, **preprocessing.MODES[mode])
+    images, manifest = made.train.images / 255, made.manifest
+    given = (images - np.asarray(manifest["mean"])) / np.asarray(manifest["std"])
+    wanted = keras.applications.imagenet_utils.preprocess_input(raw.train.images.astype(float), mode=mode)
+    np.testing.assert_allclose(given, wanted, atol=1e-4)
+    assert given.std() > 0.1 and manifest.get("order", "rgb") == ("bgr" if mode == "caffe" else "rgb")
 
 
 def test_the_manifest_does_not_say_where_the_data_root_is(tmp_path, digits_as_idx):

@@ -348,6 +348,26 @@ def test_a_data_set_is_prepared_once_for_all_studies_that_share_it():
     assert made.datasets()["digits_32x32x3"]["std"] == 0.225
 
 
+def test_preprocessing_is_a_name_for_mean_std_and_order():
+    def folder(**given):
+        (found,) = grid.build(
+            {"studies": {"a": SMALL | {"dataset": {"name": "digits", "size": 32, **given}}}}
+        ).datasets()
+        return found
+
+    caffe = {"order": "bgr", "mean": [103.939 / 255, 116.779 / 255, 123.68 / 255], "std": 1 / 255}
+    assert folder(preprocessing="caffe") == folder(**caffe) != folder(**caffe | {"order": "rgb"})
+    assert folder(preprocessing="tf") == folder(mean=0.5, std=0.5, order="rgb") == "digits_32x32x3_mean0.5_std0.5"
+    assert folder(preprocessing="torch") == folder(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+
+
+def test_colours_are_not_changed_in_another_order():
+    coloured = {"train": SMALL["train"] | {"augment": [{"color_jitter": 0.1}]}}
+    assert built(["train"], **coloured)
+    with pytest.raises(ConfigError, match="in the order RGB"):
+        built(["train"], dataset={"name": "digits", "size": 32, "order": "bgr"}, **coloured)
+
+
 def test_only_the_studies_that_are_asked_for_are_run_and_all_are_checked():
     two = {"studies": {"a": SMALL, "b": SMALL}, "run": ["b"]}
     made = grid.build(two)

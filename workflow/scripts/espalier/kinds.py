@@ -170,6 +170,7 @@ class Augmentation(Entry):
     extras: ClassVar[tuple[str, ...] | None] = None
     arguments: ClassVar[dict[str, tuple[str, ...]]] = {ANY: ("images",)}
     crops: bool = False  # `size` may be at most as large as the image with its padding
+    colours: bool = False  # it tells red from blue: its images are in the order RGB
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Preparation:
     the images in pixels; channels: 1 or 3; fit: how an image that is not square becomes square, `squash` or `crop`.
     classes: the names of the only classes to keep, numbered in this order; None keeps all. validation: share of the
     training images to keep aside. mean, std: how nets normalise pixels between 0 and 1, each a number or one for each
-    channel (kept in the manifest; the arrays stay uint8).
+    channel (kept in the manifest; the arrays stay uint8). order: of the channels in the arrays, rgb or bgr.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Preparation:
     classes: Sequence[str] | None = None
     path: str | None = None
     fit: str = "squash"
+    order: str = "rgb"
     data_root: str | Path = datasets.DEFAULT
 
 
@@ -115,6 +116,7 @@ def prepare(folder: Path, how: Preparation) -> dict[str, Any]:
         "fit": how.fit,
         "mean": how.mean,
         "std": how.std,
+        **({} if how.order == "rgb" else {"order": how.order}),
         "classes": names,
         **_splits(parts, names),
         "repeated": repeated,
@@ -178,7 +180,8 @@ def _write_images(path: Path, parts: list[_Part], how: Preparation) -> tuple[Dig
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for part, known in zip(parts, seen, strict=True):
             for number in part.chosen.tolist():
-                image = _fitted(part.images[number], how.size, how.channels, how.fit).tobytes()
+                fitted = _fitted(part.images[number], how.size, how.channels, how.fit)
+                image = (fitted[..., ::-1] if how.order == "bgr" else fitted).tobytes()
                 file.write(image)
                 digest.update(image)
                 known.append(hashlib.blake2b(image, digest_size=16).digest())

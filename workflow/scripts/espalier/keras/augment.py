@@ -68,7 +68,7 @@ def mixup(images: np.ndarray, labels: np.ndarray, alpha: Alpha, generator: Gener
     return mixed.astype(images.dtype), share * labels + (1 - share) * labels[partners]
 
 
-@register(Augmentation("color_jitter", backend="keras", title="Colour jitter"))
+@register(Augmentation("color_jitter", backend="keras", title="Colour jitter", colours=True))
 def color_jitter(images: np.ndarray, strength: Strength, generator: Generator) -> np.ndarray:
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 

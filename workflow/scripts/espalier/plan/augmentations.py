@@ -27,6 +27,12 @@ def augmentations(draft: Draft) -> set[Use]:
         values = _named_values(entry, values)
         check_arguments(entry, values, [*path, number, name], given=GIVEN, examples={"size": wanted})
         _check_crop(entry, values, size, wanted, [*path, number, name])
+        if entry.colours and "order" in draft.study["dataset"]:
+            raise ConfigError(
+                [*path, number],
+                f"{name} changes colours in the order RGB, and the images are in the order BGR",
+                allowed="augmentations of other kinds, or a data set in the order rgb",
+            )
         size = values.get("size", size)
         uses.add(("augmentation", name, backend))
     if size != wanted:

@@ -14,6 +14,7 @@ from espalier.plan.door import opened
 from espalier.plan.explain import ConfigError
 from espalier.plan.keys import table
 from espalier.plan.limits import check_size
+from espalier.plan.preprocessing import spelt_out
 from espalier.plan.schema import Config
 from espalier.plan.validate import plain, validate
 
@@ -31,7 +32,7 @@ def check(config: dict[str, Any], folders: Iterable[str | Path] = ()) -> dict[st
     config = opened(config, folders)
     validate(config, table(Config), [])
     _refuse_ends_of_scripts(plain(config), [])
-    return _filled(copy.deepcopy(plain(config)), table(Config))
+    return _filled(spelt_out(copy.deepcopy(plain(config))), table(Config))
 
 
 def _refuse_ends_of_scripts(value: Any, path: list) -> None:

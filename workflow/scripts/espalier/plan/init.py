@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+from espalier.plan.preprocessing import MODES
+
 BUDGET = "10min"
 UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 HELP = """\
@@ -88,7 +89,7 @@ def write(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> st
         model=_model(given["model"], folder),
         weights=_beside(given["weights"], folder) if given["weights"] else None,
         images=images,
-        normalised={key: value if value is not None else IMAGENET[key] for key, value in normalised.items()},
+        normalised={key: value if value is not None else MODES["torch"][key] for key, value in normalised.items()},
         told=arguments.mean is not None and arguments.std is not None,
         budget=seconds(given["budget"]),
     )

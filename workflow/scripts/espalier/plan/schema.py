@@ -90,6 +90,20 @@ class Dataset(Table):
         Positive | Annotated[list[Positive], limits(minItems=1, maxItems=3)],
         key("Pixels are divided by it after that: a number, or a list of one for each channel.", default=0.225),
     ]
+    order: Annotated[
+        Literal["rgb", "bgr"],
+        key(
+            "Order of the channels that nets are given, and of `mean` and `std`: bgr for weights that were trained so; "
+            "rgb, if it is not given."
+        ),
+    ]
+    preprocessing: Annotated[
+        Literal["caffe", "tf", "torch"],
+        key(
+            "In place of `mean`, `std` and `order`, the mode of Keras's preprocess_input. caffe: bgr, 0 to 255 less "
+            "ImageNet's mean (Keras's VGG16); tf: -1 to 1 (MobileNetV2); torch: ImageNet's mean and deviation."
+        ),
+    ]
 
 
 class Model(Table):

@@ -18,7 +18,15 @@ from espalier.training.pretrained import is_file
 
 OF_MODEL = ("name", "width", "weights", "fallback")  # keys of `model` that are not options of the architecture
 BY_LIBRARY = ("pixels", "num_classes", "widths", "width")  # parameters of an architecture that the library fills in
-NAMING = ("path", "fit", "classes", "validation", "mean", "std")  # keys that name a data set's folder if they are given
+NAMING = (
+    "path",
+    "fit",
+    "classes",
+    "validation",
+    "mean",
+    "std",
+    "order",
+)  # keys that name a data set's folder if they are given
 
 
 def check_study(study: dict[str, Any], path: list) -> None:
@@ -43,7 +51,7 @@ def dataset_id(dataset: dict[str, Any]) -> str:
     """The folder name of a prepared data set, such as digits_32x32x3; keys that are not at their default are named."""
     name = f"{dataset['name']}_{dataset['size']}x{dataset['size']}x{dataset['channels']}"
     usual = defaults(Dataset)
-    changed = [key for key in NAMING if dataset[key] != usual[key]]
+    changed = [key for key in NAMING if dataset.get(key) != usual.get(key)]
     return naming.shortened("_".join([name, *(f"{key}{naming.slug(dataset[key])}" for key in changed)]))
 
 

@@ -78,7 +78,7 @@ def mixup(images: Tensor, labels: Tensor, alpha: Alpha, generator: Generator) ->
     return mixed.round_().to(images.dtype), share * labels + (1 - share) * labels[partners]
 
 
-@register(Augmentation("color_jitter", backend="pytorch", title="Colour jitter"))
+@register(Augmentation("color_jitter", backend="pytorch", title="Colour jitter", colours=True))
 def color_jitter(images: Tensor, strength: Strength, generator: Generator) -> Tensor:
     """Brightness, contrast, saturation and hue of each image changed by up to `strength` (0.1 as published).
 
@@ -102,7 +102,13 @@ def color_jitter(images: Tensor, strength: Strength, generator: Generator) -> Te
 
 
 @register(
-    Augmentation("autoaugment", backend="pytorch", title="AutoAugment", cite="Cubuk et al. 2019, arXiv:1805.09501")
+    Augmentation(
+        "autoaugment",
+        backend="pytorch",
+        title="AutoAugment",
+        cite="Cubuk et al. 2019, arXiv:1805.09501",
+        colours=True,
+    )
 )
 def autoaugment(
     images: Tensor, generator: Generator, policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"
