@@ -17,9 +17,10 @@ BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 needs_a_browser = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
 
 
-def run(page: Path, script: str, address: str = "", width: int = 800) -> Any:
+def run(page: Path, script: str, address: str = "", width: int = 800, dark: bool = False) -> Any:
     """What the body of an asynchronous function returns (as JSON) in a page. Errors of the page, and files that it
-    cannot load, are errors here. address: what stands after the file's name ("#x=macs"); width: of the window."""
+    cannot load, are errors here. address: what stands after the file's name ("#x=macs"); width: of the window; dark:
+    whether the user prefers dark pages."""
     tried = page.with_name(f"tried_{page.name}")
     before = (
         "<script>window.wrong = [];"
@@ -37,7 +38,7 @@ def run(page: Path, script: str, address: str = "", width: int = 800) -> Any:
     text = f"{content}{after}</body>{end}"
     tried.write_text(text, encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
-    command += [f"--window-size={width},600"]
+    command += [f"--window-size={width},600", f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
     command += [f"--user-data-dir={page.parent / 'browser'}", "--dump-dom", f"{tried.as_uri()}{address}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     found = re.search(r'<pre id="returned">(.*?)</pre>', done.stdout, flags=re.S)

@@ -7,7 +7,7 @@ from typing import Any
 
 from a_run import Run, by_ratio, config, gradual, penalised
 
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
 from espalier.report import findings
 from espalier.report.findings.finding import Finding
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from espalier import registry
 from espalier.analysis import labels, published
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
 from espalier.report import figures
 from espalier.report.figures import style
 
@@ -93,6 +93,7 @@ def test_which_figures_a_study_gets(tmp_path):
     assert of_these(figures.names(eighth, config())) == structured | {"prune_or_quantize"}
     one = rows.assign(prune_type="weight")  # nothing is taken out of the net: no curve against MACs
     assert of_these(figures.names(one, config())) == {"accuracy_vs_ratio", "training_curves"}
+    assert of_these(figures.names(one, config(latency={}))) == {"accuracy_vs_ratio", "training_curves", "latency"}
 
 
 def test_accuracy_against_ratio(tmp_path):

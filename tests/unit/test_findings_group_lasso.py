@@ -5,7 +5,7 @@ from a_finding import answers, slowly_pruned, value, values
 from a_run import Run, below, config, penalised
 from scipy import stats
 
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
 
 
 def test_which_trainings_are_one_and_the_same(tmp_path):

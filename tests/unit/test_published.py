@@ -6,7 +6,8 @@ from a_run import Run, below, by_ratio, config, gradual, penalised
 
 from espalier.analysis import published, tidy
 from espalier.analysis.speed import with_times
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
+from espalier.pytorch.published_counts import count
 from espalier.run.integrity import write_sealed
 
 AS_PUBLISHED = {"epochs": 100, "weights": "imagenet", "width": 1.0, "select": "best_test"}
@@ -62,6 +63,25 @@ def test_rounded_figures_agree_with_the_exact_ones_behind_them():
     ]
     # The document's own slips, told in the README: a misprint, and a figure cut off instead of rounded.
     assert wrong == [("sum", "0.2", 55.88, 55.87394), ("mean_abs", "0.4", 0.3901, 0.39015151515151514)]
+
+
+@pytest.mark.parametrize(
+    "study, nets, figures, slips",
+    [("cifar100_vgg16_bn", 1 + 10, 4 * 2 + 10 * 3, 2), ("cifar100_resnet50", 1 + 3, 2 * 2 + 3 * 2, 0)],
+)
+def test_the_shapes_of_published_nets_have_the_printed_counts(study, nets, figures, slips):
+    """But for the document's own slips (above), which are two."""
+    counts = count(study)
+    assert len(counts) == nets
+    off, told = [], 0
+    for _, row in published.frame(study).iterrows():
+        shape = published.counted(counts, study, row)
+        for value in published.values(study):
+            if value.counted and shape and value.result in shape and pd.notna(row.get(value.name)):
+                told += 1
+                if round(shape[value.result] / value.scale, value.digits) != round(row[value.name], value.digits):
+                    off.append((row["method"], row["ratio"], value.name))
+    assert (told, len(off)) == (figures, slips)
 
 
 def test_the_same_counts_and_set_up_are_comparable_with_the_right_differences(tmp_path):

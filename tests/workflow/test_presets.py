@@ -61,8 +61,8 @@ COUNTS = {
     },
 }  # fmt: skip
 REPORT = {
-    "prepare_dataset", "collect_records", "collect_run", "draw_figure", "make_table", "make_run_table",
-    "make_runtime_table", "write_choose", "write_overview", "write_study",
+    "prepare_dataset", "collect_records", "count_published", "collect_run", "draw_figure", "make_table",
+    "make_run_table", "make_runtime_table", "write_choose", "write_overview", "write_study",
 }  # fmt: skip
 
 

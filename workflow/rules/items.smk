@@ -115,6 +115,39 @@ def published_of_all():
     return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
 
 
+def studies_with_shapes():
+    """The published studies that the run is compared with and whose nets can be counted without training."""
+    names = dict.fromkeys(study["published"] for study in STUDIES.values() if study["published"])
+    return [name for name in names if published.get(name).shapes]
+
+
+def files_of_shapes():
+    return [published.FOLDER / published.get(name).shapes.file for name in studies_with_shapes()]
+
+
+def code_of_counts():
+    """What the job that counts published nets is covered by."""
+    studies = [published.get(name) for name in studies_with_shapes()]
+    uses = [("model", study.setup.model, study.shapes.backend) for study in studies]
+    uses += [("prune_type", kind, study.shapes.backend) for study in studies for kind in study.shapes.prune_types]
+    return code_of_job(SCRIPTS / "count_published.py", ["espalier.pytorch.published_counts"], uses)
+
+
+def execution_of_counting(wildcards, resources):
+    """How that job is run."""
+    return {"threads": 1, "library": LIBRARY}
+
+
+def counts_of_run():
+    """The counts of published nets, if there are any."""
+    return ["<results>/records/published_counts.json"] if studies_with_shapes() else []
+
+
+def counts_of_table(wildcards):
+    """The same for the table that shows them."""
+    return counts_of_run() if wildcards.item == "reproduced" else []
+
+
 @functools.cache
 def items_of(study):
     """The figures and tables that a study gets, as they tell themselves."""

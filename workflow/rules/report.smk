@@ -68,6 +68,29 @@ use rule collect_records as collect_run with:
         "collecting the {params.number} records of the run"
 
 
+rule count_published:
+    output:
+        counts="<results>/records/published_counts.json",
+    log:
+        "<results>/logs/records/published_counts.log",
+    localrule: True
+    conda:
+        "../../envs/pytorch.yaml"
+    threads: 1
+    resources:
+        **asks("report"),
+    params:
+        backend="pytorch",
+        studies=studies_with_shapes(),
+        published=fingerprint(files=files_of_shapes()),
+        code=code_of_counts(),
+        execution=execution_of_counting,
+    message:
+        "counting the published nets at their published width"
+    script:
+        "../scripts/count_published.py"
+
+
 rule draw_figure:
     input:
         sensitivity_of_item,
@@ -143,6 +166,7 @@ rule make_table:
 
 use rule make_table as make_run_table with:
     input:
+        counts_of_table,
         **rules.collect_run.output,
     output:
         csv="<results>/tables/{item}.csv",
@@ -308,6 +332,7 @@ rule write_choose:
 
 rule write_pages:
     input:
+        counts_of_run(),
         **rules.collect_run.output,
         shown=files_of_pages(),
         manifests=[f"<results>/data/{name}/manifest.json" for name in GRID.datasets()],

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 
+MIB = 2**20  # bytes
+
 
 @dataclass(frozen=True)
 class Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -11,14 +12,13 @@ import pandas as pd
 
 from espalier.analysis.nets import over_seeds
 from espalier.analysis.references import related
-from espalier.published import STUDIES
+from espalier.published import FOLDER, STUDIES
 from espalier.published.entry import Published, Rows, Setup, Value
 
 COLUMNS = (
     "run", "penalty", "penalty_type", "prune_type", "method", "ratio", "blocks", "schedule", "scheme", "top1", "top5",
 )  # fmt: skip
 PROPERTIES = tuple(name for name in Setup.__dataclass_fields__ if name != "unstated")
-FOLDER = Path(__file__).resolve().parents[4] / "report" / "published"
 
 
 def get(published_id: str) -> Published:
@@ -71,6 +71,17 @@ def compare(published_id: str, results: pd.DataFrame, config: dict) -> pd.DataFr
             matches = [result for _, result in measured.iterrows() if _same(published, result, rows.keys)]
             compared += [_row(entry, rows, published, match, config) for match in matches or [None]]
     return pd.DataFrame(compared)
+
+
+def counted(rows: Iterable[Mapping[str, Any]], published_id: str, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The counts of the published net that a row of `compare` is about, built at its published width; None if its shape
+    is not known. rows: of the job that counts them."""
+
+    def keys(of: Mapping[str, Any]) -> list[str]:
+        return [_key(of.get(key)) for key in ("prune_type", "method", "ratio", "blocks")]
+
+    found = (counts for counts in rows if counts["published"] == published_id and keys(counts) == keys(row))
+    return next(found, None)
 
 
 class Sameness(StrEnum):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
@@ -46,17 +47,22 @@ class Figure:
     p: float | None = None
 
 
-def figures(studies: Iterable[StudyView]) -> list[Figure]:
+Counts = Sequence[Mapping[str, Any]]  # of published nets, built at their published width
+
+
+def figures(studies: Iterable[StudyView], counts: Counts = ()) -> list[Figure]:
     """Every published figure of these studies, once for each net that stands next to it.
 
-    A figure is **exact** if it is a count that the net's shapes determine, and equal as it is printed. Any other is
+    A figure is **exact** if it is a count that the net's shapes determine, and equal as it is printed. Where no net of
+    the run has the published set-up and the shape of the published net is known, `counts` decide: that net built at its
+    published width, and a count that is not equal is refuted. Any other figure is
     compared only where no property of the set-ups is different and the source states all that matter. It is
     **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), and this
     interval is no wider than CLOSE points to either side: wide ones hold anything. It is **refuted** if it lies outside
     after Holm's correction for all figures that are compared. Else it cannot be told, and one seed decides nothing.
     Times are of a machine, and never compared.
     """
-    found = [figure for view in studies for figure in _figures(view)]
+    found = [figure for view in studies for figure in _figures(view, counts)]
     adjusted = holm([figure.p for figure in found])
     return [
         replace(figure, outcome=Outcome.REFUTED) if p is not None and p < 1 - LEVEL else figure
@@ -75,7 +81,7 @@ def once(found: Iterable[Figure]) -> list[Figure]:
     return list(gravest.values())
 
 
-def _figures(view: StudyView) -> Iterator[Figure]:
+def _figures(view: StudyView, counts: Counts) -> Iterator[Figure]:
     if not view.config.get("published"):
         return
     rows = view.compared
@@ -85,7 +91,17 @@ def _figures(view: StudyView) -> Iterator[Figure]:
     for place, (_, row) in zip(places, rows.iterrows(), strict=True):
         for value in values:
             if pd.notna(row.get(value.name)):
-                yield _figure(view.name, (place, value.name), value, row)
+                figure = _figure(view.name, (place, value.name), value, row)
+                yield _by_shape(figure, row, published.counted(counts, view.config["published"], row))
+
+
+def _by_shape(figure: Figure, row: pd.Series, counts: Mapping[str, Any] | None) -> Figure:
+    """The figure by the published net itself, where the run has none like it and the shape of that is known."""
+    open_, value = (Outcome.NOT_RUN, Outcome.NOT_COMPARABLE), figure.value
+    if not value.counted or figure.outcome not in open_ or counts is None or value.result not in counts:
+        return figure
+    equal = round(counts[value.result] / value.scale, value.digits) == round(row[value.name], value.digits)
+    return replace(figure, outcome=Outcome.EXACT if equal else Outcome.REFUTED, reasons="")
 
 
 def _figure(study: str, place: tuple[int, str], value: Value, row: pd.Series) -> Figure:

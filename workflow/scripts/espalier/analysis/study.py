@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,9 @@ from espalier.analysis.labels import Row
 from espalier.analysis.selections import Selection
 from espalier.analysis.tidy import Tidy
 from espalier.published.entry import Published
+from espalier.run.integrity import read_sealed
+
+COUNTS = "published_counts.json"  # beside the tidy tables of a run that has published nets to count
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ class RunView:
 
     tidy: Tidy
     studies: dict[str, StudyView]
+    counts: Sequence[dict] = ()  # of published nets, built at their published width (`Published.shapes`)
 
     @property
     def results(self) -> pd.DataFrame:
@@ -192,4 +197,6 @@ def view_of(folder: str | Path, config: dict) -> StudyView:
 def view_of_run(folder: str | Path, configs: dict[str, dict]) -> RunView:
     """The view of a run. folder: of the tidy tables; configs: the checked configs of its studies by name."""
     tables = tidy.load(folder)
-    return RunView(tables, {name: StudyView(config, tables.of(name)) for name, config in configs.items()})
+    views = {name: StudyView(config, tables.of(name)) for name, config in configs.items()}
+    counts = Path(folder, COUNTS)
+    return RunView(tables, views, read_sealed(counts)["rows"] if counts.exists() else ())

@@ -46,7 +46,6 @@ REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose w
 DIGESTS = "digests.json"  # beside the tables: the SHA-256 of each
 # The parts of a record beside the columns of its node.
 PARTS = ("measured", "layers", "history", "summary", "files", "timing", "software")
-MIB = 2**20
 SOFTWARE = "software_"  # how the columns begin that say what made a result
 MACHINE = ("device", "processor")  # those of them that are no package
 

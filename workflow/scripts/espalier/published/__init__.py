@@ -5,6 +5,8 @@ The key `published` of a study in the config names one of them by the name of it
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from espalier.published import (
     cats_dogs_mobilenetv2,
     cats_dogs_vgg16,
@@ -16,6 +18,7 @@ from espalier.published import (
 )
 from espalier.published.entry import Published
 
+FOLDER = Path(__file__).resolve().parents[4] / "report" / "published"  # of their CSV files
 STUDIES: dict[str, Published] = {
     module.__name__.rpartition(".")[2]: module.STUDY
     for module in (

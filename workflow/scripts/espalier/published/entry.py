@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,22 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shapes:
+    """The published nets whose shapes are known, and can be counted without any training.
+
+    backend: that has the architecture (`Setup.model`); classes: that it tells apart; prune_types: of the nets; file: a
+    CSV file with a row for each pruned net. read: a row -> the keys that the published row of that net has, named like
+    the columns of results.csv, and the options that the architecture is built with.
+    """
+
+    backend: str
+    classes: int
+    prune_types: tuple[str, ...]
+    file: str
+    read: Callable[[dict[str, str]], tuple[dict[str, str], dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Published:
     """A published study."""
 
@@ -76,6 +93,7 @@ class Published:
     note: str = ""  # what a reader of its numbers must know
     test_images: int | None = None  # that its accuracies were measured on
     layers: str = ""  # the CSV file that counts zeros by layer, if there is one
+    shapes: Shapes | None = None
     remarks: dict[str, str] = field(default_factory=dict)  # finding -> what the study says of it, without numbers
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 from espalier.analysis import choices, selections, variants
 from espalier.analysis.nets import NEAR as LIMIT
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
 from espalier.analysis.tradeoffs import Standing
+from espalier.columns import MIB
 from espalier.registry import FigureItem, register
 from espalier.report.figures import style
 

@@ -42,7 +42,7 @@ class _Scales(NamedTuple):
         "filled is a quantized net, and its filling tells the scheme: the counts know nothing of quantization and "
         "promise the same as before it. Later kinds have smaller markers, so that they do not hide others at the same "
         "place.",
-        when=selections.timed_compressed,
+        when=selections.timed_at_costs,
     )
 )
 def speed_up(view: StudyView) -> Figure:

@@ -9,8 +9,8 @@ import pandas as pd
 from espalier.analysis import selections
 from espalier.analysis.statistics import Verdict
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
 from espalier.analysis.verdicts import ONE_SEED, WITHIN_RULE, Claim
+from espalier.columns import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim
 from espalier.report.findings.words import (

@@ -12,10 +12,10 @@ from espalier.analysis.choices import Standings
 from espalier.analysis.labels import net_names
 from espalier.analysis.statistics import SEEDS
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
 from espalier.analysis.tradeoffs import Compared, Place, Standing
 from espalier.analysis.variants import Range
 from espalier.analysis.verdicts import ONE_SEED
+from espalier.columns import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Fact, Finding, fact
 from espalier.report.findings.words import listed, scatter

@@ -16,8 +16,8 @@ from espalier.analysis.operators import Profile
 from espalier.analysis.speed import Gain, noise_of
 from espalier.analysis.statistics import SEEDS
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
 from espalier.analysis.verdicts import ONE_SEED, WITHIN_RULE, Claim, overall, tally
+from espalier.columns import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim, fact_of_times
 from espalier.report.findings.words import chosen_by, comparable, drop, listed, reference, scatter, within

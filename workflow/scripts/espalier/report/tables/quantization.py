@@ -11,8 +11,8 @@ from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names, runtime_of
 from espalier.analysis.speed import notes_on_schemes, slow_words
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
 from espalier.backends import BACKENDS
+from espalier.columns import MIB
 from espalier.registry import TableItem, register
 from espalier.report.table import Column, Number, Table, Text, without_constant
 from espalier.report.tables import facts, note_on_seeds

@@ -10,7 +10,7 @@ import pandas as pd
 from espalier.analysis import registered, selections
 from espalier.analysis.labels import net_names, remark_on
 from espalier.analysis.study import StudyView
-from espalier.analysis.tidy import MIB
+from espalier.columns import MIB
 from espalier.registry import TableItem, register
 from espalier.report import unfinished
 from espalier.report.table import Column, Number, Table, Text, without_constant
