@@ -218,6 +218,7 @@ def test_a_scale_is_shared_by_what_is_shown_before_and_after(tmp_path):
         [axes for axes in figure.axes if axes.get_subplotspec().rowspan.start == i] for i in range(3)
     )
     assert {axes.get_xlim() for axes in (*after, *before, *there)} == {before[-1].get_xlim()}  # and as published
+    assert {axes.get_ylim() for axes in (*after, *there)} == {after[0].get_ylim()} != {before[0].get_ylim()}
     assert len(after) == 2 and len(before) == 3 and before[-1].get_xlim()[1] > 90
 
 

@@ -154,7 +154,8 @@ def _draw(points: _Points, published: _Points) -> Figure:
     drawn: list[Panels] = []
     for strip, panels in zip(strips, places, strict=True):
         same = [axes for other, axes in zip(strips, drawn, strict=False) if other.points.labels == strip.points.labels]
-        drawn.append(_row(strip, panels, same))
+        beside = drawn[0] if drawn and strip.points is published and strips[0].column == strip.column else {}
+        drawn.append(_row(strip, panels, same, beside))
     for panels in drawn:
         style.grounded(next(iter(panels.values())), "x")
     (_label_rows if len(points.labels) > 1 else _label_side_by_side)(strips, drawn)
@@ -219,9 +220,9 @@ def _changed(looks: dict[str, style.Look], **change: str) -> dict[str, style.Loo
     return {series: look | change for series, look in looks.items()}
 
 
-def _row(strip: _Strip, places: Panels, same: list[Panels]) -> Panels:
+def _row(strip: _Strip, places: Panels, same: list[Panels], beside: Panels) -> Panels:
     """Draw the panels of a strip on the same scales, and remove the places that the strip has no points for. same: the
-    panels of strips with the same x, published ones too."""
+    panels of strips with the same x, published ones too; beside: those of a strip that has the same y."""
     drawn = {panel: axes for panel, axes in places.items() if len(strip.of(panel))}
     for panel, axes in places.items():
         if panel not in drawn:
@@ -229,6 +230,8 @@ def _row(strip: _Strip, places: Panels, same: list[Panels]) -> Panels:
     first, *others = drawn.values()
     if same:
         first.sharex(next(iter(same[0].values())))
+    if beside:
+        first.sharey(next(iter(beside.values())))
     for axes in others:
         axes.sharex(first)
         axes.sharey(first)
