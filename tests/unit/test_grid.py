@@ -318,6 +318,13 @@ def test_labels_say_in_words_what_a_node_is():
     assert labels[0] == "vgg16_bn, l2_groups filter_wise, seed 1"
     assert labels[1] == "vgg16_bn, l2_groups filter_wise, filter_wise mean_abs 0.40, seed 1"
     assert built().jobs["a/seed0/train"].label == "vgg16_bn, seed 0"
+    weights = {"prune_type": "weight", "ratio": 0.5, "scope": ["global", "layer"]}
+    normalised = PRUNE | {"normalize": ["none", "layer"]}
+    made = built(["train", {"prune": [weights, normalised]}])
+    assert [job.label.split(", ")[1] for job in made.jobs.values()][1:] == [
+        "weight magnitude 0.50", "weight magnitude 0.50 layer", "filter_wise mean_abs 0.40",
+        "filter_wise mean_abs 0.40 normalized",
+    ]  # fmt: skip
 
 
 def test_more_seeds_leave_the_jobs_of_a_seed_as_they_are():

@@ -210,6 +210,11 @@ class PruneType(Entry):
         this prune type has no scopes."""
         return score.scope if score.scope in self.scopes else next(iter(self.scopes), None)
 
+    def usual_competition(self, score: Score) -> str | None:
+        """The same as the column `scope` tells it: "normalized" where layers compete by normalised scores."""
+        scope = self.usual_scope(score)
+        return "normalized" if scope == "global" and score.normalize else scope
+
     @property
     def cuts_channels(self) -> bool:
         """Whether it takes channels or neurons out of layers, of which a multiple of a number is kept (PyTorch)."""

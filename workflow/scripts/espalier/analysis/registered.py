@@ -48,8 +48,7 @@ def usual_scope(row: Any) -> str | None:
     """The scope that the pruning of a row has if its config names none."""
     kind = registry.get(PruneType, row["prune_type"], row["backend"])
     score = registry.get(Score, row["method"], row["backend"])
-    scope = kind.usual_scope(score)
-    return "normalized" if scope == "global" and score.normalize else scope
+    return kind.usual_competition(score)
 
 
 def _having(rows: pd.DataFrame, kind: type[Entry], column: str, field: str) -> pd.Series:

@@ -295,9 +295,13 @@ def _check_course(given: dict[str, Any], path: list) -> None:
 
 
 def words(columns: dict[str, Any]) -> Iterator[str]:
-    """What was pruned, by which score, how much, and whether gradually."""
+    """What was pruned, by which score, how much, what competed if that is not the usual, and whether gradually."""
     if columns["prune_type"]:
-        parts = (columns["prune_type"], columns["method"], amounts.words(columns), columns["schedule"])
+        kind = registry.get(registry.PruneType, columns["prune_type"], columns["backend"])
+        usual = kind.usual_competition(registry.get(registry.Score, columns["method"], columns["backend"]))
+        chooses = columns["threshold"] is None and columns["pattern"] is None  # among groups that compete
+        scope = columns["scope"] if chooses and columns["scope"] != usual else None
+        parts = (columns["prune_type"], columns["method"], amounts.words(columns), scope, columns["schedule"])
         yield " ".join(part for part in parts if part)
 
 
