@@ -15,7 +15,8 @@ from espalier.plan import grid
 from espalier.plan.job import Job
 
 SIZES = (32, 64, 96, 128, 160, 192, 224)  # sides of images that are proposed
-LOOKED_AT = 50  # images whose sizes are looked at
+LOOKED_AT = 50  # images whose sizes and colours are looked at
+GREY = ("1", "L", "I;16")  # modes of images without colours
 CORES = 2
 JOB = 4.0  # seconds that a job takes beside its computing, and the report for each
 # Ratios of pruning and epochs of fine-tuning, the most thorough first.
@@ -32,7 +33,7 @@ PLANS = (
 )
 
 
-UNTOLD = "those of ImageNet: put in what your own training used"
+UNTOLD = "put in what your own training used"
 FIT = "\n      fit: crop  # an image that is not square is cut to the square in its middle; squash keeps all of it"
 TRAIN = """
     train:  # the training of the net
@@ -56,12 +57,11 @@ threads: 1
 studies:
   $study:
     title: $title
-    backend: pytorch
+    backend: $backend
     dataset:
       $source
-      size: $size$fit
-      mean: $mean
-      std: $std
+      size: $size$fit$channels
+      $normalised
     # The net, and the weights that it begins with. Options of its function stand beside them.
     model: $model
 $train
@@ -77,7 +77,7 @@ $train
       - [$first, quantize: {scheme: [float32, static_int8]}]
       # What the pruned nets are compared with: the net as it is, trained for as many epochs more.
       - [$first, finetune]
-      # The share `ratio` of all filters is removed, the rest trained further and quantized.
+      # $pruned
       - - $first
         - prune: $prune
         - finetune
@@ -88,6 +88,20 @@ $train
 """
 
 
+# What is pruned: of PyTorch's nets whole filters, of Keras's single weights, which any layers have.
+PRUNED = {
+    "pytorch": (
+        {"prune_type": "filter_wise", "method": "mean_abs"},
+        "The share `ratio` of all filters is removed, the rest trained further and quantized.",
+    ),
+    "keras": (
+        {"prune_type": "weight", "method": "magnitude"},
+        "The share `ratio` of each layer's weights is set to zero, the rest trained further and quantized: the zipped "
+        "file\n      # becomes smaller, the net no faster.",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Images:
     """The user's images: how a config names them, and what is known of them."""
@@ -95,13 +109,16 @@ class Images:
     dataset: dict[str, Any]
     classes: int
     number: int  # of training images
+    channels: int
     remark: str  # where the size is from
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asks for. told: whether the user said how pixels are normalised. budget: in seconds."""
+    """What the user asks for. normalised: the keys of the data set that say how pixels are; told: whether the user said
+    so. budget: in seconds."""
 
+    backend: str
     model: dict[str, str]
     weights: str | None
     images: Images
@@ -131,8 +148,9 @@ class Plan:
     said: str
 
 
-def images(data: str, size: int | None) -> Images:
+def images(data: str, size: int | None, channels: int | None) -> Images:
     """The images that a user names: a folder or zip, or a registered data set. size: their side, None to propose one.
+    channels: 1 or 3, None for 1 if the images are grey.
 
     Raises ValueError or OSError if there is no such thing, and for images that are not laid out as they should be.
     """
@@ -144,21 +162,23 @@ def images(data: str, size: int | None) -> Images:
         entry = registered[data]
         raw = entry(**datasets.arguments(entry, datasets.data_root(None), None))
         side = size or min(SIZES, key=lambda known: abs(known - max(raw[0][0].shape[:2])))
-        return Images({"name": data, "size": side}, len(raw[4]), len(raw[0]), "")
+        grey = raw[0][0].squeeze().ndim == 2
+        return Images({"name": data, "size": side}, len(raw[4]), len(raw[0]), channels or (1 if grey else 3), "")
     if not path.exists():
         names = ", ".join(name for name in registered if name != "image_folder")
         raise ValueError(f"there is no folder {data}, nor a data set of this name. Allowed: a folder or zip; {names}")
     from espalier.datasets.folders import read
 
     raw = read(path, path)
-    seen = [min(raw.images[i].size) for i in range(min(LOOKED_AT, len(raw.images)))]
-    typical = sorted(seen)[len(seen) // 2]
+    seen = [raw.images[i] for i in range(min(LOOKED_AT, len(raw.images)))]
+    typical = sorted(min(image.size) for image in seen)[len(seen) // 2]
+    grey = all(image.mode in GREY for image in seen)
     side = size or max([known for known in SIZES if known <= typical], default=SIZES[0])
     dataset = {"name": "image_folder", "path": str(path.resolve()), "size": side, "fit": "crop"}
     remark = (
         "" if size else f"  # the images have about {typical} pixels; best is the size that the net was trained with"
     )
-    return Images(dataset, len(raw.classes), len(raw.images), remark)
+    return Images(dataset, len(raw.classes), len(raw.images), channels or (1 if grey else 3), remark)
 
 
 def planned(wish: Wish, folder: Path) -> Plan:
@@ -193,14 +213,15 @@ def _cost(wish: Wish, ratios: int, epochs: int, per_image: float) -> float:
 
 def _seconds_per_image(job: Job, wish: Wish) -> float:
     """How long a training step of the net takes, for each image; its weights are read, too."""
-    tried = importlib.import_module("espalier.pytorch.tried")
-    return tried.seconds_per_image(job.params["model"], wish.images.classes, 3, wish.images.dataset["size"])
+    tried, images = importlib.import_module(f"espalier.{wish.backend}.tried"), wish.images
+    return tried.seconds_per_image(job.params["model"], images.classes, images.channels, images.dataset["size"])
 
 
 def text(wish: Wish, plan: Plan) -> str:
     """The config with its comments."""
     dataset = wish.images.dataset
-    prune = {"prune_type": "filter_wise", "method": "mean_abs", "ratio": list(plan.ratios)}
+    prune, about = PRUNED[wish.backend]
+    normalised = [f"{key}: {_flow(value)}" for key, value in wish.normalised.items()]
     return Template(TEXT).substitute(
         said=plan.said or "the results are in the folder results",
         study=wish.name,
@@ -208,13 +229,15 @@ def text(wish: Wish, plan: Plan) -> str:
         source="\n      ".join(f"{key}: {_flow(dataset[key])}" for key in ("name", "path") if key in dataset),
         size=f"{dataset['size']}{wish.images.remark}",
         fit=FIT if "fit" in dataset else "",
-        mean=_flow(wish.normalised["mean"]) + ("" if wish.told else f"  # {UNTOLD}"),
-        std=_flow(wish.normalised["std"]),
+        backend=wish.backend,
+        channels="\n      channels: 1  # grey" if wish.images.channels == 1 else "",
+        normalised="\n      ".join([normalised[0] + ("" if wish.told else f"  # {UNTOLD}"), *normalised[1:]]),
         model=_flow(wish.model | ({"weights": wish.weights} if wish.weights else {})),
         train=Template(TRAIN).substitute(epochs=3 * plan.epochs) if wish.first == "train" else "",
         epochs=plan.epochs,
         first=wish.first,
-        prune=_flow(prune),
+        prune=_flow(prune | {"ratio": list(plan.ratios)}),
+        pruned=about,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from espalier.plan.preprocessing import MODES
 
+BACKENDS = ("pytorch", "keras")
 BUDGET = "10min"
 UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 HELP = """\
@@ -47,8 +48,11 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="FOLDER", help="images in folders of classes, or the name of a data set")
     parser.add_argument("--budget", metavar="TIME", help=f"how long the run may take on two cores ({BUDGET})")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the images that the net was trained with")
+    parser.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey (by the images)")
+    parser.add_argument("--backend", choices=BACKENDS, help="the framework of the net (by its weights and its name)")
     parser.add_argument("--mean", type=numbers, metavar="M", help="what its training subtracted: 0.5, or 0.4,0.5,0.6")
     parser.add_argument("--std", type=numbers, metavar="S", help="what its training divided by")
+    parser.add_argument("--preprocessing", choices=MODES, help="in place of both, Keras's name for them")
     parser.add_argument(
         "--out", type=Path, default=Path("config.yaml"), metavar="FILE", help="where to write (config.yaml)"
     )
@@ -83,20 +87,49 @@ def write(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> st
         raise ValueError(f"{arguments.out} is there already: give another name by --out, or replace it by --force")
     given = answers(arguments, ask)
     folder = arguments.out.absolute().parent
-    images = first_config.images(given["data"], arguments.size)
-    normalised = {"mean": arguments.mean, "std": arguments.std}
+    images = first_config.images(given["data"], arguments.size, arguments.channels)
+    backend = arguments.backend or _backend(given["model"], given["weights"])
+    normalised, told = _normalised(arguments, backend, images.channels)
     wish = first_config.Wish(
+        backend=backend,
         model=_model(given["model"], folder),
         weights=_beside(given["weights"], folder) if given["weights"] else None,
         images=images,
-        normalised={key: value if value is not None else MODES["torch"][key] for key, value in normalised.items()},
-        told=arguments.mean is not None and arguments.std is not None,
+        normalised=normalised,
+        told=told,
         budget=seconds(given["budget"]),
     )
     plan = first_config.planned(wish, folder)
     folder.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(first_config.text(wish, plan), encoding="utf-8")
     return plan.said
+
+
+def _backend(model: str, weights: str) -> str:
+    """The framework of a net: that of its file of weights, or the one that has an architecture of its name."""
+    from espalier import registry
+    from espalier.registry import Model
+
+    if Path(weights).suffix in (".h5", ".keras"):
+        return "keras"
+    has = [backend for backend in BACKENDS if model in registry.entries(Model, backend)]
+    return has[0] if has else "pytorch"
+
+
+def _normalised(arguments: argparse.Namespace, backend: str, channels: int) -> tuple[dict[str, Any], bool]:
+    """The keys of a data set that say how pixels are normalised, and whether the user said so.
+
+    Where nobody says: ImageNet's numbers for PyTorch, from -1 to 1 for its grey images, and from 0 to 1 for Keras.
+    Raises ValueError for a mode beside numbers.
+    """
+    numbers = {key: getattr(arguments, key) for key in ("mean", "std")}
+    said = [key for key, value in numbers.items() if value is not None]
+    if arguments.preprocessing:
+        if said:
+            raise ValueError(f"--preprocessing {arguments.preprocessing} says what --{said[0]} is, which is given too")
+        return {"preprocessing": arguments.preprocessing}, True
+    usual = {"mean": 0.0, "std": 1.0} if backend == "keras" else MODES["torch"] if channels == 3 else MODES["tf"]
+    return {key: usual[key] if value is None else value for key, value in numbers.items()}, len(said) == len(numbers)
 
 
 def answers(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> dict[str, str]:
