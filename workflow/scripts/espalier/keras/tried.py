@@ -16,10 +16,10 @@ def seconds_per_image(model: dict[str, Any], num_classes: int, channels: int, si
     ImportFailed for a net that cannot classify images of this size, WeightsRefused for weights of another net.
     """
     import numpy as np
-    import tensorflow as tf
 
     from espalier.keras.checkpoints import give_weights
     from espalier.keras.models import build_model
+    from espalier.keras.runtime import tf
     from espalier.training.pretrained import is_file
 
     options = {key: value for key, value in model.items() if key not in ("weights", "fallback")}
