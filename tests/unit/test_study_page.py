@@ -50,6 +50,12 @@ def test_each_figure_is_there_once_beside_a_question_or_below_them(page):
     assert WORDS["prune_or_quantize"][0] in beside and {image["alt"] for image in page.all("img")} == titles
 
 
+def test_a_question_whose_figure_stands_beside_an_earlier_one_leads_to_it(page):
+    figures = {figure["id"] for figure in page.all("figure")}
+    leading = [link["href"] for card in page.all("article") for link in card.all("a") if link["href"].startswith("#")]
+    assert leading and {link.removeprefix("#") for link in leading} <= figures == set(WORDS)
+
+
 def test_links_lead_to_the_tables_and_to_the_page_that_a_net_is_chosen_on(page, study):
     links = [link["href"] for link in page.one("nav").all("a")]
     name = study[0]["name"]

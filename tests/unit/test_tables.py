@@ -69,7 +69,9 @@ def test_which_tables_a_study_gets(tmp_path):
     assert of_these(tables.names(trained, config())) == {"results", "findings"}  # which trainings are one and the same?
     assert of_these(tables.names(trained[trained["penalty"].isna()], config())) == {"results"}
     assert of_these(tables.names(trained[trained["penalty"].isna()], config(latency={}))) == {"latency", "results"}
-    assert {"studies", "runtime", "environment"} <= set(tables.run_names())
+    assert {"studies", "runtime", "environment", "reproduced"} <= set(tables.run_names())
+    studies = [(rows, config()), (rows, config(published="cifar100_vgg16_bn"))]
+    assert "reproduced" in tables.run_names(studies) and "reproduced" not in tables.run_names(studies[:1])
 
 
 def test_results_have_a_row_for_each_net(tmp_path):

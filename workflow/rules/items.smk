@@ -164,7 +164,8 @@ def without_failed(names, *folders):
 
 def items_of_run():
     """The tables of the whole run, the overview first."""
-    return without_failed(["overview", *tables.run_names()], "tables")
+    studies = [(GRID.frame(name), study) for name, study in STUDIES.items()]
+    return without_failed(["overview", *tables.run_names(studies)], "tables")
 
 
 def report_items():

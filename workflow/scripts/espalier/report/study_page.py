@@ -66,10 +66,13 @@ def write(folder: str | Path, study: dict[str, Any], shown: Shown, out: str | Pa
 def study_page(view: StudyView, findings: Iterable[Finding], shown: Shown) -> str:
     """The page as HTML."""
     left = {figure.stem: _figure(figure, view.name, shown) for figure in shown.figures}
+    drawn = set(left)
     cards = []
     for finding in findings:
-        name = next((name for name in FIGURES.get(finding.name, ()) if name in left), None)
-        figure = left.pop(name) if name else ""  # each figure once, beside its first question
+        names = [name for name in FIGURES.get(finding.name, ()) if name in drawn]
+        name = next((name for name in names if name in left), None)
+        # Each figure stands once, beside its first question; the others lead to it.
+        figure = left.pop(name) if name else _above(names[0], shown) if names else ""
         cards.append(html.card(finding.question, finding.answer, _details(finding), figure))
     parts = [
         f'<header><h1>{escape(view.title)}</h1><p class="setup">{escape(view.setup)}</p>',
@@ -103,11 +106,16 @@ def _figure(file: Path, study: str, shown: Shown) -> str:
     title, caption = shown.words[file.stem]
     data = base64.b64encode(file.read_bytes()).decode()
     return (
-        f'<figure><a href="../figures/{escape(study)}/{escape(file.name)}">'
+        f'<figure id="{escape(file.stem)}"><a href="../figures/{escape(study)}/{escape(file.name)}">'
         f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></a>'
         f"<figcaption><details><summary>{escape(title)}: how to read it</summary><p>{escape(caption)}</p></details>"
         "</figcaption></figure>"
     )
+
+
+def _above(name: str, shown: Shown) -> str:
+    """What leads to a figure that stands beside an earlier question."""
+    return f'<p class="figure"><a href="#{escape(name)}">Figure above: {escape(shown.words[name][0])}</a></p>'
 
 
 def _gallery(figures: Iterable[str]) -> Iterator[str]:

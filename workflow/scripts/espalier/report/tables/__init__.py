@@ -8,6 +8,7 @@ def runtime(view): ...       # of the whole run: its RunView
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +24,11 @@ def names(rows: pd.DataFrame, study: dict) -> list[str]:
     return [n for n, e in _entries("study").items() if fits(e.when, rows, study)]
 
 
-def run_names() -> list[str]:
-    """The tables of the whole run."""
-    return list(_entries("run"))
+def run_names(studies: Iterable[tuple[pd.DataFrame, dict]] | None = None) -> list[str]:
+    """The tables of the whole run that one of its studies asks for; all there are, if none are given. studies: of each
+    its part of the grid and its checked config."""
+    entries = _entries("run").items()
+    return [n for n, e in entries if studies is None or any(fits(e.when, *study) for study in studies)]
 
 
 def write(
