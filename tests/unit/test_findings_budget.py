@@ -186,14 +186,14 @@ def test_a_net_that_is_slower_than_dense_is_not_the_fastest(tmp_path):
 
 def test_where_time_and_counts_part(tmp_path):
     promise = answers(timed(tmp_path, TIMES), TIMED)["promise"]
-    # promised 4, 4, 1, 1, 4; measured at batch 1: 2, 2, 4, 0.25, 5; at batch 8: 2, 2, 2.5, 0.5, 2.04
-    assert (value(promise, "nets"), value(promise, "as_fast")) == (10, 3)
-    tuned, dynamic = "filter_wise sum 0.50", "dense, dynamic_int8"
+    # promised 4 of the three with fewer MACs; measured at batch 1: 2, 2, 5; at batch 8: 2, 2, 2.04
+    assert (value(promise, "nets"), value(promise, "as_fast")) == (6, 1)
+    tuned = "filter_wise sum 0.50"
     assert values(promise, "times_fewer_macs", "net", batch_size=1) == {
-        tuned: 4.0, f"{tuned}, float32 export": 4.0, "dense, static_int8": 1.0, dynamic: 1.0, BOTH: 4.0
+        tuned: 4.0, f"{tuned}, float32 export": 4.0, BOTH: 4.0
     }  # fmt: skip
     assert values(promise, "times_faster", "net", batch_size=8) == {
-        tuned: 2.0, f"{tuned}, float32 export": 2.0, "dense, static_int8": 2.5, dynamic: 0.5, BOTH: 10 / 4.9
+        tuned: 2.0, f"{tuned}, float32 export": 2.0, BOTH: 10 / 4.9
     }  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def test_without_a_second_copy_of_the_dense_net_no_verdict_on_times_is_given(tmp
     assert set(outcomes(speed)) == {"undecided"} and speed.verdict == "undecided"
     pruned = answers(run, TIMED)["prediction_speed"]
     assert set(outcomes(pruned)) == {"undecided"} and value(pruned, "times_faster", batch_size=1) == 2.0
-    assert value(answers(run, TIMED)["promise"], "as_fast") == 3  # the numbers alone: static at both, both at batch 1
+    assert value(answers(run, TIMED)["promise"], "nets") == 0
     low, high = speed_of.bounds(run.view(TIMED).times)
     assert low.isna().all() and high.isna().all()
 

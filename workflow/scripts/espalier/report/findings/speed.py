@@ -101,27 +101,30 @@ def _floor(times: pd.DataFrame) -> str:
     )
 )
 def promise(view: StudyView) -> Finding | None:
-    """The nets whose measured speed-ups are furthest below and above those that their MACs promise."""
+    """The nets with fewer MACs whose measured speed-ups are furthest below and above those that these promise."""
     times = view.times
-    times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna() & times["promised"].notna()]
+    times = times[(times["node"] != times["baseline"]) & times["speed_up"].notna() & (times["promised"] > 1)]
     if times.empty:
         return None
-    times = times.assign(net=net_names(times), gap=np.log(times["speed_up"] / times["promised"]))
-    times = times.assign(scatter=np.log(noise_of(times).fillna(1)))
-    kept = int((times["gap"] >= -times["scatter"]).sum())
+    times = times.assign(
+        net=net_names(times), gap=np.log(times["speed_up"] / times["promised"]), scatter=np.log(noise_of(times))
+    )
+    known = times[times["scatter"].notna()]
+    kept = int((known["gap"] >= -known["scatter"]).sum())
     quantized = times["kind"].str.contains("quantized")
     parts = {"pruned nets": times[~quantized], "quantized ones": times[quantized]}
-    slow = slow_words(times)
+    slow = slow_words(view.times)
+    told = f"{kept} of {len(known)} are, at the least" if len(known) else "Cannot be told: the noise was not measured"
     return Finding(
         question="Is a net as fast as its multiply-accumulates promise?",
-        facts=(fact("nets", len(times)), fact("as_fast", kept), *_gaps(times)),
+        facts=(fact("nets", len(known)), fact("as_fast", kept), *_gaps(times)),
         n=_seeds(times),
-        answer=f"{kept} of {len(times)} are, at the least; {_furthest(times)}.{f' {slow}' if slow else ''}",
+        answer=f"{told}; {_furthest(times)}.{f' {slow}' if slow else ''}",
         evidence=" ".join(f"Of the {words}, {_furthest(rows)}." for words, rows in parts.items() if len(rows)),
-        definition="Promised: MACs of the dense net / those of this net; quantization does not change them. Measured: "
-        "median time of the dense net in the same runtime / that of this net, same batch. At the least: a "
-        "time below the promise by no more than the noise counts as kept; where the noise was not measured, the "
-        "numbers alone are compared. Nets at each batch size count on their own.",
+        definition="Promised: MACs of the dense net / those of this net, of nets with fewer; quantization does not "
+        "change them. Measured: median time of the dense net in the same runtime / that of this net, same batch. At "
+        "the least: a time below the promise by no more than the noise counts as kept; where the noise was not "
+        "measured, nets are not counted. Nets at each batch size count on their own.",
     )
 
 
@@ -135,11 +138,11 @@ def _gaps(times: pd.DataFrame) -> list[Fact]:
 
 
 def _furthest(times: pd.DataFrame) -> str:
-    """The nets that are furthest below and above what was promised, by more than the noise."""
-    parts = []
+    """The nets that are furthest below and above what was promised, by more than the noise, where that is known."""
+    parts, scatter = [], times["scatter"].fillna(0)
     for side, off in (("below", -times["gap"]), ("above", times["gap"])):
         furthest = off.idxmax()
-        words = _speeds(times.loc[furthest]) if off[furthest] > times["scatter"][furthest] else "none"
+        words = _speeds(times.loc[furthest]) if off[furthest] > scatter[furthest] else "none"
         parts.append(f"furthest {side}: {words}")
     return "; ".join(parts)
 
