@@ -585,7 +585,7 @@ CLAIMS: list[tuple[str, str, Callable[[], object]]] = [
     ),
     (
         REFERENCE,
-        "Static int8 is {:.1f} times as fast for one image and {:.1f} times for 64",
+        "static int8 is {:.1f} times as fast for one image and {:.1f} times for 64",
         lambda: [times_of("cifar100_vgg16_bn", "static_int8", TUNED, batch) for batch in (1, 64)],
     ),
     (
@@ -669,6 +669,27 @@ def _p_of_one_more(runs: np.ndarray, published: float) -> float:
     """The p value of a published number as one more run."""
     error = runs.std(ddof=1) * (1 + 1 / len(runs)) ** 0.5
     return float(2 * stats.t.sf(abs(runs.mean() - published) / error, len(runs) - 1))
+
+
+COUNTED = ("Figures", "Exact", "Reproduced", "Refuted", "Cannot be told", "Not comparable", "Not run")
+
+
+def test_the_outcomes_of_all_runs_are_those_of_their_pages():
+    """report/reference/README.md: each run's row has the last row of the table on its page."""
+    section = (PROJECT / REFERENCE).read_text().partition("## What was reproduced")[2].partition("\n## ")[0]
+    said = {cells[0]: [int(cell) for cell in cells[1:]] for cells in _cells(section) if cells[0] in STUDIES.values()}
+    assert said.keys() == set(STUDIES.values())
+    for run, counts in said.items():
+        page = (PROJECT / REFERENCE).with_name(run) / "README.md"
+        titles, *_, total = _cells(page.read_text().partition("## What was reproduced")[2].partition("\n## ")[0])
+        found = dict(zip(titles, total, strict=True))
+        assert counts == [int(found.get(title, 0)) for title in COUNTED], run
+
+
+def _cells(text: str) -> list[list[str]]:
+    """The cells of the rows of a Markdown table."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    return [cells for cells in rows if set(cells[0]) != {"-"}]
 
 
 def test_times_without_a_control_are_called_what_was_measured():
