@@ -59,6 +59,11 @@ COUNTS = {
         "fetch_weights": 1, "train": SEEDS, "prune": SEEDS * 4, "finetune": SEEDS,
         "quantize": SEEDS * (4 + 1 + 2 * 2), "measure_latency": SEEDS,
     },
+    # VGG16: 1 gradual, the dense one trained on; 4 schemes and QAT of the dense net, 2 schemes of the pruned one.
+    "cats_dogs_vgg16_imagenet": {
+        "fetch_weights": 1, "train": SEEDS, "prune": SEEDS, "finetune": SEEDS, "quantize": SEEDS * (4 + 1 + 2),
+        "measure_latency": SEEDS,
+    },
 }  # fmt: skip
 REPORT = {
     "prepare_dataset", "collect_records", "count_published", "collect_run", "draw_figure", "make_table",
