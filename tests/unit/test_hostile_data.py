@@ -154,7 +154,7 @@ def test_what_is_no_image_file_is_named_at_once(tmp_path, name):
 def test_it_is_named_where_the_graph_is_built_too(tmp_path, name):
     make_odd(pets(tmp_path / "pets"), name)
     with pytest.raises(ValueError, match=ODD[name][1]):
-        datasets.stamp("image_folder", tmp_path, "pets")
+        datasets.sources("image_folder", tmp_path, "pets")
 
 
 def test_a_user_that_does_not_exist_is_said(tmp_path):
