@@ -110,7 +110,7 @@ PYTORCH, KERAS = "(vgg|resnet)", "(mlp|cnn)"
 
 
 PACKAGES = {  # package -> the outputs of the jobs that compute with it
-    "torch": rf"models/{PYTORCH}/.*|records/{PYTORCH}/.*latency\.json",
+    "torch": rf"models/{PYTORCH}/.*|records/{PYTORCH}/.*latency\.json|records/published_counts\.json",
     "onnxruntime": rf"models/.*(\.onnx|{PYTORCH}.*quantize[^/]*/record\.json)|records/{PYTORCH}/.*latency\.json",
     "tf_keras": rf"models/{KERAS}/.*|records/{KERAS}/.*latency\.json",
     "ai_edge_litert": rf"models/.*(\.tflite|{KERAS}.*quantize[^/]*/record\.json)|records/{KERAS}/.*latency\.json",
