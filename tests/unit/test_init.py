@@ -113,7 +113,7 @@ def test_grey_images_have_one_channel_unless_the_user_says_three(folder):
     study, jobs = written(model="own_nets_of_init.py:torch_net", data="grey")
     assert (study["backend"], study["dataset"]["channels"], study["dataset"]["mean"]) == ("pytorch", 1, 0.5)
     assert {job.step for job in jobs.values()} == {"train", "prune", "finetune", "quantize"}
-    coloured, _ = written(model="resnet20", data="grey", channels="3", force=None)
+    coloured, _ = written(model="resnet20", data="grey", force=None)  # which takes three
     assert "channels" not in coloured["dataset"] and coloured["dataset"]["mean"] == [0.485, 0.456, 0.406]
 
 

@@ -6,11 +6,16 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from espalier.imports import ImportFailed
+from espalier.plan.explain import ConfigError
 from espalier.plan.preprocessing import MODES
+
+if TYPE_CHECKING:
+    from espalier.plan.first_config import Images, Wish
 
 BACKENDS = ("pytorch", "keras")
 BUDGET = "10min"
@@ -88,9 +93,26 @@ def write(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> st
     given = answers(arguments, ask)
     folder = arguments.out.absolute().parent
     images = first_config.images(given["data"], arguments.size, arguments.channels)
+    wish = _wish(arguments, given, images, folder)
+    try:
+        plan = first_config.planned(wish, folder)
+    except (ImportFailed, ConfigError):
+        if arguments.channels or images.channels != 1:
+            raise
+        wish = _wish(arguments, given, replace(images, channels=3), folder)  # grey images, and a net of coloured ones
+        plan = first_config.planned(wish, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(first_config.text(wish, plan), encoding="utf-8")
+    return plan.said
+
+
+def _wish(arguments: argparse.Namespace, given: dict[str, str], images: Images, folder: Path) -> Wish:
+    """What the user asks for, of images of so many channels."""
+    from espalier.plan.first_config import Wish
+
     backend = arguments.backend or _backend(given["model"], given["weights"])
     normalised, told = _normalised(arguments, backend, images.channels)
-    wish = first_config.Wish(
+    return Wish(
         backend=backend,
         model=_model(given["model"], folder),
         weights=_beside(given["weights"], folder) if given["weights"] else None,
@@ -99,10 +121,6 @@ def write(arguments: argparse.Namespace, ask: Callable[[str], str] | None) -> st
         told=told,
         budget=seconds(given["budget"]),
     )
-    plan = first_config.planned(wish, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(first_config.text(wish, plan), encoding="utf-8")
-    return plan.said
 
 
 def _backend(model: str, weights: str) -> str:
