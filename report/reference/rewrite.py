@@ -8,10 +8,14 @@ software and the command stays as the run wrote it. Columns that a run's code di
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import re
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -19,8 +23,8 @@ import yaml
 from espalier import published
 from espalier.analysis import tidy
 from espalier.analysis.study import COUNTS, view_of_run
+from espalier.backends import BACKENDS
 from espalier.plan import grid
-from espalier.pytorch.published_counts import count
 from espalier.report import figures, tables
 from espalier.report.findings import of_study
 from espalier.report.pages import Origin, run_page, study_page
@@ -59,9 +63,18 @@ def completed(run: Path, folder: Path) -> Path:
             table["data_note"] = table["dataset"].map(notes(run))
         table.to_csv(folder / f"{name}.csv", index=False)
     write_digests(folder / tidy.DIGESTS, [folder / f"{name}.csv" for name in tidy.TABLES])
-    shapes = [name for name, study in published.STUDIES.items() if study.shapes]
-    write_sealed(folder / COUNTS, {"rows": [row for name in shapes for row in count(name)]})
+    # Each in a process of its own: the frameworks do not go together.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        for backend, rows in zip(BACKENDS, pool.map(counts, BACKENDS), strict=True):
+            write_sealed(folder / COUNTS.format(backend), {"rows": rows})
     return folder
+
+
+def counts(backend: str) -> list[dict[str, Any]]:
+    """The counts of a backend's published nets whose shapes are known."""
+    count = importlib.import_module(f"espalier.{backend}.published_counts").count
+    shaped = [name for name, study in published.STUDIES.items() if study.shapes and study.shapes.backend == backend]
+    return [row for name in shaped for row in count(name)]
 
 
 def notes(run: Path) -> dict[str, str]:

@@ -110,9 +110,9 @@ PYTORCH, KERAS = "(vgg|resnet)", "(mlp|cnn)"
 
 
 PACKAGES = {  # package -> the outputs of the jobs that compute with it
-    "torch": rf"models/{PYTORCH}/.*|records/{PYTORCH}/.*latency\.json|records/published_counts\.json",
+    "torch": rf"models/{PYTORCH}/.*|records/{PYTORCH}/.*latency\.json|records/published_counts_pytorch\.json",
     "onnxruntime": rf"models/.*(\.onnx|{PYTORCH}.*quantize[^/]*/record\.json)|records/{PYTORCH}/.*latency\.json",
-    "tf_keras": rf"models/{KERAS}/.*|records/{KERAS}/.*latency\.json",
+    "tf_keras": rf"models/{KERAS}/.*|records/{KERAS}/.*latency\.json|records/published_counts_keras\.json",
     "ai_edge_litert": rf"models/.*(\.tflite|{KERAS}.*quantize[^/]*/record\.json)|records/{KERAS}/.*latency\.json",
     "matplotlib": r"figures/.*|pages",
     "jsonschema": r"none",

@@ -115,22 +115,38 @@ def published_of_all():
     return fingerprint(files=[file for study in STUDIES.values() for file in published.files(study["published"])])
 
 
+@functools.cache
 def studies_with_shapes():
-    """The published studies that the run is compared with and whose nets can be counted without training."""
+    """Backend -> the published studies that the run is compared with and whose nets it can count without training."""
     names = dict.fromkeys(study["published"] for study in STUDIES.values() if study["published"])
-    return [name for name in names if published.get(name).shapes]
+    found = {}
+    for name in names:
+        if shapes := published.get(name).shapes:
+            found.setdefault(shapes.backend, []).append(name)
+    return found
 
 
-def files_of_shapes():
-    return [published.FOLDER / published.get(name).shapes.file for name in studies_with_shapes()]
+def counted_studies(wildcards):
+    return studies_with_shapes()[wildcards.backend]
 
 
-def code_of_counts():
+def files_of_shapes(wildcards):
+    """Digest of the published files that say what the shapes are."""
+    return fingerprint(
+        files=[published.FOLDER / published.get(name).shapes.file for name in counted_studies(wildcards)]
+    )
+
+
+def code_of_counts(wildcards):
     """What the job that counts published nets is covered by."""
-    studies = [published.get(name) for name in studies_with_shapes()]
-    uses = [("model", study.setup.model, study.shapes.backend) for study in studies]
-    uses += [("prune_type", kind, study.shapes.backend) for study in studies for kind in study.shapes.prune_types]
-    return code_of_job(SCRIPTS / "count_published.py", ["espalier.pytorch.published_counts"], uses)
+    backend, shapes = wildcards.backend, [published.get(name).shapes for name in counted_studies(wildcards)]
+    uses = [("model", each.model, backend) for each in shapes]
+    uses += [("prune_type", kind, backend) for each in shapes for kind in each.prune_types]
+    return code_of_job(SCRIPTS / "count_published.py", [f"espalier.{backend}.published_counts"], uses)
+
+
+def environment_of_counting(wildcards):
+    return f"../../envs/{wildcards.backend}.yaml"
 
 
 def execution_of_counting(wildcards, resources):
@@ -140,7 +156,7 @@ def execution_of_counting(wildcards, resources):
 
 def counts_of_run():
     """The counts of published nets, if there are any."""
-    return ["<results>/records/published_counts.json"] if studies_with_shapes() else []
+    return [f"<results>/records/published_counts_{backend}.json" for backend in studies_with_shapes()]
 
 
 def counts_of_table(wildcards):

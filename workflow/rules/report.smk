@@ -70,23 +70,25 @@ use rule collect_records as collect_run with:
 
 rule count_published:
     output:
-        counts="<results>/records/published_counts.json",
+        counts="<results>/records/published_counts_{backend}.json",
     log:
-        "<results>/logs/records/published_counts.log",
+        "<results>/logs/records/published_counts_{backend}.log",
+    wildcard_constraints:
+        backend="|".join(BACKENDS),
     localrule: True
     conda:
-        "../../envs/pytorch.yaml"
+        environment_of_counting
     threads: 1
     resources:
         **asks("report"),
     params:
-        backend="pytorch",
-        studies=studies_with_shapes(),
-        published=fingerprint(files=files_of_shapes()),
-        code=code_of_counts(),
+        backend="{backend}",
+        studies=counted_studies,
+        published=files_of_shapes,
+        code=code_of_counts,
         execution=execution_of_counting,
     message:
-        "counting the published nets at their published width"
+        "counting the published nets of {wildcards.backend} studies at their published width"
     script:
         "../scripts/count_published.py"
 

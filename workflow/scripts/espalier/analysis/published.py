@@ -47,9 +47,11 @@ def by_layer(published_id: str | None) -> pd.DataFrame:
     return pd.read_csv(FOLDER / file) if file else pd.DataFrame(columns=["run", "layer", "sparse", "total"])
 
 
-def values(published_id: str, before: bool = False) -> list[Value]:
-    """The columns that `compare` compares, each once."""
-    fullest_first = sorted(get(published_id).rows, key=lambda rows: -len(rows.values))
+def values(published_id: str, before: bool = False, kind: str | None = None) -> list[Value]:
+    """The columns that `compare` compares, each once. kind: only those of rows of this kind (`Rows.kind`), of which one
+    column can be another result: a file's size is that of an .h5 file or of a TFLite file."""
+    those = [rows for rows in get(published_id).rows if kind in (None, rows.kind)]
+    fullest_first = sorted(those, key=lambda rows: -len(rows.values))
     columns = [v for rows in fullest_first for v in (*rows.values, *(rows.before if before else ()))]
     return list({value.name: value for value in columns}.values())
 

@@ -53,9 +53,9 @@ Counts = Sequence[Mapping[str, Any]]  # of published nets, built at their publis
 def figures(studies: Iterable[StudyView], counts: Counts = ()) -> list[Figure]:
     """Every published figure of these studies, once for each net that stands next to it.
 
-    A figure is **exact** if it is a count that the net's shapes determine, and equal as it is printed. Where no net of
-    the run has the published set-up and the shape of the published net is known, `counts` decide: that net built at its
-    published width, and a count that is not equal is refuted. Any other figure is
+    A figure is **exact** if it is a count, or a file's size, that the net's shapes determine, and equal as it is
+    printed. Where no net of the run has the published set-up and the shape of the published net is known, `counts`
+    decide: that net built at its published width, and a count that is not equal is refuted. Any other figure is
     compared only where no property of the set-ups is different and the source states all that matter. It is
     **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), and this
     interval is no wider than CLOSE points to either side: wide ones hold anything. It is **refuted** if it lies outside
@@ -89,7 +89,7 @@ def _figures(view: StudyView, counts: Counts) -> Iterator[Figure]:
     keys = ["kind", *(column for column in published.COLUMNS if column in rows), *(value.name for value in values)]
     places = rows.groupby(list(dict.fromkeys(keys)), dropna=False, sort=False).ngroup()
     for place, (_, row) in zip(places, rows.iterrows(), strict=True):
-        for value in values:
+        for value in published.values(view.config["published"], kind=row["kind"]):
             if pd.notna(row.get(value.name)):
                 figure = _figure(view.name, (place, value.name), value, row)
                 yield _by_shape(figure, row, published.counted(counts, view.config["published"], row))

@@ -14,10 +14,11 @@ from espalier.analysis.accuracies import NOT_MEASURED, Accuracy
 from espalier.analysis.labels import Row
 from espalier.analysis.selections import Selection
 from espalier.analysis.tidy import Tidy
+from espalier.backends import BACKENDS
 from espalier.published.entry import Published
 from espalier.run.integrity import read_sealed
 
-COUNTS = "published_counts.json"  # beside the tidy tables of a run that has published nets to count
+COUNTS = "published_counts_{}.json"  # of a backend, beside the tidy tables of a run with published nets to count
 
 
 @dataclass(frozen=True)
@@ -198,5 +199,6 @@ def view_of_run(folder: str | Path, configs: dict[str, dict]) -> RunView:
     """The view of a run. folder: of the tidy tables; configs: the checked configs of its studies by name."""
     tables = tidy.load(folder)
     views = {name: StudyView(config, tables.of(name)) for name, config in configs.items()}
-    counts = Path(folder, COUNTS)
-    return RunView(tables, views, read_sealed(counts)["rows"] if counts.exists() else ())
+    files = [Path(folder, COUNTS.format(backend)) for backend in BACKENDS]
+    counts = [row for file in files if file.exists() for row in read_sealed(file)["rows"]]
+    return RunView(tables, views, counts)

@@ -5,7 +5,9 @@ The key `published` of a study in the config names one of them by the name of it
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from typing import Any
 
 from espalier.published import (
     cats_dogs_mobilenetv2,
@@ -31,3 +33,14 @@ STUDIES: dict[str, Published] = {
         cats_dogs_vgg16,
     )
 }
+
+
+def shaped(study: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """The published nets of a study whose shapes are known (`Published.shapes`), the dense one first: the keys that its
+    published row has, and the options that its architecture is built with. Empty if no shape is known."""
+    shapes = STUDIES[study].shapes
+    if shapes is None:
+        return []
+    with (FOLDER / shapes.file).open(newline="") as file:
+        pruned = [shapes.read(row) for row in csv.DictReader(file)]
+    return [({}, {}), *((keys, options) for keys, options in pruned if keys)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
-from espalier.published.entry import FILE, GRADUAL, MS, SIZE, TOP1, ZIPPED, Published, Rows, Setup
+from espalier.published.entry import FILE, GRADUAL, MS, SIZE, TOP1, ZIPPED, Published, Rows, Setup, Shapes
 
 SCHEMES = {"none": "float32", "dynamic_range": "dynamic_int8", "float16": "float16"}
 
@@ -28,6 +30,13 @@ def _quantized(table: pd.DataFrame) -> pd.DataFrame:
     chain = pd.Series("train > quantize", table.index).mask(pruned, "train > prune > quantize")
     columns = {key: pd.Series(value, table.index).where(pruned) for key, value in (GRADUAL | {"ratio": "0.9"}).items()}
     return table.assign(scheme=table["scheme"].map(SCHEMES), chain=chain, **columns)
+
+
+def pruned_net(row: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """A pruned net, whose weights are zero and whose shapes are those of the dense one."""
+    pruned = float(row["final_sparsity"]) > 0
+    keys = {"prune_type": "weight", "method": "magnitude", "ratio": row["final_sparsity"]} if pruned else {}
+    return keys, {}
 
 
 STUDY = Published(
@@ -64,4 +73,12 @@ STUDY = Published(
     "pruned net here. Times were published without processor and threads, and those of another machine are no "
     "times of this one. The document prints 0.9010 for the original too and says that this is wrong.",
     test_images=1_000,
+    shapes=Shapes(
+        backend="keras",
+        model="vgg16",
+        classes=2,
+        prune_types=("weight",),
+        file="cats_vs_dogs_vgg16_pruning.csv",
+        read=pruned_net,
+    ),
 )

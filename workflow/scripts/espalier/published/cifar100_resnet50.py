@@ -24,6 +24,7 @@ STUDY = Published(
     test_images=cifar100.TEST_IMAGES,
     shapes=Shapes(
         backend="pytorch",
+        model="resnet50",
         classes=100,
         prune_types=("depth_wise",),
         file="resnet50_removed_blocks.csv",

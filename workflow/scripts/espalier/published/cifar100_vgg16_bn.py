@@ -23,6 +23,7 @@ STUDY = Published(
     test_images=cifar100.TEST_IMAGES,
     shapes=Shapes(
         backend="pytorch",
+        model="vgg16_bn",
         classes=100,
         prune_types=("filter_wise", "channel_wise", "filter_and_channel_wise"),
         file="vgg16_bn_pruned_widths.csv",

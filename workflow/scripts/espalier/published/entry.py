@@ -71,12 +71,13 @@ class Rows:
 class Shapes:
     """The published nets whose shapes are known, and can be counted without any training.
 
-    backend: that has the architecture (`Setup.model`); classes: that it tells apart; prune_types: of the nets; file: a
-    CSV file with a row for each pruned net. read: a row -> the keys that the published row of that net has, named like
-    the columns of results.csv, and the options that the architecture is built with.
+    backend: that has the architecture `model`; classes: that it tells apart; prune_types: of the nets; file: a CSV file
+    with a row for each pruned net. read: a row -> the keys that the published row of that net has, named like the
+    columns of results.csv, and the options that the architecture is built with; no keys: the row is of the dense net.
     """
 
     backend: str
+    model: str
     classes: int
     prune_types: tuple[str, ...]
     file: str

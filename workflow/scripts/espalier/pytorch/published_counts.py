@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
-from espalier.published import FOLDER, STUDIES
+from espalier.published import STUDIES, shaped
 from espalier.pytorch.groups import actual_ratio
 from espalier.pytorch.macs import profile_model
 from espalier.pytorch.models import skeleton
 
 
 def count(study: str) -> list[dict[str, Any]]:
-    """A row for each published net of a study whose shape is known (`Published.shapes`), the dense one among them.
+    """A row for each published net of a study whose shape is known (`published.shaped`).
 
     Each has the keys that its published row has, `published_macs` (multiply-accumulates as the source counts them),
     `params`, and of a pruned net `actual_ratio`, the share of its groups that is gone.
     """
-    entry = STUDIES[study]
-    model, shapes = entry.setup.model, entry.shapes
-    if model is None or shapes is None:
-        return []
-    with (FOLDER / shapes.file).open(newline="") as file:
-        pruned = [shapes.read(row) for row in csv.DictReader(file)]
-    dense, rows = skeleton(model, shapes.classes), []
-    for keys, options in [({}, {}), *((keys, options) for keys, options in pruned if keys)]:
-        net = skeleton(model, shapes.classes, **options)
+    entry, rows = STUDIES[study], []
+    shapes = entry.shapes
+    assert shapes is not None
+    dense = skeleton(shapes.model, shapes.classes)
+    for keys, options in shaped(study):
+        net = skeleton(shapes.model, shapes.classes, **options)
         counts = profile_model(net, entry.setup.resolution)
         row = {"published": study, **keys, "published_macs": counts.published_macs, "params": counts.params}
         ratio = {"actual_ratio": actual_ratio(dense, net, keys["prune_type"])} if keys else {}
