@@ -24,15 +24,15 @@ ORDER = (
         "reproduced",
         scope="run",
         title="What was reproduced",
-        caption="Every published figure of the run's studies, counted by what this run says of it. Exact: a count, or a "
-        "file's size, that the net's shapes determine, equal as it is printed; where no net of the run is like "
-        "the published one and its shape is known, it was built at its published width and counted, without "
-        "training. Reproduced: in the 95 % prediction interval of one more run like those here, if that is at "
-        f"most {CLOSE:g} points wide to either side. Refuted: outside it, after Holm's correction for all figures "
-        "that are compared, or a count of the published net that is not as printed. Cannot be told: neither. One "
-        "seed decides nothing. Not comparable: the set-ups differ in the properties that are named, or the source"
-        " does not state them; times are of a machine. Of several nets next to one figure, the gravest outcome "
-        "counts.",
+        caption="Every published figure of the run's studies, counted by what this run says of it. Exact: a count, or "
+        "a file's size, that the net's shapes determine, equal as it is printed; where no net of the run is "
+        "like the published one and its shape is known, it was built at its published width and counted, "
+        "without training. Reproduced: in the 95 % prediction interval of one more run like those here, if "
+        f"that is at most {CLOSE:g} points wide to either side. Refuted: outside it, after Holm's correction "
+        "for all figures that are compared, or a count of the published net that is not as printed. Cannot be "
+        "told: neither. One seed decides nothing. Not comparable: the set-ups differ in the properties that "
+        "are named, or the source does not state them; times are of a machine. Of several nets next to one "
+        "figure, the gravest outcome counts.",
         when=selections.has_published,
     )
 )
