@@ -1,5 +1,6 @@
 """The HTML pages of a run against axe-core's rules, in a real browser: wide and narrow, light and dark."""
 
+import json
 from importlib.resources import files
 
 import a_browser
@@ -7,7 +8,7 @@ import pytest
 from a_browser import needs_a_browser
 
 from espalier.contract import made_up
-from espalier.report import figures, study_page, tables
+from espalier.report import beside, figures, study_page, tables
 from espalier.report.choose import data, page
 from espalier.report.overview import write_overview
 
@@ -30,7 +31,7 @@ return {dark: matchMedia("(prefers-color-scheme: dark)").matches, pressed,
   passed: found.passes.length, broken: found.violations
   .map(rule => [rule.id, rule.impact, rule.nodes[0].html.slice(0, 200), rule.nodes[0].failureSummary])};"""
 HOST = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report</title></head>
-<body><main><h1>Report</h1><h2>The run</h2>{}</main></body></html>"""
+<body><main><h1>Report</h1>{}</main></body></html>"""
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,18 @@ def pages(tmp_path_factory):
     for table in ("results", "findings"):
         tables.write(table, folder, planned.studies, name, csv=out / f"{table}.csv", html=out / f"{table}.html")
     write_overview(folder, planned.studies, out / "fragment.html")  # the report of Snakemake is around it
+    first, second = (json.loads((out / "results.json").read_text()) for _ in range(2))
+    for net in second["studies"][0]["nets"]:
+        net["params"]["value"] += 1
+    two = ("results", first), ("other", second | {"processors": ["another"]})
+    (out / "compare.html").write_text(beside.html_of("results", list(beside.tables(*two))))
     (out / "overview.html").write_text(HOST.format((out / "fragment.html").read_text()))
     return out
 
 
 @pytest.mark.parametrize("width", [800, 1400])
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", ["choose", "study", "results", "findings", "overview"])
+@pytest.mark.parametrize("name", ["choose", "study", "results", "findings", "overview", "compare"])
 def test_no_rule_is_broken(pages, name, dark, width):
     found = a_browser.run(pages / f"{name}.html", AXE + FOUND, width=width, dark=dark)
     assert found["dark"] == dark and found["passed"] > 10 and found["pressed"] == (4 if name == "choose" else 0)

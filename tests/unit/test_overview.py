@@ -35,7 +35,7 @@ def test_what_ran_and_what_came_out(tmp_path):
     page, rows, budgets = overview(tmp_path, studies, vgg(tmp_path), mlp)
     assert [row[0] for row in rows] == ["Nets & pruning", "The study mnist"]
     assert [row[-2:] for row in rows] == [["5", "90.00"], ["2", "90.00"]]  # results, top-1 of the dense net
-    assert [heading.text for heading in page.all("h3")] == ["Nets & pruning", "The study mnist"]
+    assert [heading.text for heading in page.all("h2")] == ["Nets & pruning", "The study mnist"]
     # of the first study: within half a point, one and two points; nothing was timed, the net has half the MACs
     net = "filter_wise mean_abs 0.40, l2_groups training"
     assert budgets[0][0].startswith("Nets & pruning\n") and len(budgets[0]) == 1
@@ -74,6 +74,6 @@ def test_few_test_images_make_a_smoke_test(tmp_path, images, told):
 def test_it_needs_nothing_from_elsewhere_and_nothing_breaks_out_of_it(tmp_path):
     study = config(title=WILD, dataset={"name": "digits", "size": 8, "channels": 1, "classes": [WILD, "b"]})
     page, rows, budgets = overview(tmp_path, {"s": study}, vgg(tmp_path))
-    assert page.one("h3").text == rows[0][0] == WILD and budgets[0][0].startswith(WILD)
+    assert page.one("h2").text == rows[0][0] == WILD and budgets[0][0].startswith(WILD)
     assert WILD in page.all("p", class_="setup")[0].text
     assert not page.all("b") and not page.all("script") and "http" not in page.text

@@ -52,9 +52,10 @@ def html_of(first: str, tables: Sequence[Table]) -> str:
         parts.append(f'<ul class="notes">{notes}</ul>' if notes else "")
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f'<style>\n{html.STYLE}</style>\n</head>\n<body class="figures">\n<h1>{title}</h1>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<style>\n{html.STYLE}</style>\n</head>\n<body class="figures">\n<main>\n<h1>{title}</h1>\n'
         + "\n".join(part for part in parts if part)
-        + "\n</body>\n</html>\n"
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -42,7 +42,7 @@ def write_overview(
         '<div class="espalier">',
         f"<p>{escape(_lead(run))}</p>",
         *([f"<p>{escape(remark)}</p>"] if (remark := smoke_tests(run)) else []),
-        *([f"<h3>Missing results</h3>{html.fragment(missing.table(unfinished), 'missing')}"] if unfinished else []),
+        *([f"<h2>Missing results</h2>{html.fragment(missing.table(unfinished), 'missing')}"] if unfinished else []),
         html.fragment(_studies(rows), "studies"),
         html.fragment(_budgets(run, rows), "budgets"),
         *(_study(view, findings[name]) for name, view in run.studies.items()),
@@ -102,7 +102,7 @@ def _study(view: StudyView, findings: list[Finding]) -> str:
     if view.published is not None:
         answers.append(("What of the published figures was reproduced?", _reproduced(view.compared, view.published)))
     items = "".join(f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in answers)
-    return f'<h3>{escape(view.title)}</h3><p class="setup">{escape(view.setup)}</p><dl>{items}</dl>'
+    return f'<h2>{escape(view.title)}</h2><p class="setup">{escape(view.setup)}</p><dl>{items}</dl>'
 
 
 def _reproduced(compared: pd.DataFrame, published: pd.DataFrame) -> str:
