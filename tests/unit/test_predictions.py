@@ -18,7 +18,7 @@ from espalier.analysis.predictions import (
     over_images,
     resampled,
 )
-from espalier.analysis.statistics import Interval, Verdict, compare, over_seeds
+from espalier.analysis.statistics import Verdict, compare, over_seeds, within
 
 
 def outcomes(rng: np.random.Generator, accuracies: list[float], images: int) -> dict[int, np.ndarray]:
@@ -80,7 +80,34 @@ def test_images_make_the_interval_longer_where_methods_differ_on_them():
 def test_identical_nets():
     net = outcomes(np.random.default_rng(0), [0.7, 0.7], 100)
     same = compare(over_images(net, net))
-    assert (same.difference, same.interval, same.p, same.verdict) == (0.0, Interval(0.0, 0.0), 1.0, Verdict.UNDECIDED)
+    assert (same.difference, same.p, same.verdict) == (0.0, 1.0, Verdict.UNDECIDED)
+    # (1 - q)^100 = 0.025: with a chance of q = 3.6 % an image that is not among these tells the two apart
+    assert (same.interval.low, same.interval.high) == (pytest.approx(-3.62, abs=0.005), pytest.approx(3.62, abs=0.005))
+
+
+@pytest.mark.parametrize("images, shown", [(298, False), (299, True)])  # 0.99^299 < 0.05 < 0.99^298
+def test_no_difference_on_few_images_does_not_show_that_a_drop_is_below_a_point(images, shown):
+    net = {seed: np.ones(images) for seed in (0, 1, 2)}
+    claim = within(1.0, over_images(net, net))
+    assert (claim.verdict == Verdict.WON) == shown and claim.p == pytest.approx(0.99**images)
+
+
+@pytest.mark.parametrize("lost, shown", [(83, True), (84, False)])  # of 10,000: P(at most 83 | 1 in 100) = 0.046
+def test_a_few_lost_images_leave_as_much_open_as_a_share_of_all_images_does(lost, shown):
+    reference = {seed: np.ones(10_000) for seed in range(10)}
+    net = {seed: np.ones(10_000) for seed in range(10)}
+    for seed in net:  # the same images for all seeds, but for one that is lost and one that is not
+        net[seed][: lost + (seed == 0) - (seed == 1)] = 0
+    claim = within(1.0, over_images(reference, net))
+    assert (claim.verdict == Verdict.WON) == shown
+    assert claim.p == pytest.approx(stats.binom.cdf(lost, 10_000, 0.01))
+
+
+def test_a_difference_on_one_image_is_not_surer_than_none():
+    first, second = ({seed: np.ones(360) for seed in (0, 1, 2)} for _ in range(2))
+    second[0][0] = 0
+    same, other = (within(1.0, over_images(first, net)) for net in (first, second))
+    assert other.p > same.p and other.bounds.high > same.bounds.high
 
 
 def test_seeds_that_all_differ_by_the_same_hide_their_spread():

@@ -29,13 +29,14 @@ ONE_SEED = "one seed: no verdict"
 RULE = (  # `contests` in words
     "A lead counts if it is larger than chance: Student's t test of the differences seed by seed at the "
     f"{100 * LEVEL:g} % level, corrected for all comparisons of the question (Holm); else it is undecided. Intervals "
-    "are those of single comparisons. Where predictions are kept, test images count as a sample too. "
+    "are those of single comparisons. Where predictions are kept, the test images count as a sample too. "
     f"{ONE_SEED.capitalize()}."
 )
 WITHIN_RULE = (  # `claims` in words
     f"A net is within so many points if the upper {100 * LEVEL:g} % bound of its drop is (Student, seed by seed, "
     "corrected for all nets of the question by Holm's method); it is not if the lower bound is above; else it is "
-    f"undecided. Bounds in brackets are those of the net alone, not corrected. {ONE_SEED.capitalize()}."
+    f"undecided. Bounds in brackets are those of the net alone, not corrected. Where predictions are kept, the test "
+    f"images count as a sample too. {ONE_SEED.capitalize()}."
 )
 
 AccuracyOf = Callable[[Row], Accuracy]
