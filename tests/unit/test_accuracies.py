@@ -1,11 +1,13 @@
 """From stored predictions to intervals and choices, on nets made up for it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from a_finding import answers
 from a_run import Run, by_ratio, config
 from scipy import stats
 
+from espalier.analysis import variants
 from espalier.analysis.accuracies import Accuracy
 from espalier.run.integrity import Damaged
 
@@ -91,3 +93,12 @@ def test_predictions_that_are_not_those_of_the_record_are_damage(tmp_path):
     run.predictions[0].write_bytes(run.predictions[1].read_bytes())
     with pytest.raises(Damaged):
         run.collect()
+
+
+def test_the_interval_of_an_accuracy_ends_at_100():
+    # mean 99, standard deviation 1, t(2) = 4.303: 99 +- 2.48
+    found = variants.top1(Accuracy({0: 98.0, 1: 99.0, 2: 100.0}), images=360)
+    assert (found.low, found.high) == (pytest.approx(96.52, abs=0.005), 100.0)
+    rows = pd.DataFrame({"top1": [99.0], "top1_sd": [1.0], "n": [3], "test_images": [360]})
+    down, up = variants.bars(rows)
+    assert (down[0], up[0]) == (pytest.approx(2.48, abs=0.005), 1.0)

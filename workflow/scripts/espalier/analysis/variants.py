@@ -35,27 +35,32 @@ class Range:
 
 
 def top1(accuracy: Accuracy, images: float) -> Range:
-    """The mean top-1 of a net with its 95 % interval: Student's over seeds; with one seed Wilson's, which is what the
-    test images leave of this very net."""
+    """The mean top-1 of a net with its 95 % interval: Student's over seeds, cut off at 0 and 100 %; with one seed
+    Wilson's, which is what the test images leave of this very net."""
     values = accuracy.top1
     mean = over_seeds(values, dict.fromkeys(values, 0.0))
     if mean.n >= SEEDS:
         interval = mean.interval()
-        return Range(mean.value, interval.low, interval.high, "seeds") if interval else Range(mean.value)
+        return (
+            Range(mean.value, max(interval.low, 0.0), min(interval.high, 100.0), "seeds")
+            if interval
+            else Range(mean.value)
+        )
     return (
         Range(mean.value) if isnan(images) else Range(mean.value, *chance.interval(mean.value, int(images)), "images")
     )
 
 
 def bars(rows: pd.DataFrame, column: str = "top1") -> tuple[pd.Series, pd.Series]:
-    """How far down and up the 95 % interval of each row's mean accuracy goes, for figures: Student's over seeds; with
-    one seed Wilson's, what the test images leave. rows: with the column, its `_sd`, `n` and `test_images`."""
+    """How far down and up the 95 % interval of each row's mean accuracy goes, for figures: Student's over seeds, cut
+    off at 0 and 100 %; with one seed Wilson's, what the test images leave. rows: with the column, its `_sd`, `n` and
+    `test_images`."""
     ends = []
     for row in rows.reindex(columns=[column, f"{column}_sd", "n", "test_images"]).itertuples(index=False):
         value, deviation, n, images = map(float, row)
         half = half_width(deviation, int(n)) if n >= SEEDS else nan
         one = n == 1 and not (isnan(value) or isnan(images))
-        low, high = chance.interval(value, int(images)) if one else (value - half, value + half)
+        low, high = chance.interval(value, int(images)) if one else (max(value - half, 0.0), min(value + half, 100.0))
         ends.append((max(value - low, 0.0) if low == low else nan, max(high - value, 0.0) if high == high else nan))
     down, up = zip(*ends, strict=True) if ends else ((), ())
     return pd.Series(down, rows.index, dtype=float), pd.Series(up, rows.index, dtype=float)
