@@ -1,6 +1,7 @@
 """The real workflow, from the embedded data to the report."""
 
 import csv
+import html
 import json
 import re
 import shutil
@@ -45,7 +46,8 @@ def test_the_default_config_plans_the_published_rows(project):
     assert planned["quantize"] == (4 + 2) + (2 + 2) + (2 + 2) + (3 + 1) + 3 * (3 + 1) + (2 + 1) + (5 + 1 + 3)
     assert planned["measure"] == sum(planned[step] for step in ("train", "prune", "finetune", "quantize"))
     assert planned["measure_latency"] == 6 + 3
-    assert planned["collect_records"] == 7 and planned["collect_run"] == planned["count_published"] == 1
+    assert planned["collect_records"] == 7 and planned["collect_run"] == 1
+    assert planned["count_published"] == 2  # of either framework
     assert planned["write_overview"] == planned["write_choose"] == 1 and planned["write_study"] == 7
 
 
@@ -258,6 +260,16 @@ def test_the_first_view_of_the_report_is_its_text_beside_the_menu(small_run, tmp
         assert seen["menu"] <= seen["left"] < 0.3 * width and seen["right"] <= width and seen["top"] < 300, seen
         assert seen["right"] - seen["left"] > 0.6 * width, seen
         assert seen["rules"] >= seen["bottom"], seen  # the graph of the rules is below the text
+
+
+def test_what_the_docs_say_to_click_is_on_the_pages(small_run):
+    docs = (PROJECT / "docs" / "choose_a_variant.md").read_text()
+    section = docs[docs.index("## Five questions") :].split("\n## ")[0]
+    names = set(re.findall(r"(?<!\*)\*([^*|]+)\*(?!\*)", section))
+    pages = [small_run.folder / "results" / "choose.html", *small_run.folder.glob("results/studies/*.html")]
+    text = "".join(html.unescape(page.read_text()) for page in pages)
+    assert len(names) > 8 and not {name for name in names if name not in text}
+    assert (small_run.folder / "results" / "tables" / "reproduced.html").exists()
 
 
 def test_the_run_as_pages_has_all_figures_and_links_that_lead_somewhere(finished):
