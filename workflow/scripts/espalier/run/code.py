@@ -265,12 +265,16 @@ def _text(node: Any) -> str:
     "Module(body=[Assign(targets=[Name(id='x' ctx=Store())] value=Constant(value=None))])"
     """
     if isinstance(node, list):
-        return f"[{' '.join(map(_text, node))}]"
+        return f"[{' '.join([_text(item) for item in node])}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    constant = isinstance(node, ast.Constant)
-    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, []) or constant]
-    return f"{type(node).__name__}({' '.join(f'{name}={_text(value)}' for name, value in fields if name != 'kind')})"
+    if isinstance(node, ast.Constant):
+        return f"Constant(value={node.value!r})"
+    if isinstance(node, ast.Name):  # a third of all nodes
+        return f"Name(id={node.id!r} ctx={type(node.ctx).__name__}())"
+    values = [(name, getattr(node, name, None)) for name in node._fields if name != "kind"]
+    fields = [f"{name}={_text(value)}" for name, value in values if value is not None and value != []]
+    return f"{type(node).__name__}({' '.join(fields)})"
 
 
 def _resources(module: str, tree: ast.Module) -> Iterator[str]:
