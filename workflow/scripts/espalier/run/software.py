@@ -16,7 +16,7 @@ CPUINFO = Path("/proc/cpuinfo")
 BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # flags of processors that compute in bfloat16, the last of ARM's
 SLOW_BF16 = (
     "precision bf16 on a processor without instructions for bfloat16 (AVX512_BF16, AMX): they are emulated, and a "
-    "training takes about 12 times as long as in float32. Use precision: float32 there"
+    "training takes longer than in float32. Use precision: float32 there"
 )
 
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # packages that are installed by another name
