@@ -33,6 +33,7 @@ from espalier.run.integrity import write_digests, write_sealed
 HERE = Path(__file__).parent
 OF_THE_RUN = ("Data", "Software")  # sections of its page that no tidy table has
 SUMMARY = "summary.csv"
+OF_PREDICTIONS = "mistakes"  # the table that older runs, which kept no predictions, do not have
 
 
 def rewrite(run: Path) -> None:
@@ -96,11 +97,16 @@ def drawn(folder: Path, name: str, planned: grid.Grid, out: Path) -> list[Path]:
         items.append(out / f"{item}.svg")
         figures.draw(item, folder, study, items[-1])
     for item in tables.names(rows, study):
-        if f"{item}.csv" == SUMMARY:
+        if f"{item}.csv" == SUMMARY or (item == OF_PREDICTIONS and not kept(folder)):
             continue
         items.append(out / f"{item}.csv")
         tables.write(item, folder, planned.studies, name, csv=items[-1], html=folder / "table.html")
     return items
+
+
+def kept(folder: Path) -> bool:
+    """Whether a run kept what its nets said of each test image."""
+    return len((folder / "classes.csv").read_text(encoding="utf-8").splitlines()) > 1
 
 
 def sections(page: str) -> dict[str, str]:

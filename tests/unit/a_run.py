@@ -71,8 +71,8 @@ class Run:
     ) -> dict:
         """Write the record of a step after `parent` (a record that `add` returned) and return it. name: of its folder,
         after what is said there anyway. A step that trains has a history of its epochs. What a row of layers or of the
-        history lacks is that of LAYER or EPOCH. correct: by split whether each image was classified correctly, for
-        predictions.npz; top1 is that of "test". A record that jobs may not write is an error here too."""
+        history lacks is that of LAYER or EPOCH. correct: by split whether each image was classified correctly, or
+        its Predictions, for predictions.npz; top1 is that of "test". A record that jobs may not write is an error."""
         row = dict(parent or self.columns) | DONE.get(step, {}) | (columns or {})
         row = {column: row[column] for column in tidy.ID}
         seed = parent["seed"] if parent else seed
@@ -85,7 +85,8 @@ class Run:
         row["chain"] = f"{parent['chain']} > {step}" if parent else step
         path, files = self.folder / row["node"] / "record.json", dict(FILES)
         if correct:
-            measured["top1"] = 100 * float(np.mean(correct["test"]))
+            test = correct["test"]
+            measured["top1"] = 100 * float(np.mean(test.correct if isinstance(test, Predictions) else test))
             self.predictions.append(write_predictions(path.with_name("predictions.npz"), correct))
             files["predictions_sha256"] = sha256(self.predictions[-1])
         details = {"measured": {key: value for key, value in (MEASURED | measured).items() if value is not None}}
@@ -136,10 +137,14 @@ class Run:
         return StudyView(study or config(), replace(tables, results=tables.results.assign(**columns)))
 
 
-def write_predictions(path: Path, correct: dict[str, list[bool]]) -> Path:
-    """Write predictions of two classes: all images are of class 0. correct: by split, of each image."""
+def write_predictions(path: Path, correct: dict[str, list[bool] | Predictions]) -> Path:
+    """Write predictions; of images of which it is only said which are classified correctly, those of two classes, where
+    all images are of class 0. correct: by split."""
     splits = {}
     for split, right in correct.items():
+        if isinstance(right, Predictions):
+            splits[split] = right
+            continue
         sure = np.full(len(right), 0.9, dtype=np.float32)
         wrong = (~np.asarray(right, dtype=bool)).astype(np.uint8)
         splits[split] = Predictions(np.zeros(len(right), np.uint8), wrong, sure, sure)

@@ -177,7 +177,7 @@ def test_a_wrong_config_is_one_message(run, text, capsys):
 
 def test_a_run_that_is_not_there_is_missing(run, tmp_path, capsys):
     assert main(["verify", str(tmp_path / "nothing")]) == 1
-    assert "6 results: 0 damaged, 43 missing" in capsys.readouterr().out
+    assert "6 results: 0 damaged, 45 missing" in capsys.readouterr().out
 
 
 def test_a_thousand_results_take_seconds(tmp_path):

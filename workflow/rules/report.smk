@@ -3,7 +3,7 @@
 # study gets, the register says: each declares what it is `when`.
 
 
-TIDY_TABLES = [f"{name}.csv" for name in ("results", "history", "layers", "summary", "latency", "outcomes")]
+TIDY_TABLES = [f"{name}.csv" for name in ("results", "history", "layers", "summary", "latency", "outcomes", "classes")]
 TIDY_TABLES += ["digests.json"]
 
 
@@ -20,6 +20,7 @@ rule collect_records:
         summary="<results>/records/{study}/summary.csv",
         latency="<results>/records/{study}/latency.csv",
         outcomes="<results>/records/{study}/outcomes.csv",
+        classes="<results>/records/{study}/classes.csv",
         digests="<results>/records/{study}/digests.json",
     log:
         "<results>/logs/records/{study}.log",
@@ -54,6 +55,7 @@ use rule collect_records as collect_run with:
         summary="<results>/records/summary.csv",
         latency="<results>/records/latency.csv",
         outcomes="<results>/records/outcomes.csv",
+        classes="<results>/records/classes.csv",
         digests="<results>/records/digests.json",
     log:
         "<results>/logs/records/run.log",

@@ -215,7 +215,18 @@ OUTCOMES = (
     Column("images", int, "Number of images.", minimum=1),
     Column("correct", str, "A bit for each image in the order of the data set, 1 where the net is right: eight in a "
            "byte, the first one highest, bytes as two hexadecimal digits."),
+    Column("calibration_error", float, "Expected calibration error (Guo et al. 2017): how far confidence and accuracy "
+           "are apart, percentage points, in 15 bins of equal width.", minimum=0, maximum=100, optional=True),
+    Column("agreement", float, "Share of the images that the net gives the same class as the training that it comes "
+           "from, percent.", minimum=0, maximum=100, optional=True),
 )  # fmt: skip
+
+# How many test images of each class a net classified correctly, a row for each node and class.
+CLASSES = (
+    Column("class", str, "Name of the class."),
+    Column("images", int, "Test images of that class.", minimum=1),
+    Column("correct", int, "Those that the net classified correctly.", minimum=0),
+)
 
 # The files that a record is of. What a later job reads is compared with these.
 FILES = (

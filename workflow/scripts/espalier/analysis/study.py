@@ -71,6 +71,16 @@ class StudyView:
         return self.tidy.sensitivity
 
     @property
+    def outcomes(self) -> pd.DataFrame:
+        """One row per node and split; empty, where predictions were not kept."""
+        return self.tidy.outcomes
+
+    @property
+    def classes(self) -> pd.DataFrame:
+        """One row per node and class of the test images; empty, where predictions were not kept."""
+        return self.tidy.classes
+
+    @property
     def nets(self) -> pd.DataFrame:
         """One row per net, over seeds, with its times (see nets.of and speed.with_times)."""
         return self._nets.copy(deep=False)

@@ -1,4 +1,4 @@
-"""The tidy tables: what all jobs of a run measured, in six CSV files, and reading them.
+"""The tidy tables: what all jobs of a run measured, in seven CSV files, and reading them.
 
 results.csv   one row per node
 history.csv   one row per node and epoch
@@ -6,6 +6,7 @@ layers.csv    one row per node and layer
 latency.csv   one row per timed node and batch size
 summary.csv   one row per layer of each net that was wrapped to be pruned while it was trained
 outcomes.csv  one row per node and split: which images the net classified correctly
+classes.csv   one row per node and class: how many of its test images
 
 and, of a study that asks for it, sensitivity.csv, one row per dense net, layer and ratio.
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,11 @@ import numpy as np
 import pandas as pd
 
 from espalier import columns
+from espalier.analysis.predictions import agreement, calibration_error
 from espalier.analysis.references import with_references
 from espalier.run import predictions as predictions_of_nets
 from espalier.run.integrity import Damaged, check, check_digests, read_sealed, write_digests
+from espalier.run.predictions import Predictions
 from espalier.run.records import read
 
 ID = columns.names(columns.NODE)
@@ -40,6 +43,7 @@ TABLES: dict[str, tuple[columns.Column, ...]] = {  # file -> the columns that it
     "latency": columns.LATENCY,
     "summary": columns.SUMMARY,
     "outcomes": columns.OUTCOMES,
+    "classes": columns.CLASSES,
 }
 SENSITIVITY = "sensitivity.csv"
 REWOUND = ("finetune", "rewind_weights")  # step and retraining of a net whose weights went back to an earlier epoch
@@ -52,7 +56,7 @@ MACHINE = ("device", "processor")  # those of them that are no package
 
 @dataclass(frozen=True)
 class Tidy:
-    """The six tables, as DataFrames. A column of `results` is the manifest's, two are worked out from the records:
+    """The seven tables, as DataFrames. A column of `results` is the manifest's, two are worked out from the records:
 
     data_note     what the manifest of the data set says of the images ("copies of the images as files")
 
@@ -77,12 +81,13 @@ class Tidy:
     latency: pd.DataFrame
     summary: pd.DataFrame
     outcomes: pd.DataFrame
+    classes: pd.DataFrame
     sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)  # empty, of a study that does not ask for it
 
     def of(self, study: str) -> Tidy:
         """One study's part."""
         results = self.results[self.results["study"] == study]
-        others = (self.history, self.layers, self.latency, self.summary, self.outcomes)
+        others = (self.history, self.layers, self.latency, self.summary, self.outcomes, self.classes)
         layers = self.sensitivity
         layers = layers[layers["node"].isin(results["node"])] if len(layers) else layers
         of_study = (table[table["node"].isin(results["node"])] for table in others)
@@ -106,17 +111,22 @@ def collect(
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     trainings: dict[str, dict[str, Any]] = {}  # by node
-    notes = {Path(path).parent.name: read_sealed(path)["source"].get("note") for path in manifests}
+    data = {Path(path).parent.name: read_sealed(path) for path in manifests}
+    dense: dict[str, dict[str, Predictions]] = {}  # of each training that nets come from, by node
     predicted = {Path(path).parent: Path(path) for path in predictions}
     for path in map(Path, records):
         record = read(path)
         node = record["node"]
-        first = trainings.get("/".join(node.split("/")[:3]))
-        trainings[node] = _trainings(record, trainings.get(record["parent"]), first)
-        noted = {"data_note": note} if (note := notes.get(record["dataset"])) else {}
+        first, manifest = "/".join(node.split("/")[:3]), data.get(record["dataset"], {})
+        trainings[node] = _trainings(record, trainings.get(record["parent"]), trainings.get(first))
+        noted = {"data_note": note} if (note := manifest.get("source", {}).get("note")) else {}
         rows["results"].append(_node(record) | trainings[node] | record["measured"] | noted | _of_job(record))
         if path.parent in predicted:
-            rows["outcomes"] += _outcomes(node, predicted[path.parent], record["files"])
+            splits = _predictions(predicted[path.parent], record["files"])
+            if node == first:
+                dense[node] = splits
+            rows["outcomes"] += _outcomes(node, splits, dense.get(first, {}) if node != first else {})
+            rows["classes"] += _classes(node, splits["test"], manifest.get("classes"))
         for name in ("history", "layers", "summary"):
             rows[name] += [{"node": node, **row} for row in record.get(name) or ()]
     for path in map(Path, latency):
@@ -136,18 +146,36 @@ def collect_sensitivity(records: Iterable[str | Path], out: str | Path) -> None:
     _write(Path(out), columns.names(columns.SENSITIVITY), rows)
 
 
-def _outcomes(node: str, path: Path, files: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Which images of each split the net of a node classified correctly. files: the digests of its record."""
+def _predictions(path: Path, files: Mapping[str, str]) -> dict[str, Predictions]:
+    """The predictions of a net by split. files: the digests of its record."""
     check(path, files["predictions_sha256"], "record.json")
-    return [
-        {
+    return predictions_of_nets.read(path)
+
+
+def _outcomes(
+    node: str, splits: Mapping[str, Predictions], dense: Mapping[str, Predictions]
+) -> Iterator[dict[str, Any]]:
+    """Which images of each split the net of a node classified correctly, how far its confidence is off, and how often
+    it gives the class that the dense net gives. dense: predictions of that net; empty, if it is this one."""
+    for split, images in splits.items():
+        row = {
             "node": node,
             "split": split,
             "images": len(images.correct),
             "correct": np.packbits(images.correct).tobytes().hex(),
+            "calibration_error": 100 * calibration_error(images.correct, images.confidence),
         }
-        for split, images in predictions_of_nets.read(path).items()
-    ]
+        yield row | ({"agreement": 100 * agreement(images.predicted, dense[split].predicted)} if dense else {})
+
+
+def _classes(node: str, images: Predictions, names: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """How many images of each class that there are the net of a node classified correctly. names: of the classes; None
+    for their numbers."""
+    for number in np.unique(images.label).tolist():
+        of_class = images.label == number
+        correct = int(images.correct[of_class].sum())
+        name = names[number] if names else str(number)
+        yield {"node": node, "class": name, "images": int(of_class.sum()), "correct": correct}
 
 
 def correct_images(outcome: Mapping[str, Any]) -> np.ndarray:

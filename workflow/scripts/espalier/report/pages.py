@@ -28,7 +28,7 @@ from espalier.report.studies import smoke_tests, studies_table, study_row
 from espalier.report.table import Number, Table, Text, number
 from espalier.run.integrity import read_sealed
 
-TIDY = ("results", "history", "layers", "latency", "outcomes")
+TIDY = ("results", "history", "layers", "latency", "outcomes", "classes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ TABLES = (
         columns.SENSITIVITY,
     ),
     ("Which images were classified correctly", "With `node`, rows of `outcomes.csv`.", columns.OUTCOMES),
+    ("What was classified correctly of each class", "With `node`, rows of `classes.csv`.", columns.CLASSES),
 )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STATES = ("damaged", "missing", "stale", "foreign")
 HEADS = ("manifest.json", "record.json", "latency.json")  # a folder with one of these is what a job left
-TABLES = ("results.csv", "history.csv", "layers.csv", "latency.csv", "summary.csv", "outcomes.csv")
+TABLES = ("results.csv", "history.csv", "layers.csv", "latency.csv", "summary.csv", "outcomes.csv", "classes.csv")
 HELP = """\
 Compare all models, records, data sets and tables of a run with the digests that they were written with, and with what
 the config plans. The exit status is 0 if nothing is damaged or missing, 1 if something is, 2 if the config is wrong."""
