@@ -46,6 +46,25 @@ MISTAKES = {
         [*VGG, "title"], "a </Script> b", ("</script",), corrected={"title": "a < /Script> b"}
     ),
     "a title that begins a comment": Mistake([*VGG, "title"], "a<!--", ("<!--",), corrected={"title": "a< !--"}),
+    # outputs of a net that tells more classes apart
+    "an output that the net does not have": Mistake(
+        [*VGG, "dataset", "outputs"],
+        {"number": 1000, "classes": {"3": 7, "4": 1000}},
+        ("1000 outputs", "0 to 999"),
+        at="studies.vgg.dataset.outputs.classes.4",
+    ),
+    "one output for two classes": Mistake(
+        [*VGG, "dataset", "outputs"],
+        {"number": 1000, "classes": {"3": 7, "4": 7}},
+        ("two classes",),
+        at="studies.vgg.dataset.outputs.classes",
+    ),
+    "an output for a class that is not there": Mistake(
+        [*VGG, "dataset", "outputs"],
+        {"number": 1000, "classes": {"3": 7, "cat": 281}},
+        ("no class 'cat'", "0, 1, 2"),
+        at="studies.vgg.dataset.outputs.classes",
+    ),
     # keys
     "unknown key at the top": Mistake(
         ["thread"], 2, ("no such key", "did you mean 'threads'", "seeds"), corrected={"threads": 2}

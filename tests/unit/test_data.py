@@ -114,6 +114,16 @@ def test_colour_images_become_grey_or_stay_and_others_are_resized(own_register, 
     assert (red == round(0.299 * 200)).all() and (blue == round(0.114 * 200)).all()  # luminance, ITU-R 601
 
 
+def test_classes_can_be_some_of_the_outputs_that_a_net_has(prepared, tmp_path):
+    outputs = {"number": 1000, "classes": {"7": 998, "0": 3}}
+    manifest = data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN, outputs=outputs))
+    some = data.load(tmp_path)
+    assert len(manifest["classes"]) == 1000 and (some.classes[998], some.classes[3]) == ("7", "0")
+    assert manifest["counts"]["test"] == {name: prepared.manifest["counts"]["test"][name] for name in ("7", "0")}
+    of_seven = prepared.test.images[np.asarray(prepared.test.labels) == 7]
+    assert set(some.test.labels) == {998, 3} and np.array_equal(some.test.images[some.test.labels == 998], of_seven)
+
+
 def test_only_the_named_classes_are_kept_and_numbered_in_their_order(prepared, tmp_path):
     manifest = data.prepare(tmp_path, data.Preparation(size=8, channels=1, **PLAIN, classes=["7", "0"]))
     two = data.load(tmp_path)

@@ -202,10 +202,12 @@ def config_of(block):
 
 
 def with_files_of_own(block, folder):
-    """The net that the page shows, and a file in the place of its weights, which a plan does not read."""
-    net = next(b for b in BLOCKS if b.page == block.page and "def make_net" in b.text)
-    (folder / "my_nets.py").write_text(net.text)
-    (folder / "best.pt").write_bytes(b"weights")
+    """The net that the page shows, and files in the place of weights, which a plan does not read."""
+    if "import:" in block.text:
+        net = next(b for b in BLOCKS if b.page == block.page and "def make_net" in b.text)
+        (folder / "my_nets.py").write_text(net.text)
+    for name in re.findall(r"weights: (\S+\.pth?)\b", block.text):
+        (folder / name).write_bytes(b"weights")
 
 
 @of("yaml")
@@ -213,8 +215,7 @@ def test_yaml_blocks_are_right(block, loaded, tmp_path):
     if "with my_methods.py" in (block.place or ""):
         score = next(b for b in BLOCKS if b.page == block.page and "@register(" in b.text)
         loaded(score.text)
-    if "import:" in block.text:
-        with_files_of_own(block, tmp_path)
+    with_files_of_own(block, tmp_path)
     assert grid.build(config_of(block)).jobs
 
 

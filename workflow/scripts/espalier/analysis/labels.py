@@ -198,6 +198,8 @@ def data_name(dataset: dict) -> str:
     >>> data_name({"name": "digits", "classes": ["0", "1"]})
     'digits, classes 0 and 1'
     """
+    if outputs := dataset.get("outputs"):
+        return f"{dataset['name']}, {len(outputs['classes'])} classes among {outputs['number']} outputs"
     classes = dataset.get("classes")
     if not classes:
         return dataset["name"]

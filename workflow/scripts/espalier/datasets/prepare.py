@@ -8,7 +8,7 @@ set is, and what it was read from. Where data sets come from: `espalier.datasets
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,9 +72,11 @@ class Preparation:
 
     name: a registered data set; path: where its files are, if not in their usual place below `data_root`. size: side of
     the images in pixels; channels: 1 or 3; fit: how an image that is not square becomes square, `squash` or `crop`.
-    classes: the names of the only classes to keep, numbered in this order; None keeps all. validation: share of the
-    training images to keep aside. mean, std: how nets normalise pixels between 0 and 1, each a number or one for each
-    channel (kept in the manifest; the arrays stay uint8). order: of the channels in the arrays, rgb or bgr.
+    classes: the names of the only classes to keep, numbered in this order; None keeps all. outputs: in place of
+    classes, {"number": of a net's outputs, "classes": {name: the output that stands for it}}; labels are these outputs.
+    validation: share of the training images to keep aside. mean, std: how nets normalise pixels between 0 and 1, each a
+    number or one for each channel (kept in the manifest; the arrays stay uint8). order: of the channels in the arrays,
+    rgb or bgr.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Preparation:
     mean: float | Sequence[float]
     std: float | Sequence[float]
     classes: Sequence[str] | None = None
+    outputs: Mapping[str, Any] | None = None
     path: str | None = None
     fit: str = "squash"
     order: str = "rgb"
@@ -100,14 +103,17 @@ def prepare(folder: Path, how: Preparation) -> dict[str, Any]:
     """
     entry = get(Dataset, how.name)
     raw = Raw(*entry(**datasets.arguments(entry, how.data_root, how.path)))
-    names = raw.classes if how.classes is None else list(how.classes)
-    parts = _parts(raw, _numbers(names, raw.classes, how.name), how.validation)
+    stands_for = how.outputs["classes"] if how.outputs else {}  # class -> output
+    kept = list(stands_for or (raw.classes if how.classes is None else how.classes))
+    numbers = _numbers(kept, raw.classes, how.name)
+    labels = {name: stands_for.get(name, place) for place, name in enumerate(kept)}
+    parts = _parts(raw, dict(zip(numbers, labels.values(), strict=True)), how.validation)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     digest, repeated = _write_images(folder / "images.npy", parts, how)
-    labels = np.concatenate([part.labels for part in parts])
-    np.save(folder / "labels.npy", labels)
-    digest.update(labels.tobytes())
+    written = np.concatenate([part.labels for part in parts])
+    np.save(folder / "labels.npy", written)
+    digest.update(written.tobytes())
     manifest = {
         "name": how.name,
         "title": entry.title,
@@ -117,8 +123,8 @@ def prepare(folder: Path, how: Preparation) -> dict[str, Any]:
         "mean": how.mean,
         "std": how.std,
         **({} if how.order == "rgb" else {"order": how.order}),
-        "classes": names,
-        **_splits(parts, names),
+        "classes": _names(how, labels),
+        **_splits(parts, labels),
         "repeated": repeated,
         "sha256": digest.hexdigest(),
         "source": raw.source,
@@ -126,13 +132,21 @@ def prepare(folder: Path, how: Preparation) -> dict[str, Any]:
     return write_manifest(folder, manifest)
 
 
-def _splits(parts: list[_Part], names: list[str]) -> dict[str, dict]:
+def _names(how: Preparation, labels: dict[str, int]) -> list[str]:
+    """The names of all labels that there can be; of outputs that stand for no class their numbers."""
+    if how.outputs is None:
+        return list(labels)
+    named = {label: name for name, label in labels.items()}
+    return [named.get(label, f"output {label}") for label in range(how.outputs["number"])]
+
+
+def _splits(parts: list[_Part], labels: dict[str, int]) -> dict[str, dict]:
     """What the manifest says of the splits: where each begins and ends, how many images of each class it has."""
     ends = np.cumsum([len(part.chosen) for part in parts]).tolist()
     return {
         "splits": {split: [start, end] for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False)},
         "counts": {
-            split: dict(zip(names, np.bincount(part.labels, minlength=len(names)).tolist(), strict=True))
+            split: {name: int((part.labels == label).sum()) for name, label in labels.items()}
             for split, part in zip(SPLITS, parts, strict=True)
         },
     }
@@ -153,10 +167,10 @@ class _Part(NamedTuple):
     labels: np.ndarray
 
 
-def _parts(raw: Raw, numbers: list[int], validation: float) -> list[_Part]:
-    """The splits, in the order of SPLITS. numbers: the classes to keep, as the data set numbers them."""
-    places = np.full(len(raw.classes), -1, np.int64)  # the new number of each class, -1 of those that are not kept
-    places[numbers] = np.arange(len(numbers))
+def _parts(raw: Raw, numbers: dict[int, int], validation: float) -> list[_Part]:
+    """The splits, in the order of SPLITS. numbers: of the classes to keep, as the data set has them -> new labels."""
+    places = np.full(len(raw.classes), -1, np.int64)  # the new label of each class, -1 of those that are not kept
+    places[list(numbers)] = list(numbers.values())
     labels, test_labels = places[raw.labels], places[raw.test_labels]
     kept, test = np.flatnonzero(labels >= 0), np.flatnonzero(test_labels >= 0)
     train, validated = (kept[part] for part in stratified(labels[kept], validation))

@@ -40,6 +40,21 @@ Keyed = Annotated[  # a step with keys
 ]
 
 
+class Outputs(Table):
+    """Which outputs of a net stand for the classes of a data set, of a net that tells more classes apart."""
+
+    number: Annotated[
+        int, key("Outputs that the net has, such as ImageNet's 1000.", required=True, minimum=2, examples=[1000])
+    ]
+    classes: Annotated[
+        dict[str, Annotated[int, limits(minimum=0)]],
+        key(
+            "Class of the data set -> its output, counted from 0. Classes that are not named are left out.",
+            required=True, minProperties=2, examples=[{"cats": 281, "dogs": 207}],
+        ),
+    ]  # fmt: skip
+
+
 class Dataset(Table):
     """The images of a study, and how they are prepared."""
 
@@ -69,6 +84,13 @@ class Dataset(Table):
         key(
             "Names of the classes to keep, in the order of their new labels; null for all. Two make a binary study.",
             default=None,
+        ),
+    ]
+    outputs: Annotated[
+        Outputs,
+        key(
+            "In place of `classes`, where the net tells more classes apart than the images are of: which of its "
+            "outputs stand for them. Accuracy is that among all of its outputs."
         ),
     ]
     validation: Annotated[

@@ -22,6 +22,7 @@ NAMING = (
     "path",
     "fit",
     "classes",
+    "outputs",
     "validation",
     "mean",
     "std",
@@ -35,6 +36,8 @@ def check_study(study: dict[str, Any], path: list) -> None:
     source = known(registry.Dataset, dataset["name"], backend, [*path, "dataset", "name"])
     _check_path(dataset["path"], source, [*path, "dataset", "path"])
     _check_classes(dataset["classes"] or [], source, [*path, "dataset", "classes"])
+    if "outputs" in dataset:
+        _check_outputs(dataset, source, [*path, "dataset"])
     model = known(registry.Model, study["model"]["name"], backend, [*path, "model", "name"])
     _check_images(dataset, model, [*path, "dataset"])
     own = {key: value for key, value in study["model"].items() if key not in OF_MODEL}
@@ -106,6 +109,26 @@ def _check_classes(given: list[str], dataset: registry.Dataset, path: list) -> N
                 allowed=", ".join(names),
                 corrected=[nearest(name, [n for n in names if n not in given])],
             )
+
+
+def _check_outputs(dataset: dict[str, Any], source: registry.Dataset, path: list) -> None:
+    """Which outputs stand for which classes: each for one, and no more than there are."""
+    places, number = dataset["outputs"]["classes"], dataset["outputs"]["number"]
+    if dataset["classes"]:
+        raise ConfigError(
+            [*path, "outputs"], "says which classes are kept, and `classes` is given too", allowed="one of the two"
+        )
+    path = [*path, "outputs", "classes"]
+    unknown = [name for name in places if source.classes is not None and name not in source.classes]
+    if unknown:
+        raise ConfigError(
+            path, f"{source.name} has no class {unknown[0]!r}", allowed=", ".join(map(str, source.classes or ()))
+        )
+    for name, place in places.items():
+        if place >= number:
+            raise ConfigError([*path, name], f"{place}, and the net has {number} outputs", allowed=f"0 to {number - 1}")
+    if len(set(places.values())) < len(places):
+        raise ConfigError(path, "two classes have the same output", allowed="another output for each class")
 
 
 def _check_width(width: float, model: registry.Model, path: list) -> None:
