@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 PROJECT = Path(__file__).resolve().parents[2]
 REFERENCE, PUBLISHED = PROJECT / "report" / "reference", PROJECT / "report" / "published"
@@ -53,17 +53,53 @@ def sd(study: str, variant: str, column: str = "top1") -> float:
     return float(values(study, variant, column).std(ddof=1))
 
 
+def right(study: str, variant: str) -> np.ndarray | None:
+    """Which test images a net gets right, (seeds, images) of 0 and 1; None, if its run kept no predictions."""
+    if not (REFERENCE / STUDIES[study] / "outcomes.csv").exists():
+        return None
+    rows = table(STUDIES[study], "outcomes").query("split == 'test'").set_index("node")
+    seeds = sorted(set(table(STUDIES[study], "results").query("study == @study")["seed"]))
+    found = [rows.loc[f"{study}/seed{seed}/{variant}"] for seed in seeds]
+    bits = [bin(int(row["correct"], 16))[2:].zfill(4 * len(row["correct"]))[: row["images"]] for row in found]
+    return np.array([[float(bit) for bit in row] for row in bits])
+
+
+def half_width(differences: np.ndarray, alpha: float) -> float:
+    """Half of the interval of a mean over seeds (rows), or over seeds and images (columns) where these are known: the
+    variances of the two-way analysis, each with its own t (Banerjee), but at least Clopper and Pearson's of a share."""
+    by_seed = differences.reshape(len(differences), -1).mean(axis=1)
+    n = len(by_seed)
+    squares = stats.t.isf(alpha / 2, n - 1) ** 2 * by_seed.var(ddof=1) / n
+    if differences.ndim == 1:
+        return squares**0.5
+    images, mean = differences.shape[1], differences.mean()
+    by_image = differences.mean(axis=0)
+    rest = ((differences - by_seed[:, None] - by_image[None, :] + mean) ** 2).sum() / ((n - 1) * (images - 1))
+    squares += stats.t.isf(alpha / 2, images - 1) ** 2 * max(by_image.var(ddof=1) - rest / n, 0) / images
+    seen = abs(mean) / 100 * images
+    least = 100 * stats.beta.isf(alpha / 2, seen + 1, images - seen) - abs(mean)
+    return max(squares**0.5, least)
+
+
+def differences(study: str, one: str, other: str) -> np.ndarray:
+    """one - other in points, for each seed, and for each test image where the run kept predictions."""
+    ours, theirs = right(study, one), right(study, other)
+    if ours is None or theirs is None:
+        return values(study, one) - values(study, other)
+    return 100 * (ours - theirs)
+
+
 def lead(study: str, one: str, other: str) -> tuple[float, float, float]:
-    """Mean of one - other over seeds, and Student's 95 % interval."""
-    differences = values(study, one) - values(study, other)
-    interval = stats.ttest_1samp(differences, 0).confidence_interval()
-    return float(differences.mean()), interval.low, interval.high
+    """Mean of one - other, and its 95 % interval."""
+    found = differences(study, one, other)
+    half = half_width(found, 0.05)
+    return float(found.mean()), found.mean() - half, found.mean() + half
 
 
 def drop(study: str, dense: str, net: str) -> tuple[float, float]:
-    """Mean of dense - net over seeds, and the upper one-sided 95 % bound."""
-    differences = values(study, dense) - values(study, net)
-    return float(differences.mean()), stats.ttest_1samp(differences, 0).confidence_interval(0.90).high
+    """Mean of dense - net, and the upper one-sided 95 % bound."""
+    found = differences(study, dense, net)
+    return float(found.mean()), found.mean() + half_width(found, 0.10)
 
 
 def predicted(study: str, variant: str) -> tuple[float, float]:
@@ -83,7 +119,10 @@ def holm(ps: list[float]) -> list[float]:
 
 
 def p_value(study: str, one: str, other: str) -> float:
-    return float(stats.ttest_rel(values(study, one), values(study, other)).pvalue)
+    """Of "one and other are equal": the alpha at which the interval ends at 0."""
+    found = differences(study, one, other)
+    ends = (lambda alpha: half_width(found, alpha) - abs(found.mean())), 1e-12, 1 - 1e-12
+    return float(optimize.brentq(*ends))
 
 
 def knees(init: str, kind: str, study: str = "mnist_mlp") -> list[float]:
