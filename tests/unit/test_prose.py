@@ -565,8 +565,8 @@ CLAIMS: list[tuple[str, str, Callable[[], object]]] = [
     ),
     (
         REFERENCE,
-        "Static int8 is {:.1f} times as fast for one image and {:.1f} times for 64; dynamic int8 is {:.1f} times as fast "
-        "for one image and {:.1f} times slower for 64",
+        "Static int8 is {:.1f} times as fast for one image and {:.1f} times for 64; dynamic int8 is {:.1f} times as "
+        "fast for one image and {:.1f} times slower for 64",
         lambda: (
             *faster_int8("cifar10_conv", "static_int8"),
             faster_int8("cifar10_conv", "dynamic_int8")[0],
