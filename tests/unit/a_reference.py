@@ -16,6 +16,7 @@ STUDIES = {
     "mnist_mlp_short": "mnist",
     "cifar10_cnn": "cifar10",
     "cifar10_conv": "cifar10",
+    "cifar10_conv_overfit": "cifar10_overfit",
     "cats_dogs_mobilenetv2": "cats_dogs",
     "cats_dogs_mobilenetv2_imagenet": "cats_dogs_imagenet",
     "cats_dogs_vgg16": "cats_dogs",
