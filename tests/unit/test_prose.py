@@ -606,8 +606,8 @@ CLAIMS: list[tuple[str, str, Callable[[], object]]] = [
     ),
     (
         REFERENCE,
-        "lowest after epoch {} and {} ({:.2f} and {:.2f}) and rises from then on; after 15 epochs the test loss is {:.2f} "
-        "and {:.2f}",
+        "lowest after epoch {} and {} ({:.2f} and {:.2f}) and rises from then on; after 15 epochs the test loss is "
+        "{:.2f} and {:.2f}",
         lambda: (*best_epochs(), *sorted(values("cifar10_conv_overfit", "train", "test_loss"))),
     ),
     (
