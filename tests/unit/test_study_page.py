@@ -59,7 +59,8 @@ def test_a_question_whose_figure_stands_beside_an_earlier_one_leads_to_it(page):
 def test_links_lead_to_the_tables_and_to_the_page_that_a_net_is_chosen_on(page, study):
     links = [link["href"] for link in page.one("nav").all("a")]
     name = study[0]["name"]
-    assert links == [f"../choose.html#study={name}", *(f"../tables/{name}/{table}.html" for table in TABLES)]
+    of_run = ["../tables/reproduced.html"] if study[0]["published"] else []
+    assert links == [f"../choose.html#study={name}", *(f"../tables/{name}/{table}.html" for table in TABLES), *of_run]
 
 
 def test_it_loads_nothing(page):

@@ -76,7 +76,7 @@ def study_page(view: StudyView, findings: Iterable[Finding], shown: Shown) -> st
         cards.append(html.card(finding.question, finding.answer, _details(finding), figure))
     parts = [
         f'<header><h1>{escape(view.title)}</h1><p class="setup">{escape(view.setup)}</p>',
-        f"{_links(view.name, shown)}</header>",
+        f"{_links(view, shown)}</header>",
         "<main>",
         *(cards or ["<p>No question can be answered from the results of this study.</p>"]),
         *_gallery(left.values()),
@@ -93,10 +93,11 @@ def _details(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "How it is decided", finding.definition
 
 
-def _links(study: str, shown: Shown) -> str:
-    """Where to look further: the page that a net is chosen on, and the tables."""
-    links = {f"../choose.html#study={study}": "Choose a net of this study"}
-    links |= {f"../tables/{study}/{name}.html": title for name, title in shown.tables.items()}
+def _links(view: StudyView, shown: Shown) -> str:
+    """Where to look further: the page that a net is chosen on, the tables, and what the whole run reproduced."""
+    links = {f"../choose.html#study={view.name}": "Choose a net of this study"}
+    links |= {f"../tables/{view.name}/{name}.html": title for name, title in shown.tables.items()}
+    links |= {"../tables/reproduced.html": "What the whole run reproduced"} if view.source else {}
     items = "".join(f'<li><a href="{escape(address)}">{escape(title)}</a></li>' for address, title in links.items())
     return f'<nav aria-label="Pages of this study"><ul class="jump">{items}</ul></nav>'
 

@@ -135,7 +135,7 @@ def _numbers(view: StudyView, net: pd.Series) -> dict[str, Any]:
         "n": len(accuracy.top1),
         "top1": _range(variants.top1(accuracy, float(net["test_images"])))
         | {"seeds": {str(seed): value for seed, value in accuracy.top1.items()}},
-        "drop": _range(variants.drop(view, net)),
+        "drop": _range(Range(0.0) if net["reference_variant"] == net["variant"] else variants.drop(view, net)),
         **{axis: _range(variants.cost(view, net, axis)) for axis in AXES},
         "removed": _number(net["actual_ratio"]),
         "smaller": _range(variants.times_smaller(view, net)),

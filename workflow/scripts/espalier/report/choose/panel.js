@@ -15,12 +15,12 @@ function facts(each) {
   const what = known(each.top1.low) ? {seeds: "95 % interval over seeds", images: "one seed: what the test images leave"}[each.top1.of] : "no interval";
   const list = [
     ["Top-1", `${fixed(each.top1.value)} %${range(each.top1, fixed)} (${what}; ${each.n} seed${each.n === 1 ? "" : "s"})`],
-    ["Points lost", own(each) ? "it is the dense net" : `${fixed(each.drop.value)}${range(each.drop, fixed)}`],
+    ["Points lost", own(each) ? "it is the dense net" : `${fixed(each.drop.value)}${range(each.drop, fixed)}${known(each.drop.low) ? " (95 % interval of this net alone)" : ""}`],
     ["At most", lines(DATA.limits.filter(limit => each.within[limit]).map(limit => [points(limit), each.within[limit]]), "any limit")],
     ["Saved file", `${cost(each, "zipped_bytes")} zipped, ${cost(each, "size_bytes")} as it is; ${times(each.smaller)} smaller, zipped`],
     ["Time", known(each.ms_per_image.value) ? `${cost(each, "ms_per_image")} for one image in ${each.runtime}, ${each.threads} thread${each.threads === 1 ? "" : "s"}` : "not timed"],
     ["Faster", `${known(each.faster.value) ? `${times(each.faster)}. ` : ""}${each.faster.why}`],
-    ["Computing", `${cost(each, "macs")} MACs (${number(each.fewer_macs)} times fewer), ${cost(each, "params")} parameters`],
+    ["Computing", `${cost(each, "macs")} MACs (${each.fewer_macs > 1.005 ? `${number(each.fewer_macs)} times fewer` : "as many as dense"}), ${cost(each, "params")} parameters`],
     ["Frontier", each.note || lines(Object.keys(each.standing).map(key => [AXES[key].title.toLowerCase(),
       `${standing(each, key)}${each.over[key] ? ` by ${each.over[key]}` : ""}`]), "every axis")],
     ["Chain", each.steps ? each.steps.map(stepWords).join(" > ") : each.chain],

@@ -24,6 +24,7 @@ from espalier.report.findings import (  # noqa: F401 (they register findings)
     gradual,
     group_lasso,
     knees,
+    noise,
     pareto,
     quantization,
     retraining,

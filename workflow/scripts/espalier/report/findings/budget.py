@@ -16,9 +16,9 @@ from espalier.analysis.verdicts import WITHIN_RULE
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import Fact, Finding, fact, fact_of_claim
 from espalier.report.findings.words import (
+    chosen,
     chosen_by,
     comparable,
-    drop,
     less_than_an_image,
     percent,
     reference,
@@ -143,7 +143,7 @@ def _definition(dense: str, validated: bool, timed: bool) -> str:
 def _named(choice: Choice, words: Callable[[pd.Series], str], none: str = "none") -> str:
     """The net that is shown to be within the limit, and the one that was chosen, if it is another one."""
     claims = choice.both
-    return "; ".join(f"{words(claim.net)} ({drop(claim)})" for claim in claims) if claims else none
+    return "; ".join(f"{words(claim.net)} ({chosen(claim)})" for claim in claims) if claims else none
 
 
 def _size(row: pd.Series) -> str:

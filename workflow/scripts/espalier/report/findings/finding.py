@@ -66,6 +66,13 @@ FACTS = {  # what the facts of the findings here mean; docs/outputs.md has the t
     "params": "Parameters.",
     "wrapped_params": "Parameters with the wrappers of gradual pruning.",
     "sparsity": "Parameters that are zero, percent.",
+    "seeds": "Number of seeds, the fewest of any net.",
+    "least_sd": "The least standard deviation of top-1 over seeds, of the nets that nothing was done to.",
+    "largest_sd": "The largest of these.",
+    "one_image": "What one test image is worth, points of top-1.",
+    "least_drop": "The least upper 95 % bound of a drop that the test images can show, points; with `nets` in a "
+    "question about that many.",
+    "noise": "The factor by which the times of two copies of one net differ at most.",
     "filters": "Filters that were counted.",
     "dead_filters": "Filters with zeros only, mean over seeds.",
     "dead_filters_fewest": "The fewest of a seed.",

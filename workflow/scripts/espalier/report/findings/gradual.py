@@ -188,7 +188,7 @@ def _published_size_words(view: StudyView) -> str:
     if files is None:
         return ""
     pruned, dense = files
-    larger = ": a file with wrappers and optimizer was compared" if pruned["size_mb"] > dense["size_mb"] else ""
+    larger = ": most likely a file with wrappers and optimizer" if pruned["size_mb"] > dense["size_mb"] else ""
     return (
         f"{pruned['size_mb']:.2f} MiB pruned against {dense['size_mb']:.2f} MiB unpruned{larger}. "
         f"Zipped: {pruned['zipped_mb']:.2f} MiB against {dense['zipped_mb']:.2f} MiB."

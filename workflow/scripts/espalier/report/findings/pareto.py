@@ -85,10 +85,12 @@ def _fact(name: str, found: Range, **of: str) -> Fact:
 
 
 def _frontier(view: StudyView, each: Standings) -> str:
-    """The nets that are named, the most costly and most accurate first, and where each stands; but for those at chance:
-    the smallest file of all is on the frontier, however little its net can do."""
+    """The nets that are named and where each stands: those on the frontier first, then the most costly and accurate;
+    but for those at chance, since the smallest file of all is on the frontier, however little its net can do."""
     places = {place.name: place for place in each.places}
     rows = [row for _, row in each.named.iloc[::-1].iterrows() if beats_chance(row)]
+    if _known(each):
+        rows.sort(key=lambda row: places[row["variant"]].standing != Standing.FRONTIER)
     words = [_words(view, row, each.axis, places[row["variant"]] if _known(each) else None) for row in rows]
     more = f"; {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     remark = "" if _known(each) else f" ({ONE_SEED})"

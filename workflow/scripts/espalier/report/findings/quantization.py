@@ -20,7 +20,7 @@ from espalier.analysis.verdicts import ONE_SEED, WITHIN_RULE, Claim, overall, ta
 from espalier.columns import MIB
 from espalier.registry import FindingItem, register
 from espalier.report.findings.finding import PUBLISHED, Fact, Finding, fact, fact_of_claim, fact_of_times
-from espalier.report.findings.words import chosen_by, comparable, drop, listed, reference, scatter, within
+from espalier.report.findings.words import chosen, chosen_by, comparable, listed, reference, scatter, within
 from espalier.report.table import number
 
 WAYS = dict(zip(KINDS, ("Prune", "Quantize", "Both"), strict=True))
@@ -101,7 +101,7 @@ def _words(found: dict[str, Choice], nets: pd.DataFrame) -> str:
         for claim in choice.both:
             size = f"{number(claim.net['zipped_bytes'] / MIB, 3)} MiB"
             parts.append(
-                f"{kind}: {claim.net['net']}, {size}, {claim.net['smaller']:.1f} times smaller ({drop(claim)})"
+                f"{kind}: {claim.net['net']}, {size}, {claim.net['smaller']:.1f} times smaller ({chosen(claim)})"
             )
         if not choice.both:
             parts.append(f"{kind}: {'none' if (nets['kind'] == kind).any() else 'not run'}")

@@ -77,6 +77,12 @@ def drop(claim: Claim) -> str:
     return f"{below(claim.drop)}{interval(claim.bounds, ', bounds of the drop ')}, {claim_word(claim.verdict)}"
 
 
+def chosen(claim: Claim) -> str:
+    """The same of a net that was chosen by validation images. On the test images it may lose more than the limit."""
+    more = claim.drop > claim.within.limit
+    return drop(claim) + (f"; by validation images it is within {points(claim.within.limit)}" if more else "")
+
+
 def claims_of(view: StudyView, nets: pd.DataFrame, limit: float) -> list[Claim]:
     """The claim of each net that it is at most `limit` points below its reference, all of them one family."""
     return claims((row for _, row in nets.iterrows()), limit, view.accuracy, view.reference)

@@ -54,7 +54,18 @@ def reproduced(view: RunView) -> Table:
         *(column for column in counts if any(row[column.key] for row in rows)),
         Text("reasons", "Set-ups differ in, or source does not state"),
     )
-    return Table("What was reproduced", f"{len(found)} published figures", columns, pd.DataFrame(rows))
+    setup = f"{len(found)} published figures: {_summary(found)}"
+    return Table("What was reproduced", setup, columns, pd.DataFrame(rows))
+
+
+def _summary(found: list[Figure]) -> str:
+    """How many figures have each outcome, and whether an accuracy is among those that are told."""
+    counts = Counter(figure.outcome for figure in found)
+    words = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in ORDER if counts[outcome])
+    told = (Outcome.EXACT, Outcome.REPRODUCED, Outcome.REFUTED)
+    if any(not figure.value.counted and figure.outcome in told for figure in found):
+        return words
+    return f"{words}; what is told are counts and sizes of files, and no accuracy"
 
 
 def _order(figure: Figure, studies: list[str]) -> tuple[int, str]:
