@@ -115,8 +115,8 @@ function drawLegend() {
   const sample = (d, attributes) => make("svg", {viewBox: "-11 -11 22 22", "aria-hidden": "true"}, make("path", {d, ...attributes}));
   const told = (d, attributes, words) => make("span", {}, sample(d, attributes), words);
   byId("legend").replaceChildren(...names.map(name => {
-    const {shape, colour} = look(name);
-    return toggle(name, sample(shape, {style: `--own: ${colour}`, class: "shape"}));
+    const {shape, colour} = look(name), random = study().nets.filter(each => group(each) === name).every(each => each.random);
+    return toggle(name, sample(random ? CROSS : shape, {style: `--own: ${colour}`, class: random ? "shape random" : "shape"}));
   }), ...(some ? [toggle("published", sample("M-8 0H8", {class: "tick"}))] : []));
   const has = stands => study().nets.some(each => each.standing[key] === stands);
   byId("key").replaceChildren(...[

@@ -39,10 +39,12 @@ function drawControls() {
   if (location.protocol !== "data:" && location.protocol !== "blob:")  // inside a report, nothing lies beside it
     byId("setup").append(make("a", {href: `studies/${encodeURIComponent(study().name)}.html`}, "Questions and answers"));
 }
+// Each net is compared with the dense net of equal epochs: which one that is, and how good.
+const named = each => (to => to ? `${to.name} (${fixed(to.top1.value)} %)` : "dense")(net(each.reference));
 function drawFits() {
   const key = axis(), list = fitting(), all = study().nets.filter(visible), first = list[0];
   const gain = each => !own(each) && AXES[key].times && known(each[AXES[key].times].value) ? `, ${number(each[AXES[key].times].value)} times ${AXES[key].times}` : "";
-  const lost = each => own(each) || !known(each.drop.value) ? "" : `, ${fixed(Math.abs(each.drop.value))} points ${each.drop.value < 0 ? "above" : "below"} dense`;
+  const lost = each => own(each) || !known(each.drop.value) ? "" : `, ${fixed(Math.abs(each.drop.value))} points ${each.drop.value < 0 ? "above" : "below"} ${named(each)}`;
   byId("count").textContent = `${rows().length} of ${all.length} nets fit.` + (first ? ` The ${AXES[key].best}: ${first.name}, ${cost(first, key)}${gain(first)}${lost(first)}${verdict(first) ? `: ${verdict(first)}` : ""}.` : "");
   byId("list").replaceChildren(...list.slice(0, 12).map(each => make("li", {}, make("button", {type: "button", class: "link", onclick: () => set({sel: each.variant})}, each.name),
     ` ${cost(each, key)}${gain(each)}; ${fixed(each.top1.value)} %${lost(each)}${verdict(each) ? `: ${verdict(each)}` : ""}`)));
