@@ -78,7 +78,7 @@ def test_a_config_on_the_command_line_replaces_the_default(project):
 def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert project.planned("--directory", str(elsewhere))["prune"] == 41 + 68
+    assert project.planned("--directory", str(elsewhere))["prune"] == 47 + 84
     (elsewhere / "Snakefile").write_text(
         f"configfile: {str(project.folder / 'config.yaml')!r}\n"
         f"module espalier:\n    snakefile: {str(project.folder / 'Snakefile')!r}\n    config: config\n"
@@ -87,7 +87,7 @@ def test_it_runs_in_another_directory_and_as_a_module(project, tmp_path):
     output = project.run(
         "--snakefile", str(elsewhere / "Snakefile"), "--directory", str(elsewhere), "-n", "espalier_all"
     )
-    assert re.search(r"^espalier_prune +109$", output, flags=re.M)
+    assert re.search(r"^espalier_prune +131$", output, flags=re.M)
 
 
 def test_every_node_has_a_model_and_a_record_that_agree(small_run):
