@@ -122,7 +122,10 @@ def _figure(study: str, place: tuple[int, str], value: Value, row: pd.Series) ->
     deviation = float(row[f"{value.name}_sd"])
     if not deviation and not value.counted:  # equal counts of right answers hide the spread
         return Figure(study, place, value, Outcome.UNDECIDED)
-    estimate = one_more(0.0 if equal else float(here - theirs), deviation**2, int(row["n"]))
+    beyond = max(
+        abs(float(here - theirs)) - 0.5 * 10**-value.digits, 0.0
+    )  # what was printed may have been rounded so far
+    estimate = one_more(beyond, deviation**2, int(row["n"]))
     p, interval = estimate.p(), estimate.interval()
     assert p is not None and interval is not None  # there is a part
     close = not value.title.endswith("(%)") or interval.high - estimate.value <= CLOSE
