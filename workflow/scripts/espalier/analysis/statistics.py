@@ -22,7 +22,7 @@ miss the true difference too often with two or three seeds: benchmarks/verdicts.
 **Few images tell little.** A share of right answers is far from normal where only a few of m images tell two nets
 apart: that none does has a chance of (1 - q)^m, where a share q of all images would. So an interval that covers test
 images is no narrower than that of a share of which these images were all that is known (Clopper and Pearson 1934). On
-360 images no drop is shown to be below 0.8 points, and no difference below 2.2.
+360 images no difference below 2.2 points is shown, nor of a net that is not ahead that its drop is below 0.8.
 
 Sources: Student 1908, "The probable error of a mean", Biometrika 6; Banerjee 1960, "Approximate confidence interval
 for linear functions of means of k populations when the population variances are not equal", Sankhya 22; Holm 1979, "A

@@ -45,11 +45,11 @@ def pareto(view: StudyView) -> Finding:
 
 
 DEFINITION = (
-    "A net is dominated if another one costs no more for certain and its top-1 is higher for certain; it is on the "
-    "frontier if each other net costs more or its top-1 is lower, for certain; else it cannot be told. Differences of "
-    "top-1 on test images seed by seed, Student, corrected for all pairs of nets (Holm); files that differ between "
-    "seeds count from the least to the most, and so do times, with what the rounds and the noise leave open. One seed "
-    "gives no verdict."
+    "A net is dominated if another one is shown to cost no more and to have a higher top-1; it is on the frontier if "
+    "each other net is shown to cost more or to have a lower top-1; else it cannot be told. Differences of top-1 on "
+    "test images seed by seed, Student, corrected for all pairs of nets (Holm); files that differ between seeds count"
+    " from the least to the most, and so do times, with what the rounds and the noise leave open. One seed gives no "
+    "verdict."
 )
 
 
