@@ -72,6 +72,6 @@ def _shown(images: int, family: int) -> str:
         return "The number of test images is not known."
     one, all_ = (number(least_drop(images, each), 2) for each in (1, family))
     return (
-        f"{images:,} test images show of a net that is not ahead on them that it loses at most {one} points at best, and "
-        f"in a question about all {family} nets {all_}."
+        f"{images:,} test images show of a net that is not ahead on them that it loses at most {one} points at best, "
+        f"and in a question about all {family} nets {all_}."
     )
