@@ -60,6 +60,7 @@ def figures(studies: Iterable[StudyView], counts: Counts = ()) -> list[Figure]:
     **reproduced** if it lies in the 95 % prediction interval of one more run (statistics.against_published), and this
     interval is no wider than CLOSE points to either side: wide ones hold anything. It is **refuted** if it lies outside
     after Holm's correction for all figures that are compared. Else it cannot be told, and one seed decides nothing.
+    A figure counts as far as its printed digits tell: what lies within half of the last digit is equal to it.
     Times are of a machine, and never compared.
     """
     found = [figure for view in studies for figure in _figures(view, counts)]
